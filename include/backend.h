@@ -1,0 +1,74 @@
+/* backend.h - a place where thunks run
+ *
+ * src/backends/local.c (cells on this machine), fake.c (answers as told).
+ * A backend is a const table of promises and a state of its own.  It lives on
+ * the loop's thread and never blocks it.
+ */
+#ifndef GG_BACKEND_H
+#define GG_BACKEND_H
+
+#include "loop.h"
+#include "model.h"
+#include "run.h"
+#include "store.h"
+
+/* How much there is, or how much one thunk wants. */
+struct room {
+	double cpus, gpus;
+	uint64_t mem_bytes;
+};
+
+/* One reduced thunk to run.  It belongs to the scheduler and stays valid until
+ * job_done() returns. */
+struct job {
+	struct id reduced;              /* name of the text */
+	struct bytes text;              /* the reduced thunk */
+	struct bytes host;              /* the host text it names */
+	struct room needs;
+	double timeout_s;               /* 0: none */
+	void *backend_data;             /* the backend's own, while it runs */
+	/* Called once the job has ended in whatever way, on the loop's thread.
+	 * All objects that the report names are in the store by then.  The
+	 * report dies when it returns. */
+	void (*done)(struct job *j, const struct run_report *r);
+	void *arg;
+};
+
+struct backend_opts {
+	struct loop *loop;
+	struct store *store;
+	const char *project_root, *store_dir;
+	const char *self;               /* this program's own file */
+	unsigned jobs;                  /* cpus to use; 0: all there are */
+};
+
+struct backend;
+
+struct backend_ops {
+	const char *name;               /* the scheme of its URI */
+	const char *help;               /* one line, for the help text */
+
+	/* Open with what follows the scheme in the URI ("" if nothing).
+	 * close() cancels what runs and returns when no process is left. */
+	int (*open)(const struct backend_opts *o, const char *rest,
+		    struct backend **out, struct err *e);
+	void (*close)(struct backend *b);
+
+	/* All the room there is when nothing runs. */
+	struct room (*room)(const struct backend *b);
+
+	/* Begin j; the scheduler has seen to it that j's needs fit beside what
+	 * it has started and not yet heard of.  After 0 the backend owes
+	 * exactly one j->done, later and never from inside this call; after -1
+	 * it owes none. */
+	int (*start)(struct backend *b, struct job *j, struct err *e);
+
+	/* Ask j to end early.  Its done still comes. */
+	void (*cancel)(struct backend *b, struct job *j);
+};
+
+extern const struct backend_ops backend_local, backend_fake;
+/* All of them, NULL at the end. */
+extern const struct backend_ops *const backends[];
+
+#endif

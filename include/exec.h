@@ -1,0 +1,100 @@
+/* exec.h - make these targets real
+ *
+ * src/exec/exec.c (the graph of what is wanted), sched.c (order, room, what
+ * follows a failure), profile.c (observations), place.c (files in the
+ * project).
+ *
+ * Nothing runs twice for the same content: results are looked up for a thunk
+ * as written and as reduced, claimed across processes, and an object that is
+ * gone is made again by its thunk.  Wants may be added at any time, also from
+ * inside call backs.
+ */
+#ifndef GG_EXEC_H
+#define GG_EXEC_H
+
+#include "backend.h"
+#include "place.h"
+#include "project.h"
+
+struct exec;
+
+enum exec_event_kind {
+	EXEC_STARTED,           /* a thunk began to run */
+	EXEC_DONE,              /* it ended well; log is what it printed */
+	EXEC_FAILED,            /* it or what it needs failed; text says why */
+	EXEC_CACHED,            /* a wanted thunk was known already */
+};
+
+struct exec_event {
+	enum exec_event_kind kind;
+	const struct id *thunk;         /* as written */
+	const char *label;              /* its command line, shortened */
+	struct bytes log;
+	const char *text;               /* EXEC_FAILED */
+	double seconds;
+};
+
+/* Counts for the status line and the summary.  total = thunks reached. */
+struct exec_counts {
+	size_t total, waiting, running, forced, cached, failed;
+	double oldest_running_s;
+	const char *oldest_label;       /* borrowed until the next call */
+	double remaining_s;             /* a guess; 0 when there is none */
+};
+
+struct exec_opts {
+	struct loop *loop;
+	struct store *store;
+	const struct project *project;
+	const struct backend_ops *engine;
+	struct backend *backend;
+	bool keeps_going;               /* after a failure start others still */
+	void (*event)(void *arg, const struct exec_event *ev);
+	void *arg;
+};
+
+int exec_new(const struct exec_opts *o, struct exec **out, struct err *e);
+void exec_free(struct exec *x);
+
+/* Want output `out` of `thunk`.  path, if not NULL, is where in the project
+ * the real file is to stand (plain); it replaces what is there, atomically,
+ * when that is a placeholder, absent, or what gg itself had put there.
+ * done() comes exactly once, later: NULL err when it is real. */
+struct want {
+	struct id thunk;
+	const char *out, *path;         /* copied */
+	void (*done)(void *arg, const struct err *e);
+	void *arg;
+};
+int exec_want(struct exec *x, const struct want *w, struct err *e);
+
+/* Start nothing new; running ones are cancelled after grace_ms.  Wants that
+ * are left end with ERR_REFUSED. */
+void exec_stop(struct exec *x, uint64_t grace_ms);
+/* Is anything wanted still on its way? */
+bool exec_is_busy(const struct exec *x);
+void exec_counts(struct exec *x, struct exec_counts *out);
+
+/* A short command line for people: "python3 train.py --seed 3", at most
+ * `width` columns. */
+char *thunk_label(const struct thunk *t, struct arena *a, size_t width);
+
+/* Observations of a thunk, as kept: see profile.c. */
+struct observation {
+	int64_t date_s;                 /* seconds since 1970 */
+	double seconds, cpu_seconds;
+	uint64_t max_rss_bytes;
+	int code;                       /* 0, exit status, 128 + signal */
+	struct id log;                  /* zero: it printed nothing */
+};
+int observation_put(struct store *s, const struct id *thunk,
+		    const struct observation *o, struct err *e);
+int observation_get(struct store *s, const struct id *thunk,
+		    struct observation *out, struct err *e);
+/* Hints of a thunk, kept beside it. */
+int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
+	      struct err *e);
+int hints_get(struct store *s, const struct id *thunk, struct hints *out,
+	      struct err *e);
+
+#endif

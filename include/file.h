@@ -1,0 +1,58 @@
+/* file.h - files that appear whole, folders that go whole, clean paths;
+ * src/file.c
+ *
+ * Every path is relative to dirfd unless it is absolute.
+ */
+#ifndef GG_FILE_H
+#define GG_FILE_H
+
+#include <sys/stat.h>
+#include <sys/types.h>
+#include "base.h"
+
+/* Read all of a file into a, at most limit_bytes of it (ERR_REFUSED if it
+ * holds more).  ERR_MISSING if it is not there, ERR_IO otherwise. */
+int file_read(int dirfd, const char *path, size_t limit_bytes, struct arena *a,
+	      struct bytes *out, struct err *e);
+
+/* Write a file that appears whole: a temporary beside it, then a rename.
+ * FILE_SYNC also waits for the disk, file and folder.  ERR_IO. */
+enum { FILE_SYNC = 1 };
+int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
+	       unsigned flags, struct err *e);
+
+/* Write or read all of n bytes on fd; EINTR is seen to.  file_read_fd gives
+ * the count, less than n only at the end, or -1 with errno. */
+int file_write_fd(int fd, const void *p, size_t n);
+ssize_t file_read_fd(int fd, void *p, size_t n);
+
+/* Copy all of in to out, holes kept, in the kernel where it can: reflink,
+ * copy_file_range, else read and write.  ERR_IO. */
+int file_copy_fd(int in, int out, struct err *e);
+
+/* Make a folder and those above it; that it is there already is fine. */
+int dir_make(int dirfd, const char *path, struct err *e);
+/* The same for all folders above path. */
+int dir_make_above(int dirfd, const char *path, struct err *e);
+
+/* Remove a file or a whole folder, read-only folders too; symlinks are not
+ * followed.  That it is absent is fine. */
+int dir_remove(int dirfd, const char *path, struct err *e);
+
+/* Join and tidy by text alone: "." and empty parts go, ".." takes one part
+ * away and never climbs above "/".  cwd is absolute; so is what comes back,
+ * from a. */
+char *path_clean(struct arena *a, const char *cwd, const char *path);
+
+/* A path that a thunk may hold: relative, no empty, "." or ".." part, no
+ * trailing slash, under 4,096 bytes.  "." alone is not plain. */
+bool path_is_plain(const char *path);
+
+/* Is path the folder dir or something below it (both clean)?  dir "/" holds
+ * every absolute path, "." every plain one. */
+bool path_is_below(const char *dir, const char *path);
+
+/* The last part of path; path itself when it has no slash. */
+const char *path_base(const char *path);
+
+#endif

@@ -1,0 +1,108 @@
+/* model.h - what a command line reads, writes and needs
+ *
+ * src/thunk/model.c (gg.models read and checked), match.c (arguments against
+ * a pattern), builtin.c (the table of built-in models), cc.c, binutils.c.
+ *
+ * A model is a pattern line and indented lines of properties; see gg.models
+ * in README and gg-models(5).  Matching reads no file but @list files and
+ * touches no store: the same command under the same models binds alike.
+ */
+#ifndef GG_MODEL_H
+#define GG_MODEL_H
+
+#include "base.h"
+
+enum stream_kind {
+	STREAM_QUIET,   /* terminal, /dev/null, closed, or the one gg has */
+	STREAM_FILE,    /* a regular file redirected for this command alone */
+	STREAM_OTHER,   /* a pipe, a shared file, a socket: cannot be deferred */
+};
+
+struct stream {
+	enum stream_kind kind;
+	const char *path;       /* STREAM_FILE: absolute; OTHER: what, in words */
+	bool appends;           /* STREAM_FILE, output: there was content before */
+};
+
+/* A command that is about to run, all strings borrowed. */
+struct command {
+	const char *program;    /* the file execve was given, absolute */
+	const char **args;      /* args[0] is the name it was called by */
+	size_t n_args;
+	const char **env;
+	size_t n_env;
+	const char *cwd;        /* absolute */
+	struct stream std[3];
+};
+
+/* Steer where and when; never part of a name.  0 means not said. */
+struct hints {
+	double cpus, gpus, time_s;
+	uint64_t mem_bytes;
+	int priority;
+};
+
+struct bound_read {
+	const char *path;       /* as spelled, seen from the command's cwd */
+	bool is_dir;
+	bool is_optional;       /* fine if it is not there now */
+};
+
+struct bound_write {
+	const char *name;       /* the output's name in the thunk */
+	const char *path;       /* as spelled */
+	bool is_dir;
+	bool is_exec;           /* will be a program: the placeholder is one too */
+};
+
+/* What the model says of one command; lives in the arena given. */
+struct binding {
+	const char *rule;               /* "gg.models:12", "built-in gcc" */
+	struct bound_read *reads;
+	size_t n_reads;
+	struct bound_write *writes;
+	size_t n_writes;
+	const char **env;               /* names, not values */
+	size_t n_env;
+	struct hints hints;
+	bool uses_network;
+	/* Not NULL: a command that prints, as make rules, what is read besides
+	 * (compilers: headers); it runs in the command's cwd and environment. */
+	const char **scan;
+	size_t n_scan;
+	/* Programs and files of the system that shape the output besides the
+	 * program itself (compilers: cc1, as, ld); absolute. */
+	const char **system;
+	size_t n_system;
+};
+
+enum match {
+	MATCH_NONE,     /* no model is for this program or shape */
+	MATCH_REAL,     /* a model knows it and says: run it for real */
+	MATCH_BOUND,    /* *out is filled */
+};
+
+struct models;
+
+/* Read gg.models text (n = 0 for none).  name is for messages.  *out is the
+ * caller's.  ERR_BAD with file and line. */
+int models_new(struct bytes text, const char *name, struct models **out,
+	       struct err *e);
+void models_free(struct models *m);
+
+/* Bind c.  why gets one line per rule that was for this program: which
+ * matched, or what in the arguments it could not explain.  Hand-written
+ * models are tried in file order before built-in ones. */
+enum match models_match(const struct models *m, const struct command *c,
+			struct arena *a, struct binding *out, struct buf *why);
+
+/* Could this program have a model at all, by its base name?  Cheap: lets the
+ * caller skip reading arguments and environment. */
+bool models_know(const struct models *m, const char *program_base);
+
+/* Names of what a make rule set depends on (the output of cc -M), without
+ * the targets, each once, in a. */
+int scan_parse(struct bytes rules, struct arena *a, struct strs *out,
+	       struct err *e);
+
+#endif

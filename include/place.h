@@ -1,0 +1,61 @@
+/* place.h - what gg has put at a path of the project; src/thunk/place.c
+ *
+ * A ref remembers, for each project path that is an
+ * output, which output of which thunk it is and what gg last put there.
+ */
+#ifndef GG_PLACE_H
+#define GG_PLACE_H
+
+#include "project.h"
+#include "store.h"
+
+enum place_state {
+	PLACE_PLACEHOLDER,      /* gg wrote a placeholder */
+	PLACE_REAL,             /* gg wrote the real file or directory */
+};
+
+struct ref_record {
+	struct id thunk;
+	const char *out;
+	enum place_state state;
+	struct stamp stamp;     /* of what gg wrote; for a directory its own */
+	struct ref value;       /* PLACE_REAL: what it is */
+};
+
+/* Get lives in a.  ERR_MISSING. */
+int ref_get(struct store *s, const char *path, struct arena *a,
+	    struct ref_record *out, struct err *e);
+int ref_put(struct store *s, const char *path, const struct ref_record *r,
+	    struct err *e);
+int ref_delete(struct store *s, const char *path, struct err *e);
+int ref_each(struct store *s,
+	     int (*fn)(void *arg, const char *path, const struct ref_record *r),
+	     void *arg, struct err *e);
+
+/* What stands at path now, beside what the ref says. */
+enum place_now {
+	NOW_ABSENT,
+	NOW_PLACEHOLDER,        /* of the ref's own thunk and output */
+	NOW_OTHER_PLACEHOLDER,
+	NOW_REAL,               /* unchanged since gg put it */
+	NOW_EDITED,             /* somebody else's bytes */
+};
+int place_look(struct store *s, const struct project *p, const char *path,
+	       const struct ref_record *r, enum place_now *out, struct err *e);
+
+/* Write a placeholder at path (folders above are made), atomically, and its
+ * ref.  is_dir: a directory with one entry.  What stood there is replaced,
+ * except a non-empty directory that gg did not put there: ERR_REFUSED. */
+int place_placeholder(struct store *s, const struct project *p, const char *path,
+		      const struct placeholder *ph, bool is_dir, bool is_exec,
+		      struct err *e);
+
+/* Put value at path as a real file or directory, atomically, mode and all,
+ * with the time stamp of the placeholder it replaces; ref and stat cache are
+ * noted.  Bytes the user put there himself (NOW_EDITED) are not touched:
+ * ERR_REFUSED.  ERR_MISSING if an object is not in the store: *missing. */
+int place_real(struct store *s, const struct project *p, const char *path,
+	       const struct placeholder *ph, const struct ref *value,
+	       struct id *missing, struct err *e);
+
+#endif

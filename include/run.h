@@ -1,0 +1,53 @@
+/* run.h - execute one reduced thunk on this machine, shut in;
+ * src/exec/sandbox.c (namespaces), layout.c (inputs in), collect.c (outputs
+ * out), run.c (the four in order), cell.c (a process that does it on demand)
+ *
+ * A cell is a long-lived small process with namespaces of its own: the
+ * project's root is a private folder there, the rest of the machine is read
+ * only, /tmp is private, there is no network.  Between thunks only the
+ * private folder changes, so that isolation costs microseconds a thunk.
+ * Cells know nothing of scheduling; the one who feeds them does.
+ */
+#ifndef GG_RUN_H
+#define GG_RUN_H
+
+#include "thunk.h"
+
+/* What every forced program finds in its environment, before the thunk's own
+ * env: fixed locale, time zone, hash seed, PATH, HOME, TMPDIR.  In order. */
+extern const char *const run_fixed_env[];
+/* Is NAME of this NAME=VALUE one of them? */
+bool run_env_is_fixed(const char *name_value);
+
+enum run_status {
+	RUN_OK,
+	RUN_EXITED,             /* the program ended with another status than 0 */
+	RUN_SIGNALED,
+	RUN_TIMED_OUT,
+	RUN_NOT_STARTED,        /* program absent, not executable, host differs */
+	RUN_NO_OUTPUT,          /* ended well but a declared output is missing */
+	RUN_BAD_OUTPUT,         /* a device, a link that leaves, wrong kind */
+	RUN_WROTE_INPUT,        /* an input changed while it ran */
+	RUN_LOST_INPUT,         /* an object it needs is not in the store */
+	RUN_CELL_FAILED,        /* the machinery: no disk, no memory */
+	RUN_STATUS_COUNT
+};
+
+/* What one run gave.  Strings and arrays are lent by whoever fills it. */
+struct run_report {
+	enum run_status status;
+	int code;               /* exit status or signal number */
+	double seconds, cpu_seconds;
+	uint64_t max_rss_bytes;
+	struct result result;   /* RUN_OK: every output, ids set */
+	struct bytes log;       /* stdout and stderr as they came, last 256 KiB */
+	uint64_t log_dropped_bytes;
+	struct id missing;      /* RUN_LOST_INPUT */
+	const char *text;       /* not RUN_OK: thing, cause and remedy */
+};
+
+/* Serve requests on fd 3 until its end: the body of the cell process.
+ * args: store folder, project root, options.  Returns the exit status. */
+int cell_main(int argc, char **argv);
+
+#endif

@@ -1,0 +1,153 @@
+/* store.h - objects kept by content, results kept by thunk, and small tables
+ *
+ * src/thunk/db.c (the only file that knows the database), store.c (objects
+ * and results), stat.c (which file has which name).
+ *
+ * A store is one directory, .gg.  Bytes go in once and never change.  Any
+ * number of processes share one store.  What is put is seen at once by this
+ * process and by others after store_flush(), which also makes it durable;
+ * puts are gathered so that thousands cost one transaction.  A process that
+ * dies loses what it had not flushed and nothing else; after a power cut the
+ * store opens and holds only whole objects.
+ *
+ * One thread uses a store.  A child process must open its own.
+ */
+#ifndef GG_STORE_H
+#define GG_STORE_H
+
+#include <sys/stat.h>
+#include "thunk.h"
+
+struct store;
+
+/* Open the store in dir, making it if absent (STORE_CREATE).  *out is the
+ * caller's until store_close(), which flushes.  ERR_MISSING if there is none,
+ * ERR_IO, ERR_BAD if a newer version made it. */
+enum { STORE_CREATE = 1, STORE_READ_ONLY = 2 };
+int store_open(const char *dir, unsigned flags, struct store **out,
+	       struct err *e);
+int store_close(struct store *s, struct err *e);
+
+/* Commit and sync all that was put.  store_settle() also waits out the
+ * file system's clock tick (4 ms at most), so that any later edit of a file
+ * that gg has just named or written shows in its ctime. */
+int store_flush(struct store *s, struct err *e);
+int store_settle(struct store *s, struct err *e);
+/* Bytes put and not yet flushed: the owner flushes at leisure. */
+size_t store_pending_bytes(const struct store *s);
+
+/* Objects.  Small ones (STORE_SMALL at most) rest in the database, others as
+ * read-only files objects/HH/HEX. */
+enum { STORE_SMALL = 1 << 16 };
+
+/* Keep b; *id is its name.  Putting what is there is cheap. */
+int store_put(struct store *s, struct bytes b, struct id *id, struct err *e);
+/* Keep b, whose name the caller has just computed from these bytes. */
+int store_put_named(struct store *s, const struct id *id, struct bytes b,
+		    struct err *e);
+/* Keep all that fd holds; reads it once for its name, and copies it (reflink
+ * where possible) when it is large and new.  ERR_RETRY if it changed while
+ * it was read. */
+int store_put_fd(struct store *s, int fd, struct id *id, struct err *e);
+
+bool store_has(struct store *s, const struct id *id);
+/* Lend the bytes of id, of any size: they live in a, or for a large object
+ * in a mapping that a's owner need not release before store_close().  Small
+ * ones are checked against their name.  ERR_MISSING, ERR_IO. */
+int store_get(struct store *s, const struct id *id, struct arena *a,
+	      struct bytes *out, struct err *e);
+/* Size without reading.  ERR_MISSING. */
+int store_size(struct store *s, const struct id *id, uint64_t *n_bytes,
+	       struct err *e);
+/* A large object as an open file (caller closes), *fd = -1 for a small one.
+ * ERR_MISSING. */
+int store_open_large(struct store *s, const struct id *id, int *fd,
+		     struct err *e);
+/* Read the object again and check its name: ERR_BAD if it lies, and then it
+ * is removed, so that it is missing from now on. */
+int store_check(struct store *s, const struct id *id, struct err *e);
+/* Forget an object. */
+int store_drop(struct store *s, const struct id *id, struct err *e);
+
+/* Where large objects rest, for those that rename a finished file into place
+ * themselves: an open directory, and the path of id relative to it.  The file
+ * must be synced, mode 0444, and really have that name. */
+int store_objects_fd(const struct store *s);
+struct object_path {
+	char s[ID_HEX + 2];             /* HH/HEX... */
+};
+struct object_path store_object_path(const struct id *id);
+
+/* Results, by thunk as written or as reduced.  *out lives in a.
+ * ERR_MISSING if there is none. */
+int store_put_result(struct store *s, const struct id *thunk,
+		     const struct result *r, struct err *e);
+int store_get_result(struct store *s, const struct id *thunk, struct arena *a,
+		     struct result *out, struct err *e);
+
+/* Tables of small records; keys of any length, values opaque here. */
+enum table {
+	TABLE_OBJECT,           /* id -> bytes of a small object */
+	TABLE_RESULT,           /* id -> result text */
+	TABLE_STAT,             /* device, inode -> stamp and id (stat.c) */
+	TABLE_REF,              /* project path -> struct ref_record (place.h) */
+	TABLE_HINT,             /* id -> hints of a thunk */
+	TABLE_OBSERVATION,      /* id -> what running it took, and its logs */
+	TABLE_SHAPE,            /* command shape -> seconds expected */
+	TABLE_SCAN,             /* compiler command -> headers it used */
+	TABLE_RUN,              /* runs and remembered inferences */
+	TABLE_COUNT
+};
+
+/* Get lends *out from a.  ERR_MISSING.  Each: key and value are lent during
+ * the call back, which returns non-zero to stop; it may put and delete. */
+int store_table_get(struct store *s, enum table t, struct bytes key,
+		    struct arena *a, struct bytes *out, struct err *e);
+int store_table_put(struct store *s, enum table t, struct bytes key,
+		    struct bytes value, struct err *e);
+int store_table_delete(struct store *s, enum table t, struct bytes key,
+		       struct err *e);
+int store_table_each(struct store *s, enum table t,
+		     int (*fn)(void *arg, struct bytes key, struct bytes value),
+		     void *arg, struct err *e);
+
+/* Every object there is: size in bytes, large or small.  For gc. */
+int store_each_object(struct store *s,
+		      int (*fn)(void *arg, const struct id *id, uint64_t n_bytes),
+		      void *arg, struct err *e);
+/* Objects whose names start with these hex digits (4 at least): the count, 2
+ * for "more than one", *out the first.  -1 on error. */
+int store_find(struct store *s, const char *hex, struct id *out, struct err *e);
+
+/* A claim is held by at most one living process at a time: 1 taken, 0 held
+ * by another.  It falls with its process.  After taking it, look for the
+ * result once more; flush before dropping it. */
+int store_claim(struct store *s, const struct id *thunk, struct err *e);
+void store_unclaim(struct store *s, const struct id *thunk);
+
+/* What stat said of a file when its name was computed. */
+struct stamp {
+	uint64_t dev, ino, size;
+	int64_t mtime_ns, ctime_ns;
+};
+
+struct stamp stamp_of(const struct stat *st);
+bool stamp_equal(const struct stamp *a, const struct stamp *b);
+
+/* The name of a regular file, from its stamp when that is known and old
+ * enough to be trusted, else by reading it; with STAT_KEEP its bytes are also
+ * put into the store.  *st is filled when not NULL.  ERR_MISSING, ERR_BAD if
+ * it is not a regular file. */
+enum { STAT_KEEP = 1 };
+int stat_name(struct store *s, int dirfd, const char *path, unsigned flags,
+	      struct id *out, struct stat *st, struct err *e);
+/* Say that the file with this stat holds id: gg has just written it. */
+int stat_note(struct store *s, const struct stat *st, const struct id *id,
+	      struct err *e);
+/* Name a directory as a tree, and keep it (STAT_KEEP); symlinks must stay
+ * inside, sockets and devices are refused.  skip, if not NULL, is a name to
+ * leave out at every level (".gg"). */
+int stat_tree(struct store *s, int dirfd, const char *path, unsigned flags,
+	      const char *skip, struct id *out, struct err *e);
+
+#endif
