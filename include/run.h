@@ -14,7 +14,10 @@
 #include "thunk.h"
 
 /* What every forced program finds in its environment, before the thunk's own
- * env: fixed locale, time zone, hash seed, PATH, HOME, TMPDIR.  In order. */
+ * env: fixed locale, time zone, hash seed, PATH, HOME, TMPDIR.  In order.
+ * Besides these it finds GG_RUNTIME, the fields of its own thunk's runtime
+ * line ("host 6030..."), so that it can write thunks for the same runtime;
+ * a thunk cannot name that variable either. */
 extern const char *const run_fixed_env[];
 /* Is NAME of this NAME=VALUE one of them? */
 bool run_env_is_fixed(const char *name_value);
