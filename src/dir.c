@@ -1,0 +1,219 @@
+/* dir.c - folders made and removed whole
+ *
+ * Removing goes down by open folders, never by paths, so that a symlink put
+ * in the way leads nowhere.  Below a fixed depth a folder is first moved up
+ * to the top, so that no tree is too deep for the open files allowed.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+
+static bool is_folder(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, 0) == 0 && S_ISDIR(st.st_mode);
+}
+
+static int make_one(int dirfd, const char *path)
+{
+	if (mkdirat(dirfd, path, 0777) == 0)
+		return 0;
+	if (errno != EEXIST)
+		return -1;
+	if (is_folder(dirfd, path))
+		return 0;
+	errno = ENOTDIR;
+	return -1;
+}
+
+int dir_make(int dirfd, const char *path, struct err *e)
+{
+	char part[4096];
+	size_t n = strlen(path);
+
+	if (make_one(dirfd, path) == 0)
+		return 0;
+	if (errno != ENOENT || n >= sizeof(part))
+		return err_sys(e, "%s: cannot make this folder", path);
+	for (size_t i = 1; i <= n; i++) {
+		if ((path[i] != '/' && path[i] != 0) || path[i - 1] == '/')
+			continue;
+		memcpy(part, path, i);
+		part[i] = 0;
+		if (make_one(dirfd, part) < 0)
+			return err_sys(e, "%s: cannot make this folder", part);
+	}
+	return 0;
+}
+
+int dir_make_above(int dirfd, const char *path, struct err *e)
+{
+	char above[4096];
+	size_t n = (size_t)(path_base(path) - path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	if (n == 0 || (n == 1 && path[0] == '/'))
+		return 0;
+	if (n >= sizeof(above))
+		return err_set(e, ERR_IO, "%.200s...: path too long", path);
+	memcpy(above, path, n);
+	above[n] = 0;
+	return dir_make(dirfd, above, e);
+}
+
+enum { DEPTH_MAX = 32 };
+
+struct sweep {
+	int top_fd;
+	unsigned n_moved;
+};
+
+static int empty_folder(struct sweep *s, int fd, int depth, struct err *e);
+
+static bool not_permitted(int err)
+{
+	return err == EACCES || err == EPERM;
+}
+
+/* unlinkat in a folder that may be read-only. */
+static int unlink_hard(int fd, const char *name, int flags)
+{
+	if (unlinkat(fd, name, flags) == 0 || errno == ENOENT)
+		return 0;
+	if (!not_permitted(errno) || fchmod(fd, 0700) < 0)
+		return -1;
+	return unlinkat(fd, name, flags) == 0 || errno == ENOENT ? 0 : -1;
+}
+
+/* A folder that must not be a symlink, made readable if it is not. */
+static int open_hard(int fd, const char *name)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int sub = openat(fd, name, flags);
+
+	if (sub >= 0 || !not_permitted(errno))
+		return sub;
+	if (fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
+		return -1;
+	return openat(fd, name, flags);
+}
+
+/* Move a deep folder up to the top, whose caller comes by again.  Moving a
+ * folder writes its "..", so it must be writable itself. */
+static int move_up(struct sweep *s, int fd, const char *name)
+{
+	for (int tries = 0; tries < 1000; tries++) {
+		char to[32];
+
+		snprintf(to, sizeof(to), ".gg-deep-%x", s->n_moved++);
+		if (renameat(fd, name, s->top_fd, to) == 0 || errno == ENOENT)
+			return 0;
+		if (not_permitted(errno)) {
+			if (fchmod(fd, 0700) < 0 ||
+			    fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
+				return -1;
+		} else if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) {
+			return -1;
+		}
+	}
+	return -1;
+}
+
+static int remove_folder(struct sweep *s, int fd, const char *name, int depth,
+			 struct err *e)
+{
+	int sub, r;
+
+	if (depth >= DEPTH_MAX)
+		return move_up(s, fd, name) < 0 ?
+			err_sys(e, "%s: cannot move this deep folder", name) : 0;
+	sub = open_hard(fd, name);
+	if (sub < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "%s: cannot open", name);
+	r = empty_folder(s, sub, depth, e);
+	close(sub);
+	if (r < 0)
+		return err_wrap(e, "%s", name);
+	if (unlink_hard(fd, name, AT_REMOVEDIR) < 0)
+		return err_sys(e, "%s: cannot remove", name);
+	return 0;
+}
+
+static int remove_entry(struct sweep *s, int fd, const struct dirent *d,
+			int depth, struct err *e)
+{
+	if (d->d_type != DT_DIR) {
+		if (unlink_hard(fd, d->d_name, 0) == 0)
+			return 0;
+		if (errno != EISDIR)
+			return err_sys(e, "%s: cannot remove", d->d_name);
+	}
+	return remove_folder(s, fd, d->d_name, depth + 1, e);
+}
+
+/* One walk over what is in fd; *n counts what was found. */
+static int empty_once(struct sweep *s, int fd, int depth, size_t *n,
+		      struct err *e)
+{
+	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	DIR *dir = again < 0 ? NULL : fdopendir(again);
+	const struct dirent *d;
+
+	if (!dir) {
+		r = err_sys(e, "cannot read a folder");
+		if (again >= 0)
+			close(again);
+		return r;
+	}
+	while (r == 0 && (d = readdir(dir)) != NULL) {
+		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
+			continue;
+		++*n;
+		r = remove_entry(s, fd, d, depth, e);
+	}
+	closedir(dir);
+	return r;
+}
+
+/* Walk until a walk finds nothing: readdir may skip what stands beside what
+ * was just removed, and deep folders come up while the top is walked. */
+static int empty_folder(struct sweep *s, int fd, int depth, struct err *e)
+{
+	size_t n;
+
+	do {
+		n = 0;
+		if (empty_once(s, fd, depth, &n, e) < 0)
+			return -1;
+	} while (n && depth == 0);
+	return 0;
+}
+
+int dir_remove(int dirfd, const char *path, struct err *e)
+{
+	struct sweep s = { 0 };
+	int r;
+
+	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
+		return 0;
+	if (!is_folder(dirfd, path))
+		return err_sys(e, "%s: cannot remove", path);
+	if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0)
+		return 0;
+	s.top_fd = open_hard(dirfd, path);
+	if (s.top_fd < 0)
+		return err_sys(e, "%s: cannot open to remove it", path);
+	r = empty_folder(&s, s.top_fd, 0, e);
+	close(s.top_fd);
+	if (r < 0)
+		return err_wrap(e, "%s", path);
+	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
+		return err_sys(e, "%s: cannot remove", path);
+	return 0;
+}
