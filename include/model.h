@@ -32,6 +32,7 @@ struct command {
 	const char **env;
 	size_t n_env;
 	const char *cwd;        /* absolute */
+	const char *root;       /* the project's, absolute; NULL: as cwd */
 	struct stream std[3];
 };
 
@@ -46,6 +47,7 @@ struct bound_read {
 	const char *path;       /* as spelled, seen from the command's cwd */
 	bool is_dir;
 	bool is_optional;       /* fine if it is not there now */
+	bool is_glob;           /* path is a pattern as glob(7) says */
 };
 
 struct bound_write {
@@ -90,9 +92,17 @@ int models_new(struct bytes text, const char *name, struct models **out,
 	       struct err *e);
 void models_free(struct models *m);
 
-/* Bind c.  why gets one line per rule that was for this program: which
- * matched, or what in the arguments it could not explain.  Hand-written
- * models are tried in file order before built-in ones. */
+/* The hand-written models in file order; *pos starts at 0.  Borrowed from m. */
+struct model_info {
+	const char *rule;               /* "gg.models:12" */
+	const char *pattern;            /* its first line, tidied */
+};
+bool models_each(const struct models *m, size_t *pos, struct model_info *out);
+
+/* Bind c.  why, if not NULL, gets one line per rule that was for this program:
+ * which matched, or what in the arguments it could not explain.  Hand-written
+ * models are tried in file order before built-in ones.  A path may come twice
+ * among the reads.  MATCH_REAL sets out->rule alone. */
 enum match models_match(const struct models *m, const struct command *c,
 			struct arena *a, struct binding *out, struct buf *why);
 
