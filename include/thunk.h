@@ -77,7 +77,8 @@
  *     gg-host 1
  *     arch x86_64
  *     program ID PATH            the file that execve gets; PATH absolute, or
- *                                plain when the program is one of the inputs
+ *                                plain when the program is one of the inputs:
+ *                                then ID is all zeros
  *     file ID PATH               absolute; in order of PATH: system files the
  *                                step is known to use (interpreter, headers)
  */

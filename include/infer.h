@@ -1,0 +1,67 @@
+/* infer.h - from commands that are about to run to thunks
+ *
+ * src/thunk/infer.c (one command), resolve.c (paths to inputs), machine.c
+ * (the host text), scan.c (what compilers read besides).
+ *
+ * infer_command() sees a command before it runs and says what is to become of
+ * it.  When a model explains it, the thunk is built and kept, and its outputs
+ * stand as placeholders, or as real files when the result is known.
+ */
+#ifndef GG_INFER_H
+#define GG_INFER_H
+
+#include "model.h"
+#include "place.h"
+
+struct infer;
+
+enum infer_verdict {
+	INFER_REAL,             /* let it run */
+	INFER_DEFERRED,         /* it need not run: success */
+	INFER_REFUSED,          /* it must not run: *e says why */
+	INFER_HELPER,           /* run the helper first, then ask again */
+	INFER_FORCE,            /* make `first` real, then ask again */
+};
+
+/* What infer needs before it can go on; lives in the arena of the question.
+ * For INFER_HELPER a command whose output says what a compiler reads: it runs
+ * traced, so that placeholders are made real first.  For INFER_FORCE a
+ * placeholder and where it stands. */
+struct infer_helper {
+	const char **args, **env;       /* NULL at their ends */
+	const char *cwd;
+	struct id key;                  /* for infer_helper_done */
+	const char *path;
+	struct placeholder first;
+};
+
+struct infer_opts {
+	struct store *store;
+	struct project *project;
+	const struct models *models;
+	/* A path of the project became an output of a thunk. */
+	void (*output)(void *arg, const char *path, const struct placeholder *ph);
+	/* A deferred command depends on what is at path: clean, absolute when
+	 * outside; or on there being nothing. */
+	void (*input)(void *arg, const char *path, bool is_absent);
+	/* A model gave hints for a thunk. */
+	void (*hints)(void *arg, const struct id *thunk, const struct hints *h);
+	void *arg;
+	/* Is this NAME=VALUE one that forcing fixes itself (run.h)? */
+	bool (*env_is_fixed)(const char *name_value);
+};
+
+int infer_new(const struct infer_opts *o, struct infer **out, struct err *e);
+void infer_free(struct infer *in);
+
+/* Say what becomes of c.  why gets the lines for --explain.  helper is filled
+ * for INFER_HELPER and INFER_FORCE, *e for INFER_REFUSED only. */
+enum infer_verdict infer_command(struct infer *in, const struct command *c,
+				 struct arena *a, struct buf *why,
+				 struct infer_helper *helper, struct err *e);
+
+/* The helper ended with this exit status and this output. */
+void infer_helper_done(struct infer *in, const struct infer_helper *h,
+		       int status, struct bytes output);
+
+#endif

@@ -1,0 +1,72 @@
+/* memo.h - remember an inference, so that it need not be made again
+ *
+ * src/thunk/memo.c (recording), recall.c (checking).
+ *
+ * What the script and the commands that ran for real saw of the file system
+ * is noted with what it was; so is what they and the deferred commands left.
+ * While all of that still holds, running the script again would issue the
+ * same commands, and the answer is the one of last time.  An inference that
+ * changed what it had read before is not remembered: it would do something
+ * else the next time.
+ */
+#ifndef GG_MEMO_H
+#define GG_MEMO_H
+
+#include "place.h"
+
+struct memo;
+
+struct memo *memo_new(struct store *s, struct project *p);
+void memo_free(struct memo *m);
+
+/* A real command is about to touch path (absolute, not tidied). */
+enum memo_touch {
+	MEMO_LOOK,      /* is it there, of what kind, how old */
+	MEMO_READ,      /* its bytes or, for a directory, its names */
+	MEMO_WRITE,     /* it is made, emptied, removed or renamed */
+	MEMO_UPDATE,    /* read and written */
+};
+void memo_touch(struct memo *m, const char *path, enum memo_touch how);
+/* A deferred command reads path, or counts on its absence. */
+void memo_input(struct memo *m, const char *path, bool is_absent);
+/* path (plain) is an output of a deferred command; a later one wins. */
+void memo_output(struct memo *m, const char *path, const struct placeholder *ph);
+/* The output at path has been renamed to path2, or dropped (NULL). */
+void memo_output_moved(struct memo *m, const char *path, const char *path2);
+/* This inference must not be remembered, and why; the first reason stays. */
+void memo_spoil(struct memo *m, const char *why);
+const char *memo_spoilt(const struct memo *m);
+
+/* Outputs that were noted, and outputs of earlier inferences that were looked
+ * at and are placeholders still: what there is to force. */
+struct memo_want {
+	const char *path;               /* plain */
+	struct placeholder ph;
+};
+void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n);
+
+/* Keep it under key; n_thunks is for the summary.  It is no error that it
+ * cannot be remembered: memo_spoilt() then says why. */
+int memo_save(struct memo *m, const struct id *key, size_t n_thunks,
+	      struct err *e);
+
+/* The name of an inference: command, place, environment, models. */
+struct id memo_key(const struct project *p, const char **args, const char **env,
+		   const char *cwd, struct bytes models);
+
+/* Does what is remembered under key still hold?  Then 1 and the outputs that
+ * are not real now; else 0 and the reason, in words. */
+struct memo_recall {
+	struct memo_want *wants;        /* from a */
+	size_t n_wants, n_thunks, n_outputs;
+	const char *reason;
+};
+int memo_recall(struct store *s, struct project *p, const struct id *key,
+		struct arena *a, struct memo_recall *out, struct err *e);
+
+/* All outputs that the inference under key had: for force without names. */
+int memo_each_output(struct store *s, const struct id *key,
+		     void (*fn)(void *arg, const struct memo_want *w), void *arg,
+		     struct err *e);
+
+#endif

@@ -1,0 +1,63 @@
+/* gather.h - the inputs of one command while its thunk is being made
+ *
+ * gather.c turns paths into inputs, machine.c gathers the system's files,
+ * scan.c what compilers read besides.  infer.c puts them together.
+ */
+#ifndef GG_GATHER_H
+#define GG_GATHER_H
+
+#include "infer.h"
+
+/* System files by path, named once per run: they do not change in it. */
+struct machine {
+	struct map ids;                 /* path -> struct id */
+	struct map hosts;               /* program -> struct known_host */
+	struct arena arena;
+};
+
+struct infer {
+	struct infer_opts o;
+	struct machine machine;
+	struct map output_dirs;         /* folders that hold outputs */
+	struct arena arena;             /* lives as long as the inference */
+	struct map scan_failed;         /* scans that gave nothing, by key */
+	bool knows_output_dirs;
+};
+
+struct gather {
+	struct infer *in;
+	const struct command *c;
+	struct arena *a;
+	struct input *v;                /* heap: gather_release */
+	size_t n, room;
+	struct host_file *files;        /* heap: system files */
+	size_t n_files, files_room;
+	struct infer_helper *helper;    /* filled when must_force */
+	bool must_force;                /* a placeholder is to be real first */
+};
+
+void gather_release(struct gather *g);
+
+/* Add what stands at path, as spelled from the command's cwd.  ERR_MISSING
+ * with the tidied path if nothing does; with must_force set, ERR_RETRY. */
+int gather_path(struct gather *g, const char *path, struct err *e);
+/* Sort, and drop what stands twice or lies inside a tree that is there. */
+void gather_finish(struct gather *g);
+/* The path gathered so, or NULL. */
+const struct input *gather_find(const struct gather *g, const char *path);
+
+/* Note that a plain path is now an output. */
+void gather_note_output(struct infer *in, const char *path);
+
+/* A system file that shapes what the command gives. */
+int machine_add(struct gather *g, const char *path, struct err *e);
+/* The host text of the command: its program, interpreter and all that was
+ * added.  A program of the project is gathered as an input. */
+int machine_host(struct gather *g, struct id *host, struct err *e);
+void machine_release(struct machine *m);
+
+/* What b's scan is known to read: gathered (1), to be found out by helper
+ * (0), or -1; ERR_FAILED if the helper was asked and could not say. */
+int scan_gather(struct gather *g, const struct binding *b, struct err *e);
+
+#endif

@@ -1,0 +1,376 @@
+/* memo.c - note what an inference saw and left
+ *
+ * Each path has one entry: how it was when it was first touched, if that was
+ * a look or a read, and how it is at the end.  The two must be the same, or a
+ * second run would see something else than the first did.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+#include "memo_record.h"
+
+/* A file larger than this is not named while its writer waits. */
+enum { NAME_WHILE_STOPPED = 4 << 20 };
+
+struct seen {
+	struct memo_entry first;        /* as it was before it was touched */
+	bool depends;                   /* first touched by a look or a read */
+	bool is_read, is_listed;        /* content matters, names matter */
+	bool has_first_id;
+	bool is_output;
+	struct placeholder ph;
+};
+
+struct memo {
+	struct store *store;
+	struct project *project;
+	struct map by_path;
+	struct seen **order;
+	size_t n, room;
+	struct arena arena, scratch;
+	const char *spoilt;
+};
+
+struct memo *memo_new(struct store *s, struct project *p)
+{
+	struct memo *m = mem_alloc(sizeof *m);
+
+	*m = (struct memo){ .store = s, .project = p };
+	return m;
+}
+
+void memo_free(struct memo *m)
+{
+	if (!m)
+		return;
+	map_release(&m->by_path);
+	free(m->order);
+	arena_release(&m->arena);
+	arena_release(&m->scratch);
+	free(m);
+}
+
+void memo_spoil(struct memo *m, const char *why)
+{
+	if (!m->spoilt)
+		m->spoilt = arena_str(&m->arena, why);
+}
+
+const char *memo_spoilt(const struct memo *m)
+{
+	return m->spoilt;
+}
+
+/* Places that are different every time and say nothing of the project. */
+static bool is_ignored(const char *path)
+{
+	static const char *const places[] = { "/proc/", "/sys/", "/dev/", ".gg/",
+					      "/run/" };
+
+	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
+		if (strncmp(path, places[i], strlen(places[i])) == 0)
+			return true;
+	return strcmp(path, PROJECT_DIR) == 0 || strcmp(path, "/proc") == 0 ||
+	       strcmp(path, "/dev") == 0;
+}
+
+static const char *tidy(struct memo *m, const char *path)
+{
+	const char *root = m->project->root;
+	size_t n = strlen(root);
+	bool inside;
+
+	if (strstr(path, "/.") || strstr(path, "//"))
+		return project_path(m->project, &m->scratch, "/", path, &inside);
+	if (strncmp(path, root, n) == 0 && (path[n] == '/' || !path[n]))
+		return path[n] && path[n + 1] ? path + n + 1 : ".";
+	return path;
+}
+
+static struct seen *seen_at(struct memo *m, const char *path, bool *is_new)
+{
+	struct seen *s = map_get(&m->by_path, bytes_str(path));
+
+	*is_new = !s;
+	if (s)
+		return s;
+	s = arena_alloc(&m->arena, sizeof *s);
+	s->first.path = arena_str(&m->arena, path);
+	*map_at(&m->by_path, bytes_str(s->first.path)) = s;
+	if (m->n == m->room) {
+		m->room = m->room ? 2 * m->room : 1024;
+		m->order = mem_grow(m->order, m->room * sizeof *m->order);
+	}
+	m->order[m->n++] = s;
+	return s;
+}
+
+static enum memo_kind state_of(struct memo *m, const char *path, struct stamp *stamp)
+{
+	struct stat st;
+
+	if (fstatat(m->project->root_fd, path, &st, 0) < 0)
+		return MEMO_ABSENT;
+	*stamp = stamp_of(&st);
+	return S_ISREG(st.st_mode) ? MEMO_LOOKED : S_ISDIR(st.st_mode) ? MEMO_DIR :
+	       MEMO_ODD;
+}
+
+static int compare_names(const void *x, const void *y)
+{
+	return strcmp(*(char *const *)x, *(char *const *)y);
+}
+
+int memo_list_id(int root_fd, const char *path, struct id *out, struct err *e)
+{
+	int fd = openat(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct arena a = { 0 };
+	struct strs names = { 0 };
+	struct hash *h;
+	struct dirent *ent;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return err_sys(e, "cannot list %s", path);
+	}
+	while ((ent = readdir(d)))
+		strs_add(&names, arena_str(&a, ent->d_name));
+	closedir(d);
+	if (names.n)
+		qsort(names.v, names.n, sizeof *names.v, compare_names);
+	h = hash_new();
+	for (size_t i = 0; i < names.n; i++)
+		hash_add(h, names.v[i], strlen(names.v[i]) + 1);
+	*out = hash_end(h);
+	hash_free(h);
+	strs_release(&names);
+	arena_release(&a);
+	return 0;
+}
+
+/* Before the first write to what was only looked at or read so far: name it
+ * while it is still as it was. */
+static void name_first(struct memo *m, struct seen *s)
+{
+	struct err e;
+
+	if (!s->depends || s->has_first_id || s->first.kind != MEMO_LOOKED ||
+	    s->is_output)
+		return;
+	if (s->first.stamp.size <= NAME_WHILE_STOPPED &&
+	    stat_name(m->store, m->project->root_fd, s->first.path, 0, &s->first.id,
+		      NULL, &e) == 0)
+		s->has_first_id = true;
+}
+
+void memo_touch(struct memo *m, const char *raw, enum memo_touch how)
+{
+	const char *path = tidy(m, raw);
+	bool is_new;
+	struct seen *s;
+	struct err e;
+
+	if (is_ignored(path))
+		return;
+	s = seen_at(m, path, &is_new);
+	if (is_new && how != MEMO_WRITE) {
+		s->depends = true;
+		s->first.kind = state_of(m, path, &s->first.stamp);
+	}
+	if (how == MEMO_READ || how == MEMO_UPDATE)
+		s->is_read = true;
+	if (how == MEMO_WRITE || how == MEMO_UPDATE)
+		name_first(m, s);
+	if (how == MEMO_READ && s->depends && !s->is_listed &&
+	    s->first.kind == MEMO_DIR) {
+		s->is_listed = true;
+		if (memo_list_id(m->project->root_fd, path, &s->first.id, &e) < 0)
+			memo_spoil(m, e.text);
+	} else if (how == MEMO_READ && !s->depends) {
+		s->is_listed = true;
+	}
+	arena_reset(&m->scratch);
+}
+
+void memo_input(struct memo *m, const char *path, bool is_absent)
+{
+	bool is_new;
+	struct seen *s;
+
+	if (is_ignored(path))
+		return;
+	s = seen_at(m, tidy(m, path), &is_new);
+	if (is_new) {
+		s->depends = true;
+		s->first.kind = state_of(m, s->first.path, &s->first.stamp);
+	}
+	if (!is_absent)
+		s->is_read = true;
+	arena_reset(&m->scratch);
+}
+
+void memo_output(struct memo *m, const char *path, const struct placeholder *ph)
+{
+	bool is_new;
+	struct seen *s = seen_at(m, path, &is_new);
+
+	s->is_output = true;
+	s->ph.thunk = ph->thunk;
+	s->ph.out = arena_str(&m->arena, ph->out);
+}
+
+void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
+{
+	const char *path = tidy(m, raw);
+	const char *path2 = raw2 ? tidy(m, raw2) : NULL;
+	size_t n = strlen(path), count = m->n;
+
+	for (size_t i = 0; i < count; i++) {
+		struct seen *s = m->order[i];
+
+		if (!s->is_output || !path_is_below(path, s->first.path))
+			continue;
+		s->is_output = false;
+		if (path2)
+			memo_output(m, arena_printf(&m->arena, "%s%s", path2,
+						    s->first.path + n), &s->ph);
+	}
+	arena_reset(&m->scratch);
+}
+
+void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n)
+{
+	struct memo_want *w = arena_alloc(a, (m->n + 1) * sizeof *w);
+	struct placeholder ph;
+	struct err e;
+
+	*n = 0;
+	*v = w;
+	for (size_t i = 0; i < m->n; i++) {
+		struct seen *s = m->order[i];
+
+		if (s->first.path[0] == '/')
+			continue;
+		if (placeholder_at(m->project->root_fd, s->first.path, a, &ph, &e) == 1)
+			w[(*n)++] = (struct memo_want){ s->first.path, ph };
+	}
+}
+
+/* The state at the end, and whether it is the one that was relied upon. */
+static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
+		       struct err *e)
+{
+	struct stamp old = s->first.stamp;
+	bool same;
+
+	*x = (struct memo_entry){ .path = s->first.path };
+	x->kind = state_of(m, x->path, &x->stamp);
+	if (s->is_output) {
+		x->kind = MEMO_OUTPUT;
+		x->id = s->ph.thunk;
+		x->out = s->ph.out;
+		return 0;
+	}
+	if (x->kind == MEMO_LOOKED && (s->is_read || s->has_first_id || !s->depends)) {
+		if (stat_name(m->store, m->project->root_fd, x->path, 0, &x->id, NULL,
+			      e) < 0)
+			return -1;
+		x->kind = MEMO_FILE;
+	}
+	if (x->kind == MEMO_DIR && s->is_listed) {
+		if (memo_list_id(m->project->root_fd, x->path, &x->id, e) < 0)
+			return -1;
+		x->kind = MEMO_LIST;
+	}
+	if (!s->depends)
+		return 0;
+	switch (x->kind) {
+	case MEMO_FILE:
+		same = s->first.kind == MEMO_LOOKED &&
+		       (s->has_first_id ? id_equal(&s->first.id, &x->id) :
+			stamp_equal(&old, &x->stamp));
+		break;
+	case MEMO_LOOKED:
+		same = s->first.kind == MEMO_LOOKED && stamp_equal(&old, &x->stamp);
+		break;
+	case MEMO_LIST:
+		same = s->first.kind == MEMO_DIR && id_equal(&s->first.id, &x->id);
+		break;
+	default:
+		same = s->first.kind == x->kind;
+	}
+	if (!same)
+		memo_spoil(m, arena_printf(&m->arena, "%s was looked at and then changed",
+					   x->path));
+	return 0;
+}
+
+static void write_entry(struct buf *b, const struct memo_entry *x)
+{
+	uint8_t kind = (uint8_t)x->kind;
+	uint16_t n = (uint16_t)strlen(x->path);
+
+	buf_add(b, &kind, 1);
+	buf_add(b, &n, sizeof n);
+	buf_add(b, x->path, n);
+	switch (x->kind) {
+	case MEMO_ABSENT:
+	case MEMO_DIR:
+	case MEMO_ODD:
+		return;
+	case MEMO_LOOKED:
+		buf_add(b, &x->stamp, sizeof x->stamp);
+		return;
+	case MEMO_FILE:
+	case MEMO_LIST:
+	case MEMO_OUTPUT:
+		buf_add(b, &x->stamp, sizeof x->stamp);
+		buf_add(b, &x->id, sizeof x->id);
+	}
+	if (x->kind == MEMO_OUTPUT) {
+		uint8_t len = (uint8_t)strlen(x->out);
+
+		buf_add(b, &len, 1);
+		buf_add(b, x->out, len);
+	}
+}
+
+/* What is needed to force the outputs alone is kept in any case. */
+int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
+{
+	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks };
+	struct buf b = { 0 };
+	int rc = 0;
+
+	buf_add(&b, &head, sizeof head);
+	for (size_t i = 0; i < m->n && rc == 0 && !m->spoilt; i++) {
+		struct memo_entry x;
+
+		if (strlen(m->order[i]->first.path) > 4096)
+			continue;
+		rc = final_entry(m, m->order[i], &x, e);
+		if (rc == 0)
+			write_entry(&b, &x);
+		head.n_entries++;
+	}
+	if (rc < 0) {
+		memo_spoil(m, e->text);
+		rc = 0;
+	}
+	if (m->spoilt) {
+		rc = store_table_delete(m->store, TABLE_RUN, id_key(key), e);
+		if (rc < 0 && e->code == ERR_MISSING)
+			rc = 0;
+	} else {
+		memcpy(b.p, &head, sizeof head);
+		rc = store_table_put(m->store, TABLE_RUN, id_key(key), buf_bytes(&b), e);
+	}
+	buf_release(&b);
+	return rc;
+}

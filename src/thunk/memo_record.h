@@ -1,0 +1,45 @@
+/* memo_record.h - the remembered inference as it is kept
+ *
+ * A record is the head and then entries, one after another, each
+ *
+ *     kind:1  path length:2  path
+ *     stamp:40                         FILE, LOOK, LIST, OUTPUT
+ *     id:32                            FILE content, LIST names, OUTPUT thunk
+ *     output name length:1  name       OUTPUT
+ *
+ * in the byte order of this machine: a store is not carried to others.
+ */
+#ifndef GG_MEMO_RECORD_H
+#define GG_MEMO_RECORD_H
+
+#include "memo.h"
+
+enum { MEMO_VERSION = 1 };
+
+struct memo_head {
+	uint32_t version, n_entries;
+	uint64_t n_thunks;
+};
+
+enum memo_kind {
+	MEMO_ABSENT,            /* nothing is there */
+	MEMO_FILE,              /* a file of that content */
+	MEMO_LOOKED,            /* a file with that stamp */
+	MEMO_DIR,               /* a directory */
+	MEMO_LIST,              /* a directory of those names */
+	MEMO_ODD,               /* a device, socket or the like */
+	MEMO_OUTPUT,            /* that output of that thunk */
+};
+
+struct memo_entry {
+	enum memo_kind kind;
+	const char *path;
+	struct stamp stamp;
+	struct id id;
+	const char *out;
+};
+
+/* The name of a directory's names.  ERR_IO. */
+int memo_list_id(int root_fd, const char *path, struct id *out, struct err *e);
+
+#endif

@@ -1,0 +1,268 @@
+/* recall.c - does a remembered inference still hold?
+ *
+ * One pass over the record, one stat a path; a file is read again only when
+ * its stamp has changed.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <string.h>
+#include "file.h"
+#include "memo_record.h"
+
+/* Variables that differ from one terminal to the next and that no training
+ * command should depend on; all others are part of the key. */
+static const char *const env_ignored[] = {
+	"_=*", "PWD=*", "OLDPWD=*", "SHLVL=*", "TERM=*", "COLUMNS=*", "LINES=*",
+	"WINDOWID=*", "SSH_*", "DISPLAY=*", "WAYLAND_*", "XAUTHORITY=*", "DBUS_*",
+	"XDG_SESSION_*", "XDG_RUNTIME_DIR=*", "TMUX*", "STY=*", "COLORTERM=*",
+	"LS_COLORS=*", "VTE_VERSION=*", "GPG_*", "NO_COLOR=*", "GG_DIR=*",
+	"INVOCATION_ID=*", "JOURNAL_STREAM=*",
+};
+
+static bool is_env_ignored(const char *name_value)
+{
+	for (size_t i = 0; i < sizeof env_ignored / sizeof *env_ignored; i++)
+		if (fnmatch(env_ignored[i], name_value, 0) == 0)
+			return true;
+	return false;
+}
+
+struct id memo_key(const struct project *p, const char **args, const char **env,
+		   const char *cwd, struct bytes models)
+{
+	struct hash *h = hash_new();
+	struct strs sorted = { 0 };
+	struct arena a = { 0 };
+	struct id key;
+	bool inside;
+	const char *place = project_path(p, &a, cwd, ".", &inside);
+
+	hash_add(h, "memo 1", 7);
+	for (; *args; args++)
+		hash_add(h, *args, strlen(*args) + 1);
+	hash_add(h, "", 1);
+	for (; *env; env++)
+		if (!is_env_ignored(*env))
+			strs_add(&sorted, *env);
+	strs_sort(&sorted);
+	for (size_t i = 0; i < sorted.n; i++)
+		hash_add(h, sorted.v[i], strlen(sorted.v[i]) + 1);
+	hash_add(h, "", 1);
+	hash_add(h, place, strlen(place) + 1);
+	hash_add(h, models.p, models.n);
+	key = hash_end(h);
+	hash_free(h);
+	strs_release(&sorted);
+	arena_release(&a);
+	return key;
+}
+
+static bool take(struct bytes *b, void *out, size_t n)
+{
+	if (b->n < n)
+		return false;
+	memcpy(out, b->p, n);
+	b->p += n;
+	b->n -= n;
+	return true;
+}
+
+static const char *take_str(struct bytes *b, size_t n, char *room)
+{
+	if (!take(b, room, n))
+		return NULL;
+	room[n] = 0;
+	return room;
+}
+
+struct reader {
+	struct bytes rest;
+	char path[4200], out[256];
+};
+
+static int next_entry(struct reader *r, struct memo_entry *x, struct err *e)
+{
+	uint8_t kind, len;
+	uint16_t n;
+	bool good = take(&r->rest, &kind, 1) && take(&r->rest, &n, sizeof n) &&
+		    n < sizeof r->path - 1 && take_str(&r->rest, n, r->path) &&
+		    kind <= MEMO_OUTPUT;
+
+	if (good && (kind == MEMO_LOOKED || kind == MEMO_FILE || kind == MEMO_LIST ||
+		     kind == MEMO_OUTPUT))
+		good = take(&r->rest, &x->stamp, sizeof x->stamp);
+	if (good && (kind == MEMO_FILE || kind == MEMO_LIST || kind == MEMO_OUTPUT))
+		good = take(&r->rest, &x->id, sizeof x->id);
+	if (good && kind == MEMO_OUTPUT)
+		good = take(&r->rest, &len, 1) && take_str(&r->rest, len, r->out);
+	if (!good)
+		return err_set(e, ERR_BAD, "a remembered inference is damaged");
+	x->kind = kind;
+	x->path = r->path;
+	x->out = r->out;
+	return 0;
+}
+
+struct recall {
+	struct store *store;
+	struct project *project;
+	struct arena *a;
+	struct memo_recall *out;
+	size_t wants_room;
+};
+
+static bool differs(struct recall *r, const char *path, const char *how)
+{
+	r->out->reason = arena_printf(r->a, "%s %s", path, how);
+	return false;
+}
+
+/* 1 it is what it was, 0 it is real no more and is wanted, -1 it is not ours. */
+static int output_holds(struct recall *r, const struct memo_entry *x)
+{
+	struct arena a = { 0 };
+	struct ref_record ref;
+	enum place_now now;
+	struct err e;
+	int rc = -1;
+
+	if (ref_get(r->store, x->path, &a, &ref, &e) == 0 &&
+	    id_equal(&ref.thunk, &x->id) && strcmp(ref.out, x->out) == 0 &&
+	    place_look(r->store, r->project, x->path, &ref, &now, &e) == 0) {
+		if (now == NOW_REAL)
+			rc = 1;
+		else if (now == NOW_ABSENT || now == NOW_PLACEHOLDER)
+			rc = 0;
+	}
+	arena_release(&a);
+	return rc;
+}
+
+static void add_want(struct recall *r, const struct memo_entry *x)
+{
+	struct memo_recall *o = r->out;
+
+	if (o->n_wants == r->wants_room) {
+		struct memo_want *old = o->wants;
+
+		r->wants_room = r->wants_room ? 2 * r->wants_room : 64;
+		o->wants = arena_alloc(r->a, r->wants_room * sizeof *o->wants);
+		if (o->n_wants)
+			memcpy(o->wants, old, o->n_wants * sizeof *old);
+	}
+	o->wants[o->n_wants++] = (struct memo_want){
+		arena_str(r->a, x->path), { x->id, arena_str(r->a, x->out) }
+	};
+}
+
+static bool file_holds(struct recall *r, const struct memo_entry *x)
+{
+	struct id now;
+	struct err e;
+
+	if (stat_name(r->store, r->project->root_fd, x->path, 0, &now, NULL, &e) < 0)
+		return differs(r, x->path, "cannot be read any more");
+	return id_equal(&now, &x->id) || differs(r, x->path, "has changed");
+}
+
+static bool list_holds(struct recall *r, const struct memo_entry *x)
+{
+	struct id now;
+	struct err e;
+
+	if (memo_list_id(r->project->root_fd, x->path, &now, &e) < 0)
+		return differs(r, x->path, "cannot be listed any more");
+	return id_equal(&now, &x->id) || differs(r, x->path, "has other files in it");
+}
+
+static bool entry_holds(struct recall *r, const struct memo_entry *x)
+{
+	struct stat st;
+	struct stamp now = { 0 };
+	bool is_there = fstatat(r->project->root_fd, x->path, &st, 0) == 0;
+	int rc;
+
+	if (is_there)
+		now = stamp_of(&st);
+	switch (x->kind) {
+	case MEMO_ABSENT:
+		return !is_there || differs(r, x->path, "was not there before");
+	case MEMO_DIR:
+		return (is_there && S_ISDIR(st.st_mode)) ||
+		       differs(r, x->path, "is no directory any more");
+	case MEMO_ODD:
+		return is_there || differs(r, x->path, "is gone");
+	case MEMO_LOOKED:
+		return (is_there && stamp_equal(&now, &x->stamp)) ||
+		       differs(r, x->path, "has changed");
+	case MEMO_FILE:
+		return (is_there && stamp_equal(&now, &x->stamp)) || file_holds(r, x);
+	case MEMO_LIST:
+		return (is_there && stamp_equal(&now, &x->stamp)) || list_holds(r, x);
+	case MEMO_OUTPUT:
+		r->out->n_outputs++;
+		if (is_there && S_ISREG(st.st_mode) && stamp_equal(&now, &x->stamp) &&
+		    st.st_size > PLACEHOLDER_MAX)
+			return true;
+		rc = output_holds(r, x);
+		if (rc == 0)
+			add_want(r, x);
+		return rc >= 0 || differs(r, x->path, "was changed by somebody else");
+	}
+	return false;
+}
+
+static int open_record(struct store *s, const struct id *key, struct arena *a,
+		       struct reader *r, struct memo_head *head, struct err *e)
+{
+	if (store_table_get(s, TABLE_RUN, id_key(key), a, &r->rest, e) < 0)
+		return -1;
+	if (!take(&r->rest, head, sizeof *head) || head->version != MEMO_VERSION)
+		return err_set(e, ERR_MISSING, "another gg remembered it");
+	return 0;
+}
+
+int memo_recall(struct store *s, struct project *p, const struct id *key,
+		struct arena *a, struct memo_recall *out, struct err *e)
+{
+	struct recall r = { .store = s, .project = p, .a = a, .out = out };
+	struct reader rd;
+	struct memo_head head;
+
+	*out = (struct memo_recall){ 0 };
+	if (open_record(s, key, a, &rd, &head, e) < 0) {
+		out->reason = "it was not run like this before";
+		return e->code == ERR_MISSING ? 0 : -1;
+	}
+	out->n_thunks = head.n_thunks;
+	for (uint32_t i = 0; i < head.n_entries; i++) {
+		struct memo_entry x;
+
+		if (next_entry(&rd, &x, e) < 0)
+			return -1;
+		if (!entry_holds(&r, &x))
+			return 0;
+	}
+	return 1;
+}
+
+int memo_each_output(struct store *s, const struct id *key,
+		     void (*fn)(void *arg, const struct memo_want *w), void *arg,
+		     struct err *e)
+{
+	struct arena a = { 0 };
+	struct reader rd;
+	struct memo_head head;
+	int rc = open_record(s, key, &a, &rd, &head, e);
+
+	for (uint32_t i = 0; rc == 0 && i < head.n_entries; i++) {
+		struct memo_entry x;
+
+		rc = next_entry(&rd, &x, e);
+		if (rc == 0 && x.kind == MEMO_OUTPUT)
+			fn(arg, &(struct memo_want){ x.path, { x.id, x.out } });
+	}
+	arena_release(&a);
+	return rc;
+}
