@@ -64,7 +64,8 @@ struct binding {
 	size_t n_reads;
 	struct bound_write *writes;
 	size_t n_writes;
-	const char **env;               /* names, not values */
+	const char **env;               /* names, not values; PWD, where the
+					 * command has none, means its cwd */
 	size_t n_env;
 	struct hints hints;
 	bool uses_network;
@@ -76,6 +77,13 @@ struct binding {
 	 * program itself (compilers: cc1, as, ld); absolute. */
 	const char **system;
 	size_t n_system;
+	/* Not NULL: a command that prints, on its two output streams together,
+	 * which further files of the system it would use (gcc -###).  It makes
+	 * nothing and runs in the command's cwd and environment; what it says
+	 * depends on these arguments, the program and the named env alone, so
+	 * that one answer serves many commands.  system_files() reads it. */
+	const char **probe;
+	size_t n_probe;
 };
 
 enum match {
@@ -114,5 +122,14 @@ bool models_know(const struct models *m, const char *program_base);
  * the targets, each once, in a. */
 int scan_parse(struct bytes rules, struct arena *a, struct strs *out,
 	       struct err *e);
+
+/* Files of the system that `program` (absolute) is made of and that its probe
+ * named: programs it starts, their shared libraries, start files, linker
+ * scripts and libraries.  said is what the probe printed, empty if there was
+ * none; search is the PATH value by which programs find others.  Absolute,
+ * tidied, existing regular files, each once, sorted, in a.  Reads the ELF
+ * headers: about a millisecond. */
+void system_files(const char *program, struct bytes said, const char *search,
+		  struct arena *a, struct strs *out);
 
 #endif
