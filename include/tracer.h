@@ -1,12 +1,17 @@
-/* tracer.h - watch every process below a command, without root;
- * src/thunk/tracer.c
+/* tracer.h - watch every process below a command, without root
+ *
+ * src/thunk/tracer.c (who serves, and when), tracee.c (memory, ends and
+ * starts of processes), filter.c (the calls that are watched).
  *
  * One seccomp filter in the command, inherited by all below it, stops only
  * the calls that matter, and hands each to this process by user notification
  * before it happens.  Nothing is attached by ptrace except, for an instant, a
  * process that is to end instead of executing.
  *
- * One thread owns a tracer: the one that called tracer_start.
+ * While one process at a time asks, the owner's thread serves and the kernel
+ * switches to it directly; when several ask at once, a thread on each
+ * processor serves what ops.quick can answer, and leaves the rest to the
+ * owner: the one thread that called tracer_start.
  */
 #ifndef GG_TRACER_H
 #define GG_TRACER_H
@@ -44,18 +49,26 @@ enum trace_answer {
 };
 
 struct tracer_ops {
-	/* Called for every event from tracer_step(), never elsewhere.  For
-	 * TRACE_EXIT *status is the exit status, 0 at the start. */
+	/* May the call go on without further question?  Called first for
+	 * every event, on any thread, several at once: it must do its own
+	 * locking.  NULL: no. */
+	bool (*quick)(void *arg, const struct trace_event *ev);
+	/* Called for the others, from tracer_step() and tracer_serve() only.
+	 * For TRACE_EXIT *status is the exit status, 0 at the start. */
 	enum trace_answer (*event)(void *arg, struct tracer *t,
 				   const struct trace_event *ev, int *status);
+	/* Something was not seen, so that nothing may be concluded from what
+	 * was: a 32-bit program, a process whose memory cannot be read. */
+	void (*blind)(void *arg, const char *why);
 	void *arg;
 };
 
 /* Start args (looked up in PATH) with env in cwd.  out_fd, if not -1, is its
  * standard output.  *out is the caller's.  ERR_MISSING if there is no such
- * program, ERR_REFUSED if this kernel has no user notification. */
+ * program, ERR_REFUSED if this kernel has no user notification or another
+ * tracer is at work above. */
 struct tracer_opts {
-	const char **args, **env;
+	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
 	int out_fd;
 };
@@ -64,18 +77,24 @@ int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 
 /* Readable when tracer_step has work; the same fd until tracer_free. */
 int tracer_fd(const struct tracer *t);
-/* Serve all calls that wait now.  1 while any traced process lives, 0 once
- * all have gone. */
+/* Serve all calls that wait now, without waiting.  1 while any traced process
+ * lives, 0 once all have gone. */
 int tracer_step(struct tracer *t, struct err *e);
+/* The same, but wait and go on, for an owner that has nothing else to wait
+ * for: cheaper by two thread switches a call.  Returns 1 when *leave has
+ * become true (in a call back or a signal handler) or a signal arrived, 0
+ * once all have gone. */
+int tracer_serve(struct tracer *t, const volatile bool *leave, struct err *e);
 /* Answer what was left for later.  That its process has died is fine. */
 void tracer_answer(struct tracer *t, uint64_t cookie, enum trace_answer a,
 		   int status);
 
 /* How the command itself ended: exit status, or 128 + signal, as a shell
- * says it.  Valid after tracer_step gave 0. */
+ * says it.  Valid after a 0 of tracer_step or tracer_serve. */
 int tracer_status(const struct tracer *t);
-/* Send sig to the command's process group. */
+/* Send sig to the command and all below it. */
 void tracer_kill(struct tracer *t, int sig);
+/* Ends what still lives, and waits for it. */
 void tracer_free(struct tracer *t);
 
 /* During a TRACE_EXEC event (or until it is answered): its arguments and

@@ -272,9 +272,16 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 	*x = (struct memo_entry){ .path = s->first.path };
 	x->kind = state_of(m, x->path, &x->stamp);
 	if (s->is_output) {
-		x->kind = MEMO_OUTPUT;
-		x->id = s->ph.thunk;
-		x->out = s->ph.out;
+		struct placeholder ph;
+		bool is_real = placeholder_at(m->project->root_fd, x->path, &m->scratch,
+					      &ph, e) == 0;
+
+		arena_reset(&m->scratch);
+		*x = (struct memo_entry){
+			.kind = MEMO_OUTPUT, .path = x->path, .id = s->ph.thunk,
+			.out = s->ph.out,
+			.stamp = is_real ? x->stamp : (struct stamp){ 0 },
+		};
 		return 0;
 	}
 	if (x->kind == MEMO_LOOKED && (s->is_read || s->has_first_id || !s->depends)) {

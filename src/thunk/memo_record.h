@@ -7,6 +7,7 @@
  *     id:32                            FILE content, LIST names, OUTPUT thunk
  *     output name length:1  name       OUTPUT
  *
+ * The stamp of an output is zero if it was not real when it was kept.  All is
  * in the byte order of this machine: a store is not carried to others.
  */
 #ifndef GG_MEMO_RECORD_H

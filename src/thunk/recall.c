@@ -202,8 +202,7 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		return (is_there && stamp_equal(&now, &x->stamp)) || list_holds(r, x);
 	case MEMO_OUTPUT:
 		r->out->n_outputs++;
-		if (is_there && S_ISREG(st.st_mode) && stamp_equal(&now, &x->stamp) &&
-		    st.st_size > PLACEHOLDER_MAX)
+		if (is_there && S_ISREG(st.st_mode) && stamp_equal(&now, &x->stamp))
 			return true;
 		rc = output_holds(r, x);
 		if (rc == 0)

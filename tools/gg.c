@@ -1,0 +1,152 @@
+/* gg.c - the command table, and main */
+#include <errno.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+#include "gg.h"
+
+const struct command commands[] = {
+	{ "init", cmd_init, 0, "", "[DIR]", "make an empty store",
+	  "Makes .gg in DIR, or here: from then on DIR is a project, and gg "
+	  "finds it from any folder below." },
+	{ "infer", cmd_infer, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
+	  "efjkqvJ", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
+	  "Runs COMMAND and all below it under a tracer. A command that a model "
+	  "explains does not run: its outputs become placeholders. All others run "
+	  "for real; what they read is made real first. When nothing that the "
+	  "script saw has changed since the last time, it is not run at all." },
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jknqvJ", "[PATH...]",
+	  "make outputs real, running only what is needed",
+	  "Each PATH is an output, or a folder with outputs in it; without any, "
+	  "all placeholders of the project are meant. What two outputs share runs "
+	  "once; a result that is known is not made again. The last line is "
+	  "\"forced N, cached N, failed N, T s\"." },
+	{ "run", cmd_run, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
+	  "efjkqvJ", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "As gg infer, and then gg force of all that became a placeholder." },
+	{ "status", cmd_status, NEED_STORE, "J", "[PATH...]",
+	  "say which outputs are placeholder, real or stale",
+	  "An output is stale when a file that its thunk read has changed since: "
+	  "run the script again. Edited means that somebody else wrote the file." },
+	{ "show", cmd_show, NEED_STORE | NEED_ARGS, "J", "PATH|ID...",
+	  "print a thunk, its result and what running it took",
+	  "IDs may be shortened to any unique beginning of four or more digits." },
+	{ "cat", cmd_cat, NEED_STORE | NEED_EXEC | NEED_ARGS, "jqv", "PATH|ID...",
+	  "print the content of an output, forcing it first",
+	  "An ID may be that of an object, or of a thunk with one output." },
+	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "", "PATH|ID...",
+	  "print what the thunk printed when it last ran", "" },
+	{ "why", cmd_why, NEED_STORE | NEED_ARGS, "J", "PATH...",
+	  "say what changed since the last result for a path",
+	  "Compares the thunk that stands at PATH with the one whose result stood "
+	  "there before: arguments, environment, inputs, programs. What follows "
+	  "from a change further up is told once, at its source." },
+	{ "graph", cmd_graph, NEED_STORE, "oJ", "[PATH...]",
+	  "write the graph of thunks, as DOT, SVG or JSON",
+	  "SVG and PNG need Graphviz." },
+	{ "gc", cmd_gc, NEED_STORE | ALONE, "nrJ", "",
+	  "remove what nothing refers to any more",
+	  "Kept is what placeholders, outputs that gg put in place, and the last "
+	  "runs reach. What is removed and needed again is made again." },
+	{ "help", cmd_help, 0, "", "[COMMAND]", "print help", "" },
+	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
+	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },
+	{ "_completion", cmd_completion, HIDDEN, "", "", "", "" },
+	{ 0 }
+};
+
+const struct command *command_find(const char *name)
+{
+	for (const struct command *c = commands; c->name; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
+	return NULL;
+}
+
+void note(const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	fputs("gg: ", stderr);
+	vfprintf(stderr, fmt, ap);
+	fputc('\n', stderr);
+	va_end(ap);
+}
+
+static int exit_code(enum err_code code)
+{
+	return code == ERR_USAGE ? EXIT_USAGE : code == ERR_FAILED ? EXIT_THUNK : EXIT_STORE;
+}
+
+static int run_command(struct ctx *c, const struct command *cmd, int argc,
+		       char **argv, struct err *e)
+{
+	int first, rc;
+	struct err late;
+
+	if (cmd->needs & HIDDEN)
+		return cmd->run(c, argc, argv, e);
+	first = options_parse(c, cmd, argc, argv, e);
+	if (first < 0)
+		return -1;
+	if (c->o.help)
+		return cmd_help(c, 1, (char *[]){ (char *)cmd->name, NULL }, e);
+	if ((cmd->needs & NEED_ARGS) && first == argc)
+		return err_set(e, ERR_USAGE, "gg %s needs %s; see gg %s --help",
+			       cmd->name, cmd->args, cmd->name);
+	rc = ctx_open(c, cmd->needs, e);
+	if (rc == 0)
+		rc = cmd->run(c, argc - first, argv + first, e);
+	if (ctx_close(c, rc < 0 ? &late : e) < 0)
+		rc = -1;
+	return rc;
+}
+
+/* gg-infer and gg-force are gg infer and gg force. */
+static const char *called_as(const char *argv0)
+{
+	const char *base = path_base(argv0);
+
+	return strncmp(base, "gg-", 3) == 0 && command_find(base + 3) ? base + 3 : NULL;
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = called_as(argv[0]);
+	const struct command *cmd;
+	struct ctx c = { .lock_fd = -1 };
+	struct err e = { 0 };
+	int rc;
+
+	signal(SIGPIPE, SIG_IGN);
+	if (!name) {
+		argc--;
+		argv++;
+		name = argc ? argv[0] : "help";
+	}
+	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
+		name = "help";
+	if (strcmp(name, "--version") == 0) {
+		puts("gg 1");
+		return EXIT_FINE;
+	}
+	cmd = command_find(name);
+	if (!cmd) {
+		note("there is no command \"%s\"; see gg help", name);
+		return EXIT_USAGE;
+	}
+	rc = run_command(&c, cmd, argc, argv, &e);
+	if (rc < 0) {
+		note("%s", e.text);
+		rc = exit_code(e.code);
+	}
+	if (fflush(stdout) != 0 && errno != EPIPE && rc == 0) {
+		note("cannot write to standard output: %s", strerror(errno));
+		rc = EXIT_STORE;
+	}
+	return rc;
+}

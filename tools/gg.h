@@ -1,0 +1,149 @@
+/* gg.h - what the commands of gg share
+ *
+ * gg.c holds the command table and main, options.c the options, open.c what
+ * is opened first, drive.c the forcing that several commands do, ui.c the
+ * status line, help.c everything printed from the tables.
+ */
+#ifndef GG_GG_H
+#define GG_GG_H
+
+#include <stdio.h>
+#include "exec.h"
+#include "infer.h"
+#include "session.h"
+
+enum {
+	EXIT_FINE = 0,
+	EXIT_THUNK = 1,         /* a thunk, or the script itself, failed */
+	EXIT_USAGE = 2,
+	EXIT_STORE = 3,         /* the store or the machine */
+};
+
+/* Options of all commands, as options.c fills them. */
+struct options {
+	unsigned jobs;
+	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
+	const char *output;
+	unsigned keep_runs;
+};
+
+struct ctx {
+	struct options o;
+	struct project project;
+	struct store *store;
+	struct models *models;
+	struct bytes models_text;
+	struct loop *loop;
+	struct backend *backend;
+	struct exec *exec;
+	struct arena arena;             /* as long as the command */
+	char *cwd, *self;
+	int lock_fd;
+	bool has_color;                 /* standard error is a terminal */
+};
+
+enum {
+	NEED_STORE = 1,         /* a project and its store */
+	NEED_MODELS = 2,
+	NEED_EXEC = 4,          /* loop, engine, forcing */
+	NEED_ARGS = 8,          /* one argument at least */
+	TAKES_COMMAND = 16,     /* options end at the first word */
+	ALONE = 32,             /* no other gg may use the store meanwhile */
+	HIDDEN = 64,
+};
+
+struct command {
+	const char *name;
+	int (*run)(struct ctx *c, int argc, char **argv, struct err *e);
+	unsigned needs;
+	const char *options;            /* letters of options.c */
+	const char *args, *help;
+	const char *more;               /* for its man page */
+};
+
+extern const struct command commands[];
+const struct command *command_find(const char *name);
+
+/* Each returns an exit status, or -1 with *e filled. */
+int cmd_init(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_infer(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_run(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_force(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_status(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_show(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_log(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_help(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_man(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_cell(struct ctx *c, int argc, char **argv, struct err *e);
+
+/* One option, as help and man pages show it; the letter is its key in
+ * struct command.options. */
+struct option_row {
+	char letter;
+	bool has_letter;                /* may be given as -letter */
+	const char *name, *arg, *help;
+};
+extern const struct option_row option_rows[];
+const struct option_row *option_find(char letter);
+/* Fill c->o; the index of the first argument, or -1. */
+int options_parse(struct ctx *c, const struct command *cmd, int argc, char **argv,
+		  struct err *e);
+
+/* Open what cmd needs, and close all of it. */
+int ctx_open(struct ctx *c, unsigned needs, struct err *e);
+int ctx_close(struct ctx *c, struct err *e);
+/* Say something on standard error that is not a failure. */
+void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Forcing: a drive wants outputs and serves the loop until all are there. */
+struct drive {
+	struct ctx *c;
+	struct map seen;                /* thunks of this command, by id */
+	struct arena arena;
+	size_t n_thunks, n_open, n_unmade;
+	uint64_t begun_ms;
+	struct ui *ui;
+	struct watch *sigint, *sigterm;
+	struct session *session;        /* its script is still running */
+	unsigned n_interrupts;
+	bool stop, is_idle;
+};
+
+void drive_begin(struct drive *d, struct ctx *c);
+/* A thunk belongs to this command: for the count of cached ones. */
+void drive_saw(struct drive *d, const struct id *thunk);
+int drive_want(struct drive *d, const struct memo_want *w, struct err *e);
+/* Serve until nothing is wanted any more. */
+void drive_finish(struct drive *d);
+/* The summary line, and the exit status that goes with it. */
+int drive_end(struct drive *d);
+
+/* What a person means by PATH or ID: an output that gg knows, or a name. */
+struct named {
+	const char *path;               /* plain, or NULL */
+	struct id id;                   /* of the thunk, or of the object */
+	const char *out;                /* the thunk's output, or NULL */
+	bool is_thunk;
+};
+int name_find(struct ctx *c, const char *word, struct named *out, struct err *e);
+
+/* The status line on a terminal, nothing elsewhere. */
+struct ui;
+struct ui *ui_new(struct ctx *c);
+void ui_free(struct ui *u);
+void ui_event(void *arg, const struct exec_event *ev);
+/* Take the line away before something else is printed. */
+void ui_clear(struct ui *u);
+
+/* The last runs, for gc: keep the thunks of this one. */
+int runs_add(struct ctx *c, const struct drive *d, struct err *e);
+int runs_each(struct ctx *c, unsigned n_last,
+	      void (*fn)(void *arg, const struct id *thunk), void *arg,
+	      struct err *e);
+
+#endif

@@ -1,0 +1,126 @@
+/* open.c - what a command needs, opened before it and closed after it */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+#include "gg.h"
+
+enum { MODELS_MAX = 16 << 20 };
+
+/* Any number of commands share a store; gc has it alone. */
+static int lock(struct ctx *c, bool alone, struct err *e)
+{
+	struct flock l = { .l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+	char *path = arena_printf(&c->arena, "%s/lock", c->project.store_dir);
+
+	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (c->lock_fd < 0)
+		return errno == EROFS || errno == EACCES ? 0 :
+		       err_sys(e, "cannot open %s", path);
+	if (fcntl(c->lock_fd, F_OFD_SETLK, &l) == 0)
+		return 0;
+	if (alone)
+		return err_set(e, ERR_REFUSED,
+			       "another gg is using %s; try again when it has ended",
+			       c->project.store_dir);
+	if (fcntl(c->lock_fd, F_OFD_SETLKW, &l) < 0)
+		return err_sys(e, "cannot lock %s", path);
+	return 0;
+}
+
+static int open_models(struct ctx *c, struct err *e)
+{
+	if (file_read(c->project.root_fd, MODELS_FILE, MODELS_MAX, &c->arena,
+		      &c->models_text, e) < 0) {
+		if (e->code != ERR_MISSING)
+			return -1;
+		c->models_text = (struct bytes){ 0 };
+	}
+	return models_new(c->models_text, MODELS_FILE, &c->models, e);
+}
+
+static int open_exec(struct ctx *c, struct err *e)
+{
+	struct backend_opts o = { .store = c->store, .project_root = c->project.root,
+				  .store_dir = c->project.store_dir,
+				  .self = c->self, .jobs = c->o.jobs };
+
+	if (loop_new(&c->loop, e) < 0)
+		return -1;
+	o.loop = c->loop;
+	return backend_local.open(&o, "", &c->backend, e);
+}
+
+static char *self_path(void)
+{
+	char path[4096];
+	ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+
+	if (n < 0)
+		return mem_str("gg");
+	path[n] = 0;
+	return mem_str(path);
+}
+
+int ctx_open(struct ctx *c, unsigned needs, struct err *e)
+{
+	c->cwd = getcwd(NULL, 0);
+	if (!c->cwd)
+		return err_sys(e, "cannot tell the current folder");
+	c->self = self_path();
+	c->has_color = isatty(2) && !getenv("NO_COLOR");
+	if (!(needs & NEED_STORE))
+		return 0;
+	if (project_open(c->cwd, getenv("GG_DIR"), &c->project, e) < 0 ||
+	    lock(c, needs & ALONE, e) < 0 ||
+	    store_open(c->project.store_dir, 0, &c->store, e) < 0)
+		return -1;
+	if ((needs & NEED_MODELS) && open_models(c, e) < 0)
+		return -1;
+	return needs & NEED_EXEC ? open_exec(c, e) : 0;
+}
+
+int ctx_close(struct ctx *c, struct err *e)
+{
+	int rc = 0;
+
+	exec_free(c->exec);
+	if (c->backend)
+		backend_local.close(c->backend);
+	loop_free(c->loop);
+	models_free(c->models);
+	if (c->store)
+		rc = store_close(c->store, e);
+	if (c->lock_fd >= 0)
+		close(c->lock_fd);
+	project_close(&c->project);
+	arena_release(&c->arena);
+	free(c->cwd);
+	free(c->self);
+	return rc;
+}
+
+int cmd_init(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	const char *dir = argc ? argv[0] : ".";
+	char *path = arena_printf(&c->arena, "%s/%s", dir, PROJECT_DIR);
+	bool was_there = access(path, F_OK) == 0;
+	struct store *s;
+
+	if (argc > 1)
+		return err_set(e, ERR_USAGE, "gg init takes one folder");
+	if (dir_make(AT_FDCWD, path, e) < 0 ||
+	    store_open(path, STORE_CREATE, &s, e) < 0 || store_close(s, e) < 0)
+		return -1;
+	printf("%s: %s\n", path, was_there ? "is there already" : "made");
+	return EXIT_FINE;
+}
+
+int cmd_cell(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	(void)c;
+	(void)e;
+	return cell_main(argc, argv);
+}

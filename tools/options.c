@@ -1,0 +1,98 @@
+/* options.c - one table of options, for parsing and for help */
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gg.h"
+
+const struct option_row option_rows[] = {
+	{ 'j', true, "jobs", "N", "run at most N thunks at once (default: all cores)" },
+	{ 'k', true, "keep-going", NULL, "after a failure go on with what does not need it" },
+	{ 'e', false, "explain", NULL, "say for each command which model matched, or why none did" },
+	{ 'f', false, "fresh", NULL, "run the script even if nothing it saw has changed" },
+	{ 'n', true, "dry-run", NULL, "say what would be done, and do nothing" },
+	{ 'o', true, "output", "FILE", "write to FILE; its ending (.dot .svg .png .json) says how" },
+	{ 'q', true, "quiet", NULL, "print only failures and the summary" },
+	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
+	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
+	{ 'J', false, "json", NULL, "print JSON" },
+	{ 'h', true, "help", NULL, "print this help" },
+	{ 0 }
+};
+
+const struct option_row *option_find(char letter)
+{
+	for (const struct option_row *r = option_rows; r->letter; r++)
+		if (r->letter == letter)
+			return r;
+	return NULL;
+}
+
+static int number(const char *s, unsigned *out, struct err *e)
+{
+	char *end;
+	unsigned long n = strtoul(s, &end, 10);
+
+	if (!*s || *end || *s == '-' || n > 1000000)
+		return err_set(e, ERR_USAGE, "\"%s\" is not a number", s);
+	*out = (unsigned)n;
+	return 0;
+}
+
+static int take(struct options *o, int letter, struct err *e)
+{
+	switch (letter) {
+	case 'j': return number(optarg, &o->jobs, e);
+	case 'r': return number(optarg, &o->keep_runs, e);
+	case 'k': o->keep_going = true; break;
+	case 'e': o->explain = true; break;
+	case 'f': o->fresh = true; break;
+	case 'n': o->dry_run = true; break;
+	case 'o': o->output = optarg; break;
+	case 'q': o->quiet = true; break;
+	case 'v': o->verbose = true; break;
+	case 'J': o->json = true; break;
+	case 'h': o->help = true; break;
+	}
+	return 0;
+}
+
+int options_parse(struct ctx *c, const struct command *cmd, int argc, char **argv,
+		  struct err *e)
+{
+	struct option longs[16] = { 0 };
+	char shorts[64];
+	size_t n = 0, k = 0;
+	int letter;
+
+	if (cmd->needs & TAKES_COMMAND)
+		shorts[k++] = '+';
+	shorts[k++] = ':';
+	for (const struct option_row *r = option_rows; r->letter; r++) {
+		if (r->letter != 'h' && !strchr(cmd->options, r->letter))
+			continue;
+		longs[n++] = (struct option){ r->name, r->arg ? required_argument :
+					      no_argument, NULL, r->letter };
+		if (!r->has_letter)
+			continue;
+		shorts[k++] = r->letter;
+		if (r->arg)
+			shorts[k++] = ':';
+	}
+	shorts[k] = 0;
+	opterr = 0;
+	optind = 1;
+	c->o.keep_runs = 10;
+	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+
+		if (letter == '?')
+			return err_set(e, ERR_USAGE, "gg %s has no option %s; see gg %s --help",
+				       cmd->name, word, cmd->name);
+		if (letter == ':')
+			return err_set(e, ERR_USAGE, "%s needs a value; see gg %s --help",
+				       word, cmd->name);
+		if (take(&c->o, letter, e) < 0)
+			return err_wrap(e, "%s", word);
+	}
+	return optind;
+}
