@@ -1,4 +1,6 @@
-/* base.h - errors, byte slices, arenas, growing buffers, a map; src/base.c
+/* base.h - errors, byte slices, arenas, growing buffers, a map
+ *
+ * src/base.c, map.c.
  *
  * What every other file stands on.  Out of memory aborts: nothing here
  * returns NULL for lack of it.

@@ -1,5 +1,5 @@
 /* file.h - files that appear whole, folders that go whole, clean paths;
- * src/file.c
+ * src/file.c, dir.c, path.c
  *
  * Every path is relative to dirfd unless it is absolute.
  */
@@ -15,7 +15,8 @@
 int file_read(int dirfd, const char *path, size_t limit_bytes, struct arena *a,
 	      struct bytes *out, struct err *e);
 
-/* Write a file that appears whole: a temporary beside it, then a rename.
+/* Write a file that appears whole, with exactly this mode: a temporary
+ * beside it, then a rename; no folder is made.
  * FILE_SYNC also waits for the disk, file and folder.  ERR_IO. */
 enum { FILE_SYNC = 1 };
 int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
@@ -26,8 +27,9 @@ int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 int file_write_fd(int fd, const void *p, size_t n);
 ssize_t file_read_fd(int fd, void *p, size_t n);
 
-/* Copy all of in to out, holes kept, in the kernel where it can: reflink,
- * copy_file_range, else read and write.  ERR_IO. */
+/* Copy all of in to out, which is empty, holes kept, in the kernel where it
+ * can: reflink, copy_file_range, else read and write.  in's offset is left
+ * alone unless it is a pipe or the like.  ERR_IO. */
 int file_copy_fd(int in, int out, struct err *e);
 
 /* Make a folder and those above it; that it is there already is fine. */
@@ -35,8 +37,8 @@ int dir_make(int dirfd, const char *path, struct err *e);
 /* The same for all folders above path. */
 int dir_make_above(int dirfd, const char *path, struct err *e);
 
-/* Remove a file or a whole folder, read-only folders too; symlinks are not
- * followed.  That it is absent is fine. */
+/* Remove a file or a whole folder, however deep, and with read-only folders
+ * in it; symlinks are not followed.  That it is absent is fine. */
 int dir_remove(int dirfd, const char *path, struct err *e);
 
 /* Join and tidy by text alone: "." and empty parts go, ".." takes one part

@@ -26,9 +26,11 @@ int project_open(const char *cwd, const char *store_dir, struct project *out,
 void project_close(struct project *p);
 
 /* The real path that `path`, seen from cwd, names: symlinks in all but the
- * last part are followed, the last part need not exist.  Then *inside says
- * whether it is in the project, and the string from a is plain (or ".") when
- * it is and absolute when not. */
+ * last part are followed (in the last one too if a slash follows it), and what
+ * does not exist is taken as text.  cwd is real, as getcwd(3) gives it.  Then
+ * *inside says whether it is in the project, and the string from a is plain
+ * (or ".") when it is and absolute when not.  One readlink for each folder of
+ * path, none for a name alone. */
 const char *project_path(const struct project *p, struct arena *a,
 			 const char *cwd, const char *path, bool *inside);
 

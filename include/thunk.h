@@ -1,7 +1,7 @@
 /* thunk.h - the canonical texts: thunk, tree, result, placeholder, tail
  *
- * src/thunk/text.c (lines and escapes), thunk.c, tree.c, result.c,
- * placeholder.c.
+ * src/thunk/text.c (lines and escapes), thunk.c, rules.c (what a thunk must
+ * keep besides its spelling), tree.c, result.c, placeholder.c, tail.c, host.c.
  *
  * All of them are lines of fields.  A line is a keyword and its fields, one
  * space between, "\n" at the end; there are no other lines and no empty ones
@@ -32,9 +32,8 @@
  *     network yes                only when the network is needed
  *     runtime host ID            or: runtime closure ID, runtime image sha256:ID
  *
- * No input lies inside another, no output inside another or inside an input.
- * An output may have the path of an input: the program updates it in place.
- * env names that gg itself fixes (run.h) may not stand here.
+ * No input or output lies inside another.  An output may have the path of an
+ * input: the program updates it in place.
  *
  * Tree: a directory.
  *
@@ -44,7 +43,8 @@
  *     tree ID NAME
  *     link TARGET NAME           a relative target that stays inside the
  *                                whole tree that is named, checked when it
- *                                is made and when it is laid out
+ *                                is made and when it is laid out; under
+ *                                4,096 bytes
  *
  * NAME here has no slash and is not "." or "..".
  *
@@ -135,7 +135,7 @@ int thunk_decode(struct bytes text, struct arena *a, struct thunk *out,
 
 /* Are all inputs values or trees, so that it can be executed? */
 bool thunk_is_reduced(const struct thunk *t);
-/* The output of that name, the input of that path, or NULL. */
+/* The output of that name, the input of that path, or NULL; t is sorted. */
 const struct output *thunk_output(const struct thunk *t, const char *name);
 const struct input *thunk_input(const struct thunk *t, const char *path);
 
@@ -157,7 +157,8 @@ void tree_sort(struct tree *t);
 int tree_encode(const struct tree *t, struct buf *out, struct err *e);
 int tree_decode(struct bytes text, struct arena *a, struct tree *out,
 		struct err *e);
-/* Does a link at path (plain, inside the tree) to target stay inside? */
+/* Does a link at path (plain, inside the tree) to target stay inside?  ".."
+ * is taken only at target's front: further on it may climb from a link. */
 bool tree_link_is_inside(const char *path, const char *target);
 
 struct result_out {
@@ -173,6 +174,7 @@ struct result {
 int result_encode(const struct result *r, struct buf *out, struct err *e);
 int result_decode(struct bytes text, struct arena *a, struct result *out,
 		  struct err *e);
+/* The output of that name, or NULL; r is sorted, as what is read always is. */
 const struct ref *result_output(const struct result *r, const char *name);
 
 #define PLACEHOLDER_NAME ".gg-placeholder"
@@ -187,8 +189,9 @@ int placeholder_encode(const struct placeholder *p, struct buf *out,
 		       struct err *e);
 int placeholder_decode(struct bytes text, struct arena *a,
 		       struct placeholder *out, struct err *e);
-/* Is there one at path, a file or a directory?  1 and *out (in a), 0 if what
- * is there is something else or nothing, -1 if it cannot be read. */
+/* Is there one at path, a file or a directory, also by way of a symlink?  1
+ * and *out (in a), 0 if what is there is something else or nothing, -1 if it
+ * cannot be read. */
 int placeholder_at(int dirfd, const char *path, struct arena *a,
 		   struct placeholder *out, struct err *e);
 

@@ -1,0 +1,70 @@
+/* tail.c - an output that says: my value is that of another thunk
+ *
+ * No text has empty lines, so an empty line is where one thunk ends and the
+ * next begins.
+ */
+#include <string.h>
+#include "text.h"
+
+bool tail_is(struct bytes b)
+{
+	return bytes_start(b, "gg-tail 1\n");
+}
+
+static size_t count_empty_lines(const char *p, const char *end)
+{
+	size_t n = 0;
+
+	while ((p = memchr(p, '\n', (size_t)(end - p))) != NULL)
+		n += *++p == '\n';
+	return n;
+}
+
+/* The thunk that starts at p, up to the empty line after it or the end. */
+static struct bytes one_thunk(const char *p, const char *end)
+{
+	const char *gap = memmem(p, (size_t)(end - p), "\n\n", 2);
+
+	return (struct bytes){ p, (size_t)((gap ? gap + 1 : end) - p) };
+}
+
+static unsigned count_lines(struct bytes b)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < b.n; i++)
+		n += b.p[i] == '\n';
+	return n;
+}
+
+int tail_decode(struct bytes text, struct arena *a, struct tail *out,
+		struct err *e)
+{
+	struct arena scratch = { 0 };
+	struct text t;
+	int r = 0;
+
+	*out = (struct tail){ 0 };
+	if (text_open(&t, text, "gg-tail", 1, a, e) < 0 ||
+	    text_output_line(&t, &out->value) < 0)
+		return -1;
+	out->thunks = arena_alloc(a, (count_empty_lines(t.p - 1, t.end) + 1) *
+				  sizeof(*out->thunks));
+	while (r == 0 && t.p < t.end) {
+		struct bytes b = one_thunk(t.p + 1, t.end);
+		struct thunk checked;
+
+		t.line++;
+		if (*t.p != '\n') {
+			r = text_bad(&t, "an empty line must stand before each thunk");
+			break;
+		}
+		r = thunk_decode_at(b, t.line + 1, &scratch, &checked, e);
+		arena_reset(&scratch);
+		out->thunks[out->n++] = b;
+		t.line += count_lines(b);
+		t.p += 1 + b.n;
+	}
+	arena_release(&scratch);
+	return r;
+}
