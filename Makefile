@@ -2,31 +2,45 @@
 # make check    quick tests; SAN=address,undefined for sanitizers
 # make test     everything, the real servers included
 # make demo     the digits ensemble, start to finish
-# The rest: all bench fuzz lint fmt install clean
+# make bench    how fast, beside its peers; ROW=infer for one row
+# The rest: all fuzz lint fmt install clean
 
-CC     ?= gcc
+CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
 BUILD  ?= build$(if $(SAN),-san)
 PREFIX ?= /usr/local
-PKGS   := libuv libseccomp libcrypto libzstd jansson
-
+DEST   := $(DESTDIR)$(PREFIX)
+COMPLETIONS := share/bash-completion/completions
+FUZZ   := $(BUILD)-fuzz
+SECONDS_EACH ?= 60
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude \
-	$(shell pkg-config --cflags $(PKGS)) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer)
-ALL_LDLIBS = $(shell pkg-config --libs $(PKGS)) -llmdb -lpthread -lm $(if $(SAN),-fsanitize=$(SAN))
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude $(PKG_CFLAGS) \
+	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+ALL_LDLIBS = $(PKG_LIBS) -lpthread -lm
+FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/t_*.c))
-TESTS_SH := $(wildcard test/*.sh)
+TESTS_SH := $(filter-out test/run.sh,$(wildcard test/*.sh))
+FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 
-.PHONY: all deps check test demo bench fuzz lint fmt install clean
+.PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
-all: deps $(BUILD)/gg
+.SECONDARY:
+all: $(BUILD)/gg
 
-deps:
-	@tools/install-deps.sh
+# The libraries' flags, asked for once; making this file also installs what is missing.
+ifneq ($(filter-out fmt clean,$(or $(MAKECMDGOALS),all)),)
+include $(BUILD)/deps.mk
+endif
+$(BUILD)/deps.mk: tools/install-deps.sh
+	@mkdir -p $(@D)
+	@tools/install-deps.sh build >$@
+
+deps-demo deps-test deps-bench:
+	@tools/install-deps.sh $(@:deps-%=%)
 
 $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
@@ -39,11 +53,47 @@ $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/test/%: test/%.c test/test.h $(BUILD)/libgg.a
+$(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+
+check: $(BUILD)/gg $(TESTS)
+	BUILD=$(BUILD) test/run.sh $(TESTS)
+
+test: deps-test $(BUILD)/gg $(TESTS)
+	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
+
+demo: deps-demo $(BUILD)/gg
+	@BUILD=$(BUILD) examples/demo.sh
+
+bench: deps-bench $(BUILD)/gg
+	@BUILD=$(BUILD) test/bench/run.sh $(ROW)
+
+fuzz: deps-test $(FUZZERS)
+	@test/fuzz/run.sh $(SECONDS_EACH) $(FUZZERS)
+
+$(FUZZ)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $< $(BUILD)/libgg.a $(ALL_LDLIBS)
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
+
+$(FUZZ)/f_%: $(FUZZ)/test/fuzz/f_%.o $(LIB_SRC:%.c=$(FUZZ)/%.o)
+	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LDLIBS)
+
+lint: deps-test
+	@tools/lint.sh
+
+fmt:
+	clang-format -i $(wildcard include/*.h src/*.[ch] src/*/*.[ch] tools/*.[ch] test/*.[ch] test/*/*.[ch])
+
+install: $(BUILD)/gg
+	install -d $(addprefix $(DEST)/,bin share/man/man1 share/man/man5 $(COMPLETIONS))
+	install $(BUILD)/gg $(DEST)/bin/gg
+	ln -sf gg $(DEST)/bin/gg-infer
+	ln -sf gg $(DEST)/bin/gg-force
+	rm -rf $(BUILD)/man && mkdir $(BUILD)/man && $(BUILD)/gg _man $(BUILD)/man
+	for f in $(BUILD)/man/*.[15]; do install -m 644 $$f $(DEST)/share/man/man$${f##*.}/; done
+	$(BUILD)/gg _completion >$(DEST)/$(COMPLETIONS)/gg
 
 clean:
-	rm -rf build build-san
+	rm -rf build build-san build-fuzz
 
--include $(wildcard $(BUILD)/*/*.d $(BUILD)/*/*/*.d)
+-include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(LIB_SRC:%.c=$(FUZZ)/%.d)

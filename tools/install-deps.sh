@@ -1,2 +1,121 @@
 #!/bin/sh
-exit 0
+# install-deps.sh SET... - see that what `make` needs is on this machine
+#
+# SET is build, demo, test or bench.  What is missing is installed when we are
+# root or sudo asks for no password; otherwise the one line to type is printed.
+# With "build" the compiler flags of the libraries are printed as make
+# variables, so that make asks pkg-config only once.
+
+set -u
+PKGS='libuv lmdb libseccomp libcrypto jansson'
+missing=
+
+# need PACKAGE COMMAND...: PACKAGE is there when COMMAND succeeds.
+need()
+{
+	package=$1
+	shift
+	"$@" >/dev/null 2>&1 || missing="$missing $package"
+}
+
+have() { command -v "$1"; }
+
+# A module of the system's own python3, not of another one earlier in PATH.
+module() { test -e "/usr/lib/python3/dist-packages/$1/__init__.py"; }
+
+any()
+{
+	for path; do
+		test -e "$path" && return
+	done
+	return 1
+}
+
+need_build()
+{
+	need gcc have gcc
+	need make have make
+	need pkg-config have pkg-config
+	# One call says whether all are there; only a no asks for each.
+	pkg-config --exists $PKGS 2>/dev/null && return
+	need libuv1-dev pkg-config --exists libuv
+	need liblmdb-dev pkg-config --exists lmdb
+	need libseccomp-dev pkg-config --exists libseccomp
+	need libssl-dev pkg-config --exists libcrypto
+	need libjansson-dev pkg-config --exists jansson
+}
+
+need_demo()
+{
+	need python3 test -x /usr/bin/python3
+	need python3-numpy module numpy
+	need python3-sklearn module sklearn
+}
+
+need_test()
+{
+	need_demo
+	need clang have clang
+	need libclang-rt-14-dev any /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
+	need cppcheck have cppcheck
+	need ninja-build have ninja
+	need universal-ctags have ctags
+	need strace have strace
+	need jq have jq
+	need g++ have g++
+}
+
+need_bench()
+{
+	need_demo
+	need ninja-build have ninja
+	need strace have strace
+}
+
+look()
+{
+	missing=
+	for set; do
+		"need_$set"
+	done
+}
+
+install()
+{
+	if test "$(id -u)" = 0; then
+		as=
+	elif sudo -n true 2>/dev/null; then
+		as='sudo -n'
+	else
+		return 1
+	fi
+	export DEBIAN_FRONTEND=noninteractive
+	$as apt-get update -q >&2 || return 1
+	$as apt-get install -q -y --no-install-recommends $missing >&2
+}
+
+for set; do
+	case $set in
+	build|demo|test|bench) ;;
+	*) echo "install-deps.sh: no such set: $set" >&2; exit 2 ;;
+	esac
+done
+
+look "$@"
+if test -n "$missing"; then
+	wanted=$missing
+	install && look "$@"
+	if test -n "$missing"; then
+		echo "Please install what is missing, then run make again:" >&2
+		echo "    apt-get install --no-install-recommends$wanted" >&2
+		exit 1
+	fi
+fi
+
+case " $* " in
+*' build '*)
+	cflags=$(pkg-config --cflags $PKGS) && libs=$(pkg-config --libs $PKGS) || exit 1
+	echo "PKG_CFLAGS := $cflags"
+	echo "PKG_LIBS := $libs"
+	;;
+esac

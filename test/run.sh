@@ -1,0 +1,72 @@
+#!/bin/bash
+# run.sh TEST... - run each test file, read its TAP, say what was not kept
+#
+# A test is a program (unit) or a .sh file (whole program).  It prints TAP;
+# exit 77 means skipped, its last line says why.  A file that ends badly
+# without naming a failed promise counts as one failure, and so does one whose
+# plan and promises differ.  The last line is "N passed, N failed, N skipped".
+
+set -u
+cd "$(dirname "$0")/.." || exit 1
+BUILD=$(realpath "${BUILD:-build}")
+GG=$BUILD/gg
+TEST_SECONDS=${TEST_SECONDS:-900}
+export BUILD GG
+export LC_ALL=C.UTF-8
+passed=0 failed=0 skipped=0
+out=$(mktemp)
+trap 'rm -f "$out"' EXIT
+trap 'exit 130' INT TERM
+
+# Count the promises of $out, whose program ended with $2; print one line.
+read_tap()
+{
+	local name=$1 rc=$2 secs=$3 ok bad skip plan why
+
+	skip=$(grep -cE '^ok .*# SKIP' "$out")
+	ok=$(grep -cE '^ok ' "$out")
+	ok=$((ok - skip))
+	bad=$(grep -cE '^not ok ' "$out")
+	plan=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out" | tail -1)
+	why=
+	if [ "$rc" = 77 ]; then
+		skipped=$((skipped + 1))
+		printf 'skip  %-28s %s\n' "$name" "$(grep -v '^1\.\.' "$out" | tail -1 | sed 's/^# *//')"
+		return
+	fi
+	if [ "$rc" = 124 ] || [ "$rc" = 137 ]; then
+		why="ran for more than $TEST_SECONDS s, or was killed"
+	elif [ "$bad" = 0 ] && [ "$rc" != 0 ]; then
+		why="ended with status $rc"
+	elif [ -z "$plan" ]; then
+		why='printed no plan (1..N)'
+	elif [ "$plan" != $((ok + skip + bad)) ]; then
+		why="planned $plan promises, told of $((ok + skip + bad))"
+	fi
+	[ -n "$why" ] && bad=$((bad + 1))
+	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	if [ "$bad" = 0 ]; then
+		printf 'ok    %-28s %d promises, %s s\n' "$name" "$ok" "$secs"
+	else
+		printf 'FAIL  %-28s %d of %d\n' "$name" "$bad" $((ok + skip + bad))
+		[ -n "$why" ] && printf '      %s\n' "$why"
+		# A failed promise follows the notes that led to it.
+		awk '/^#/ { notes = notes "\n      " $0; next }
+			/^not ok/ { print "      " $0 notes }
+			{ notes = "" }' "$out"
+		[ -n "$why" ] && tail -15 "$out" | sed 's/^/      | /'
+	fi
+	grep -E '^ok .*# SKIP' "$out" | sed 's/^ok [0-9]* *-* */skip  /'
+}
+
+for test; do
+	name=$(basename "$test")
+	start=$EPOCHREALTIME
+	timeout -k 10 "$TEST_SECONDS" "$test" >"$out" 2>&1 </dev/null
+	rc=$?
+	secs=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+	read_tap "$name" "$rc" "$secs"
+done
+
+echo "$passed passed, $failed failed, $skipped skipped"
+[ "$failed" = 0 ]
