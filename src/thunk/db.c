@@ -1,0 +1,408 @@
+/* db.c - one ordered table of keys and values, in LMDB
+ *
+ * Readers look at a map of the file and wait for nobody.  A writer never
+ * holds its transaction between calls, because every gg on this store would
+ * wait for it.
+ *
+ * A commit waits for the disk once, for the pages; the page that makes them
+ * count is written after that and not waited for (MDB_NOMETASYNC).  A power
+ * cut can thus take back the newest commit but never leaves half of one, and
+ * what it takes back is made again by its thunk.  db_close waits for all of
+ * it.  MDB_NOSYNC would be faster and could leave a file that does not open.
+ * MDB_WRITEMAP would turn a full disk into a SIGBUS.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <lmdb.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "db.h"
+#include "disk.h"
+
+struct db {
+	char *path;
+	bool is_read_only, has_no_lock;
+	MDB_env *env;
+	MDB_dbi dbi;
+	MDB_txn *read;          /* reset between calls; NULL until the first */
+	unsigned n_walks;       /* db_each that are under way */
+	const char *low, *high; /* values lent lately lie between these */
+	unsigned n_lent;
+};
+
+enum { MAP_BITS_MOST = 38, MAP_BITS_LEAST = 24, MAP_BITS_STEP = 2 };
+enum { READERS = 1000, LOCK_FILE_BYTES = (READERS + 8) * 64 };
+enum { RESIDENT_MAX = 32 << 20, LENT_MAX = 2000 };
+
+static const struct {
+	int rc;
+	enum err_code code;
+	const char *text;
+} meanings[] = {
+	{ MDB_MAP_FULL, ERR_REFUSED,
+	  "it has outgrown the address space it is mapped in; "
+	  "raise ulimit -v, or free some with gg gc" },
+	{ MDB_READERS_FULL, ERR_RETRY,
+	  "too many processes have it open; let some of them end" },
+	{ MDB_INVALID, ERR_BAD,
+	  "this is not a database; move it away, "
+	  "then gg starts a new one and makes results again" },
+	{ MDB_VERSION_MISMATCH, ERR_BAD,
+	  "another version of the database library made it" },
+	{ MDB_CORRUPTED, ERR_BAD,
+	  "the database is damaged; move it away, "
+	  "then gg starts a new one and makes results again" },
+	{ MDB_PAGE_NOTFOUND, ERR_BAD,
+	  "the database is damaged or cut short; move it away, "
+	  "then gg starts a new one and makes results again" },
+};
+
+static int fail(const struct db *d, int rc, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
+		if (meanings[i].rc == rc)
+			return err_set(e, meanings[i].code, "%s: %s", d->path,
+				       meanings[i].text);
+	if (rc > 0)
+		return disk_fail(rc, d->path, e);
+	return err_set(e, ERR_IO, "%s: %s", d->path, mdb_strerror(rc));
+}
+
+/* The lock file is written through a map, where a full disk would be a
+ * SIGBUS: have all of its blocks before the database maps it. */
+static int prepare_lock_file(const struct db *d, struct err *e)
+{
+	char path[PATH_MAX];
+	struct stat st;
+	int fd, rc = 0;
+
+	if (snprintf(path, sizeof(path), "%s-lock", d->path) >= (int)sizeof(path))
+		return err_set(e, ERR_REFUSED, "%s: the path is too long", d->path);
+	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return fail(d, errno, e);
+	if (fstat(fd, &st) < 0)
+		rc = errno;
+	else if (st.st_size < LOCK_FILE_BYTES)
+		rc = posix_fallocate(fd, 0, LOCK_FILE_BYTES);
+	close(fd);
+	if (rc == ENOSPC)
+		unlink(path);
+	return rc ? fail(d, rc, e) : 0;
+}
+
+/* Reading the map behind the end of the file would be a SIGBUS.  A file may
+ * rightly be shorter than the pages it counts, when the last of them were
+ * never used; it may also have been cut off.  Both are given their zeros,
+ * which the database never takes for one of its pages. */
+static int fill_up(struct db *d)
+{
+	MDB_envinfo info;
+	MDB_stat stat;
+	struct stat st;
+	off_t needs;
+	int fd;
+
+	mdb_env_info(d->env, &info);
+	mdb_env_stat(d->env, &stat);
+	if (mdb_env_get_fd(d->env, &fd) || fstat(fd, &st) < 0)
+		return errno;
+	needs = (off_t)(info.me_last_pgno + 1) * stat.ms_psize;
+	if (st.st_size >= needs)
+		return 0;
+	if (d->is_read_only)
+		return MDB_PAGE_NOTFOUND;
+	return ftruncate(fd, needs) < 0 ? errno : 0;
+}
+
+static int try_open(struct db *d, int map_bits)
+{
+	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMETASYNC;
+	int rc = mdb_env_create(&d->env), fd;
+
+	if (rc)
+		return rc;
+	if (d->is_read_only)
+		flags |= MDB_RDONLY;
+	if (d->has_no_lock)
+		flags |= MDB_NOLOCK;
+	rc = mdb_env_set_mapsize(d->env, (size_t)1 << map_bits);
+	if (!rc)
+		rc = mdb_env_set_maxreaders(d->env, READERS);
+	if (!rc)
+		rc = mdb_env_open(d->env, d->path, flags, 0644);
+	if (!rc && mdb_env_get_fd(d->env, &fd) == 0)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+	if (!rc)
+		rc = fill_up(d);
+	if (!rc)
+		return 0;
+	mdb_env_close(d->env);
+	d->env = NULL;
+	return rc;
+}
+
+/* As much address space as can be had. */
+static int attach(struct db *d)
+{
+	int bits = MAP_BITS_MOST, rc;
+
+	while ((rc = try_open(d, bits)) == ENOMEM && bits > MAP_BITS_LEAST)
+		bits -= MAP_BITS_STEP;
+	if ((rc == EACCES || rc == EROFS) && d->is_read_only && !d->has_no_lock) {
+		/* Without the right to write the lock file no reader can be
+		 * seen by writers; objects are checked against their names. */
+		d->has_no_lock = true;
+		return attach(d);
+	}
+	return rc;
+}
+
+static void detach(struct db *d)
+{
+	if (d->read)
+		mdb_txn_abort(d->read);
+	d->read = NULL;
+	if (d->env)
+		mdb_env_close(d->env);
+	d->env = NULL;
+	d->low = d->high = NULL;
+}
+
+/* Another process has made the file larger than the map. */
+static int map_again(struct db *d)
+{
+	d->low = d->high = NULL;
+	return mdb_env_set_mapsize(d->env, 0);
+}
+
+/* Start reading the newest commit. */
+static int begin(struct db *d, MDB_txn **txn)
+{
+	int rc;
+
+	for (int tries = 0;; tries++) {
+		rc = *txn ? mdb_txn_renew(*txn)
+			  : mdb_txn_begin(d->env, NULL, MDB_RDONLY, txn);
+		if (rc == MDB_READERS_FULL && tries == 0)
+			mdb_reader_check(d->env, NULL);
+		else if (rc == MDB_MAP_RESIZED && tries < 3 && !d->n_walks)
+			rc = map_again(d);
+		else
+			return rc;
+		if (rc && rc != MDB_READERS_FULL)
+			return rc;
+	}
+}
+
+int db_open(const char *path, bool is_read_only, struct db **out,
+	    struct err *e)
+{
+	struct db *d = memset(mem_alloc(sizeof(*d)), 0, sizeof(*d));
+	MDB_val probe = { .mv_size = 1, .mv_data = "" }, v;
+	int rc = 0;
+
+	d->path = mem_str(path);
+	d->is_read_only = is_read_only;
+	if (!is_read_only && prepare_lock_file(d, e) < 0)
+		goto out;
+	rc = attach(d);
+	if (!rc)
+		rc = begin(d, &d->read);
+	if (!rc) {
+		rc = mdb_dbi_open(d->read, NULL, 0, &d->dbi);
+		if (!rc)
+			rc = mdb_get(d->read, d->dbi, &probe, &v);
+		if (rc == MDB_NOTFOUND)
+			rc = 0;
+		mdb_txn_reset(d->read);
+	}
+	if (!rc && !d->has_no_lock)
+		rc = mdb_reader_check(d->env, NULL);
+	if (!rc) {
+		*out = d;
+		return 0;
+	}
+	fail(d, rc, e);
+out:
+	detach(d);
+	free(d->path);
+	free(d);
+	return -1;
+}
+
+int db_close(struct db *d, struct err *e)
+{
+	int rc = d->is_read_only ? 0 : mdb_env_sync(d->env, 1);
+
+	if (rc)
+		fail(d, rc, e);
+	detach(d);
+	free(d->path);
+	free(d);
+	return rc ? -1 : 0;
+}
+
+void db_abandon(struct db *d)
+{
+	free(d->path);
+	free(d);
+}
+
+static MDB_val val(struct bytes b)
+{
+	return (MDB_val){ .mv_size = b.n, .mv_data = (void *)b.p };
+}
+
+static struct bytes unval(MDB_val v)
+{
+	return (struct bytes){ v.mv_data, v.mv_size };
+}
+
+static struct bytes lend(struct db *d, MDB_val v, struct arena *a)
+{
+	const char *p = v.mv_data;
+
+	if (!a)
+		return (struct bytes){ NULL, v.mv_size };
+	if (!d->low || p < d->low)
+		d->low = p;
+	if (p + v.mv_size > d->high)
+		d->high = p + v.mv_size;
+	d->n_lent++;
+	return arena_bytes(a, unval(v));
+}
+
+/* Without the lock file a writer may have used a page again while it was
+ * read.  That takes two commits, so that an unchanged counter proves it was
+ * not. */
+static size_t newest(const struct db *d)
+{
+	MDB_envinfo info;
+
+	mdb_env_info(d->env, &info);
+	return info.me_last_txnid;
+}
+
+int db_get(struct db *d, struct bytes key, struct arena *a, struct bytes *out,
+	   struct err *e)
+{
+	MDB_val k = val(key), v;
+	size_t before;
+	int rc;
+
+	do {
+		before = d->has_no_lock ? newest(d) : 0;
+		rc = begin(d, &d->read);
+		if (rc)
+			return fail(d, rc, e);
+		rc = mdb_get(d->read, d->dbi, &k, &v);
+		if (!rc)
+			*out = lend(d, v, a);
+		mdb_txn_reset(d->read);
+	} while (d->has_no_lock && newest(d) != before);
+	if (rc == MDB_NOTFOUND)
+		return 0;
+	return rc ? fail(d, rc, e) : 1;
+}
+
+int db_each(struct db *d, struct bytes prefix,
+	    int (*fn)(void *arg, struct bytes key, struct bytes value),
+	    void *arg, struct err *e)
+{
+	MDB_txn *txn = NULL;
+	MDB_cursor *c = NULL;
+	MDB_val k = val(prefix), v;
+	int rc = begin(d, &txn);
+
+	if (rc)
+		return fail(d, rc, e);
+	d->n_walks++;
+	rc = mdb_cursor_open(txn, d->dbi, &c);
+	if (!rc)
+		rc = mdb_cursor_get(c, &k, &v, MDB_SET_RANGE);
+	while (!rc) {
+		if (k.mv_size < prefix.n || memcmp(k.mv_data, prefix.p, prefix.n) != 0)
+			break;
+		if (fn(arg, unval(k), unval(v)))
+			break;
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	}
+	if (c)
+		mdb_cursor_close(c);
+	mdb_txn_abort(txn);
+	d->n_walks--;
+	return rc && rc != MDB_NOTFOUND ? fail(d, rc, e) : 0;
+}
+
+static int change_all(struct db *d, struct db_change *const *v, size_t n)
+{
+	MDB_txn *txn;
+	int rc = mdb_txn_begin(d->env, NULL, 0, &txn);
+
+	if (rc)
+		return rc;
+	for (size_t i = 0; i < n && !rc; i++) {
+		MDB_val key = val(v[i]->key), value = val(v[i]->value);
+
+		if (!v[i]->deletes)
+			rc = mdb_put(txn, d->dbi, &key, &value, 0);
+		else if ((rc = mdb_del(txn, d->dbi, &key, NULL)) == MDB_NOTFOUND)
+			rc = 0;
+	}
+	if (rc) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	return mdb_txn_commit(txn);
+}
+
+/* Pages that were read count as this process's memory.  The kernel has them
+ * still when their place in this process goes. */
+static void let_go_of_pages(struct db *d)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	uintptr_t low = (uintptr_t)d->low & ~(page - 1);
+
+	if (d->n_lent < LENT_MAX || (size_t)(d->high - d->low) < RESIDENT_MAX)
+		return;
+	madvise((void *)low, (size_t)((uintptr_t)d->high - low), MADV_DONTNEED);
+	d->low = d->high = NULL;
+	d->n_lent = 0;
+}
+
+int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
+{
+	int rc;
+
+	for (int tries = 0;; tries++) {
+		rc = change_all(d, v, n);
+		if (tries == 2 || !rc || d->n_walks)
+			break;
+		if (rc == MDB_MAP_RESIZED)
+			rc = map_again(d);
+		else if (rc == MDB_MAP_FULL)
+			rc = mdb_reader_check(d->env, NULL);
+		else if (rc == MDB_PANIC) {
+			/* A commit failed in its last step: the database wants
+			 * to be opened anew, and is as before that commit. */
+			detach(d);
+			rc = attach(d);
+		} else {
+			break;
+		}
+		if (rc)
+			break;
+	}
+	if (!rc)
+		rc = fill_up(d);
+	if (rc)
+		return fail(d, rc, e);
+	let_go_of_pages(d);
+	return 0;
+}
