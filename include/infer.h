@@ -31,8 +31,16 @@ struct infer_helper {
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
 	struct id key;                  /* for infer_helper_done */
+	const char *program;            /* a probe of this program, or NULL */
+	const char *search;             /* its PATH */
 	const char *path;
 	struct placeholder first;
+};
+
+enum infer_input {
+	INPUT_CONTENT,          /* the file, or all that is in the folder */
+	INPUT_NAMES,            /* the names in the folder */
+	INPUT_ABSENT,           /* that nothing is there */
 };
 
 struct infer_opts {
@@ -42,8 +50,8 @@ struct infer_opts {
 	/* A path of the project became an output of a thunk. */
 	void (*output)(void *arg, const char *path, const struct placeholder *ph);
 	/* A deferred command depends on what is at path: clean, absolute when
-	 * outside; or on there being nothing. */
-	void (*input)(void *arg, const char *path, bool is_absent);
+	 * outside. */
+	void (*input)(void *arg, const char *path, enum infer_input kind);
 	/* A model gave hints for a thunk. */
 	void (*hints)(void *arg, const struct id *thunk, const struct hints *h);
 	void *arg;

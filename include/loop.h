@@ -15,6 +15,8 @@ int loop_new(struct loop **out, struct err *e);
 void loop_free(struct loop *l);
 /* Serve until *stop is true or nothing is left that could call back. */
 void loop_run(struct loop *l, const bool *stop);
+/* Call back for all that has happened, without waiting. */
+void loop_turn(struct loop *l);
 /* Monotonic milliseconds, cheap, as of the last wake-up. */
 uint64_t loop_now_ms(const struct loop *l);
 

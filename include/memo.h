@@ -8,11 +8,14 @@
  * same commands, and the answer is the one of last time.  An inference that
  * changed what it had read before is not remembered: it would do something
  * else the next time.
+ *
+ * Between memo_new and memo_free any thread may call memo_quick; all else is
+ * for one thread.
  */
 #ifndef GG_MEMO_H
 #define GG_MEMO_H
 
-#include "place.h"
+#include "infer.h"
 
 struct memo;
 
@@ -27,8 +30,11 @@ enum memo_touch {
 	MEMO_UPDATE,    /* read and written */
 };
 void memo_touch(struct memo *m, const char *path, enum memo_touch how);
-/* A deferred command reads path, or counts on its absence. */
-void memo_input(struct memo *m, const char *path, bool is_absent);
+/* The same from any thread, several at once; false if this one must be noted
+ * by memo_touch() on the thread that owns the store. */
+bool memo_quick(struct memo *m, const char *path, enum memo_touch how);
+/* A deferred command depends on what is at path. */
+void memo_input(struct memo *m, const char *path, enum infer_input kind);
 /* path (plain) is an output of a deferred command; a later one wins. */
 void memo_output(struct memo *m, const char *path, const struct placeholder *ph);
 /* The output at path has been renamed to path2, or dropped (NULL). */

@@ -35,8 +35,9 @@ struct session_opts {
 
 int session_start(const struct session_opts *o, struct session **out,
 		  struct err *e);
-/* True once the command and all below it have gone; for loop_run. */
-const bool *session_is_done(const struct session *s);
+/* Serve the command, and the loop where needed, until it and all below it
+ * have gone. */
+void session_serve(struct session *s);
 /* Exit status of the command as a shell says it; commands deferred and run. */
 struct session_counts {
 	int status;

@@ -105,6 +105,11 @@ void loop_run(struct loop *l, const bool *stop)
 		;
 }
 
+void loop_turn(struct loop *l)
+{
+	uv_run(&l->uv, UV_RUN_NOWAIT);
+}
+
 uint64_t loop_now_ms(const struct loop *l)
 {
 	return uv_now(&l->uv);

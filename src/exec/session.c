@@ -2,8 +2,10 @@
  *
  * Each event of the tracer gets an answer: go on, end with a status, or wait.
  * A wait is a struct ask; it is asked again when what it waits for is there.
+ * Most events need no thread in particular: quick() answers them.
  */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -24,7 +26,9 @@ struct session {
 	struct helper *helpers;
 	struct arena arena;             /* of one event */
 	size_t root_len;
-	bool is_done;
+	atomic_size_t n_quick;          /* real commands that quick() let go */
+	bool is_done, is_idle;
+	volatile bool must_wait;        /* for the loop, not the tracer alone */
 };
 
 /* A call that was left for later. */
@@ -68,6 +72,12 @@ static struct ask *ask_keep(const struct ask *k)
 	return kept;
 }
 
+/* With nothing else to wait for, the tracer is served without the loop. */
+static void note_idle(struct session *s)
+{
+	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec);
+}
+
 static void ask_again(struct ask *k)
 {
 	int status = 0;
@@ -76,6 +86,7 @@ static void ask_again(struct ask *k)
 	arena_reset(&k->s->arena);
 	if (a != TRACE_LATER)
 		tracer_answer(k->t, k->cookie, a, status);
+	note_idle(k->s);
 	ask_free(k);
 }
 
@@ -89,6 +100,7 @@ static void forced(void *arg, const struct err *e)
 	}
 	k->s->o.complain(k->s->o.arg, e);
 	tracer_answer(k->t, k->cookie, TRACE_EXIT, 1);
+	note_idle(k->s);
 	ask_free(k);
 }
 
@@ -113,7 +125,8 @@ static enum trace_answer force_first(struct session *s, const struct ask *k,
 }
 
 /* The path as the project knows it, or NULL if it is outside. */
-static const char *inside(const struct session *s, const char *path)
+static const char *inside(const struct session *s, struct arena *a,
+			  const char *path)
 {
 	const char *root = s->o.project->root, *rest = path + s->root_len;
 
@@ -122,36 +135,50 @@ static const char *inside(const struct session *s, const char *path)
 	while (*rest == '/')
 		rest++;
 	if (strstr(rest, "./") || strstr(rest, "//"))
-		rest = path_clean((struct arena *)&s->arena, "/", rest) + 1;
+		rest = path_clean(a, "/", rest) + 1;
 	if (strncmp(rest, PROJECT_DIR, sizeof PROJECT_DIR - 1) == 0 &&
 	    (!rest[sizeof PROJECT_DIR - 1] || rest[sizeof PROJECT_DIR - 1] == '/'))
 		return NULL;
 	return *rest ? rest : NULL;
 }
 
+/* Calls that see the bytes of what they name, or what is below it. */
+static const bool sees[] = {
+	[TRACE_EXEC] = true, [TRACE_READ] = true, [TRACE_UPDATE] = true,
+	[TRACE_LINK] = true, [TRACE_LOOK] = true, [TRACE_CHANGE] = false,
+};
+
 /* Is path a placeholder, or below one that stands for a directory? */
-static bool find_placeholder(struct session *s, const char *path, bool above_only,
-			     const char **at, struct placeholder *ph)
+/* For the calls that would see what it holds.  *at and *ph live in a. */
+static bool find_placeholder(struct session *s, struct arena *a,
+			     const struct trace_event *ev, const char **at,
+			     struct placeholder *ph)
 {
-	char *dir = arena_str(&s->arena, path), *slash;
+	const char *path = inside(s, a, ev->path);
+	char *dir, *slash;
 	struct stat st;
 	struct err e;
 
+	if (!path || !sees[ev->kind])
+		return false;
+	dir = arena_str(a, path);
 	*at = dir;
-	if (!above_only &&
-	    placeholder_at(s->o.project->root_fd, dir, &s->arena, ph, &e) == 1)
+	if (ev->kind != TRACE_LOOK &&
+	    placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
 		return true;
 	if (!strchr(dir, '/') ||
 	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return false;
 	while ((slash = strrchr(dir, '/'))) {
 		*slash = 0;
-		if (placeholder_at(s->o.project->root_fd, dir, &s->arena, ph, &e) == 1)
+		if (placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
 			return true;
 	}
 	return false;
 }
 
+/* A script whose interpreter may have a model: its arguments are then those
+ * that the kernel would give to the interpreter. */
 static bool is_script_known(struct session *s, const char *path,
 			    struct trace_exec *x)
 {
@@ -186,6 +213,7 @@ static bool is_script_known(struct session *s, const char *path,
 }
 
 static void helper_ready(void *arg);
+static bool helper_quick(void *arg, const struct trace_event *ev);
 static enum trace_answer helper_event(void *arg, struct tracer *t,
 				      const struct trace_event *ev, int *status);
 
@@ -216,10 +244,28 @@ static void copy_strs(struct arena *a, const char ***v)
 	*v = copy;
 }
 
+/* What a probe prints is on both its streams. */
+static void join_streams(struct helper *h)
+{
+	static const char *const shell[] = { "/bin/sh", "-c", "exec \"$@\" 2>&1", "sh" };
+	const char **old = h->what.args;
+	size_t n = 0;
+
+	while (old[n])
+		n++;
+	h->what.args = arena_alloc(&h->arena, (n + 5) * sizeof *old);
+	memcpy(h->what.args, shell, sizeof shell);
+	memcpy(h->what.args + 4, old, n * sizeof *old);
+	h->what.program = arena_str(&h->arena, h->what.program);
+	h->what.search = arena_str(&h->arena, h->what.search);
+}
+
 static enum trace_answer start_helper(struct session *s, const struct ask *k,
 				      const struct infer_helper *what, int *status)
 {
 	struct helper *h = mem_alloc(sizeof *h);
+	struct tracer_ops ops = { .quick = helper_quick, .event = helper_event,
+				  .arg = h };
 	struct tracer_opts o;
 	struct err e;
 
@@ -227,11 +273,13 @@ static enum trace_answer start_helper(struct session *s, const struct ask *k,
 	copy_strs(&h->arena, &h->what.args);
 	copy_strs(&h->arena, &h->what.env);
 	h->what.cwd = arena_str(&h->arena, what->cwd);
+	if (what->program)
+		join_streams(h);
 	h->out_fd = memfd_create("gg-helper", MFD_CLOEXEC);
 	o = (struct tracer_opts){ .args = h->what.args, .env = h->what.env,
 				  .cwd = h->what.cwd, .out_fd = h->out_fd };
 	if (k->n_waits > MAX_WAITS || h->out_fd < 0 ||
-	    tracer_start(&o, &(struct tracer_ops){ helper_event, h }, &h->t, &e) < 0) {
+	    tracer_start(&o, &ops, &h->t, &e) < 0) {
 		infer_helper_done(s->infer, &h->what, 1, (struct bytes){ 0 });
 		if (h->out_fd >= 0)
 			close(h->out_fd);
@@ -295,6 +343,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	c.env = x.env;
 	c.n_env = x.n_env;
 	c.cwd = x.cwd;
+	c.root = s->o.project->root;
 	for (int fd = 0; fd < 3; fd++)
 		stream_of(k->pid, fd, &s->arena, &c.std[fd]);
 	v = infer_command(s->infer, &c, &s->arena, &why, &helper, &e);
@@ -321,7 +370,8 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 
 static void moved(struct session *s, const char *path, const char *path2)
 {
-	const char *from = inside(s, path), *to = inside(s, path2);
+	const char *from = inside(s, &s->arena, path);
+	const char *to = inside(s, &s->arena, path2);
 	struct placeholder ph;
 	struct ref_record r = { 0 };
 	struct err e;
@@ -346,31 +396,60 @@ static const enum memo_touch touch_of[] = {
 	[TRACE_LINK] = MEMO_READ,       [TRACE_CHANGE] = MEMO_UPDATE,
 };
 
+static bool may_be_modelled(struct session *s, const struct trace_event *ev,
+			    bool *is_script)
+{
+	*is_script = false;
+	if (ev->kind != TRACE_EXEC)
+		return false;
+	if (models_know(s->o.models, path_base(ev->path)))
+		return true;
+	return *is_script = is_script_known(s, ev->path, NULL);
+}
+
 /* The answer to a call: what it touches must be real first. */
 static enum trace_answer judge(struct session *s, struct ask *k, int *status)
 {
-	const char *at, *path = inside(s, k->path);
+	const struct trace_event ev = { .kind = k->kind, .pid = k->pid,
+					.path = k->path, .cookie = k->cookie };
 	struct placeholder ph;
-	bool is_script = false;
-	enum trace_answer a;
+	const char *at;
+	bool is_script;
 
-	if (k->kind == TRACE_EXEC &&
-	    (models_know(s->o.models, path_base(k->path)) ||
-	     (is_script = is_script_known(s, k->path, NULL)))) {
-		a = judge_command(s, k, is_script, status);
+	if (k->t == s->tracer && may_be_modelled(s, &ev, &is_script)) {
+		enum trace_answer a = judge_command(s, k, is_script, status);
+
 		if (a != TRACE_GO)
 			return a;
 	}
-	if (path && (k->kind == TRACE_EXEC || k->kind == TRACE_READ ||
-		     k->kind == TRACE_UPDATE || k->kind == TRACE_LINK ||
-		     k->kind == TRACE_LOOK) &&
-	    find_placeholder(s, path, k->kind == TRACE_LOOK, &at, &ph))
+	if (find_placeholder(s, &s->arena, &ev, &at, &ph))
 		return force_first(s, k, at, &ph, status);
-	if (k->t == s->tracer && k->kind == TRACE_EXEC)
-		s->counts.n_real++;
-	if (k->t == s->tracer)
+	if (k->t == s->tracer) {
+		s->counts.n_real += k->kind == TRACE_EXEC;
 		memo_touch(s->o.memo, k->path, touch_of[k->kind]);
+	}
 	return TRACE_GO;
+}
+
+/* Whatever needs neither store nor engine; on any thread. */
+static bool quick(void *arg, const struct trace_event *ev)
+{
+	struct session *s = arg;
+	struct arena a = { 0 };
+	struct placeholder ph;
+	const char *at;
+	bool is_script, goes;
+
+	if (ev->kind == TRACE_RENAME || may_be_modelled(s, ev, &is_script))
+		return false;
+	goes = !find_placeholder(s, &a, ev, &at, &ph) &&
+	       memo_quick(s->o.memo, ev->path, touch_of[ev->kind]) &&
+	       (ev->kind != TRACE_LINK ||
+		memo_quick(s->o.memo, ev->path2, MEMO_WRITE));
+	if (goes && ev->kind == TRACE_EXEC)
+		s->n_quick++;
+	arena_release(&a);
+	return goes;
 }
 
 static enum trace_answer event(void *arg, struct tracer *t,
@@ -386,24 +465,48 @@ static enum trace_answer event(void *arg, struct tracer *t,
 	a = judge(s, &k, status);
 	if (a == TRACE_GO && (ev->kind == TRACE_RENAME || ev->kind == TRACE_LINK))
 		memo_touch(s->o.memo, ev->path2, MEMO_WRITE);
+	if (a == TRACE_LATER)
+		s->must_wait = true;
 	arena_reset(&s->arena);
 	return a;
+}
+
+static void blind(void *arg, const char *why)
+{
+	memo_spoil(((struct session *)arg)->o.memo, why);
+}
+
+/* A helper's events count for nothing but placeholders. */
+static bool helper_quick(void *arg, const struct trace_event *ev)
+{
+	struct helper *h = arg;
+	struct arena a = { 0 };
+	struct placeholder ph;
+	const char *at;
+	bool is_placeholder = find_placeholder(h->s, &a, ev, &at, &ph);
+
+	arena_release(&a);
+	return !is_placeholder;
 }
 
 static enum trace_answer helper_event(void *arg, struct tracer *t,
 				      const struct trace_event *ev, int *status)
 {
-	struct helper *h = arg;
-	struct session *s = h->s;
+	struct session *s = ((struct helper *)arg)->s;
 	struct ask k = { .s = s, .t = t, .cookie = ev->cookie, .kind = ev->kind,
 			 .pid = ev->pid, .path = (char *)ev->path };
-	enum trace_answer a = TRACE_GO;
+	enum trace_answer a = judge(s, &k, status);
 
-	if (ev->kind == TRACE_EXEC)
-		return TRACE_GO;
-	a = judge(s, &k, status);
 	arena_reset(&s->arena);
 	return a;
+}
+
+static void ended(struct session *s, int rc, const struct err *e)
+{
+	if (rc < 0)
+		s->o.complain(s->o.arg, e);
+	s->counts.status = rc < 0 ? 3 : tracer_status(s->tracer);
+	s->is_done = true;
 }
 
 static void ready(void *arg)
@@ -412,14 +515,33 @@ static void ready(void *arg)
 	struct err e;
 	int rc = tracer_step(s->tracer, &e);
 
-	if (rc > 0)
-		return;
-	if (rc < 0)
-		s->o.complain(s->o.arg, &e);
-	s->counts.status = rc < 0 ? 3 : tracer_status(s->tracer);
-	loop_unwatch(s->watch);
-	s->watch = NULL;
-	s->is_done = true;
+	if (rc <= 0 && !s->is_done)
+		ended(s, rc, &e);
+	s->is_idle |= s->is_done;
+}
+
+/* On the loop while something is being made, else by the tracer alone. */
+void session_serve(struct session *s)
+{
+	while (!s->is_done) {
+		struct err e;
+		int rc;
+
+		s->must_wait = false;
+		rc = tracer_serve(s->tracer, &s->must_wait, &e);
+		if (rc <= 0) {
+			ended(s, rc, &e);
+			break;
+		}
+		loop_turn(s->o.loop);
+		if (!s->must_wait)
+			continue;
+		s->watch = loop_watch(s->o.loop, tracer_fd(s->tracer), ready, s);
+		note_idle(s);
+		loop_run(s->o.loop, &s->is_idle);
+		loop_unwatch(s->watch);
+		s->watch = NULL;
+	}
 }
 
 static void note_output(void *arg, const char *path, const struct placeholder *ph)
@@ -427,9 +549,9 @@ static void note_output(void *arg, const char *path, const struct placeholder *p
 	memo_output(((struct session *)arg)->o.memo, path, ph);
 }
 
-static void note_input(void *arg, const char *path, bool is_absent)
+static void note_input(void *arg, const char *path, enum infer_input kind)
 {
-	memo_input(((struct session *)arg)->o.memo, path, is_absent);
+	memo_input(((struct session *)arg)->o.memo, path, kind);
 }
 
 static void note_hints(void *arg, const struct id *thunk, const struct hints *h)
@@ -447,7 +569,8 @@ int session_start(const struct session_opts *o, struct session **out,
 	struct session *s = mem_alloc(sizeof *s);
 	struct tracer_opts to = { .args = o->args, .env = o->env, .cwd = o->cwd,
 				  .out_fd = -1 };
-	struct tracer_ops ops = { .event = event, .arg = s };
+	struct tracer_ops ops = { .quick = quick, .event = event, .blind = blind,
+				  .arg = s };
 	struct infer_opts io = {
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
@@ -460,19 +583,14 @@ int session_start(const struct session_opts *o, struct session **out,
 		session_free(s);
 		return -1;
 	}
-	s->watch = loop_watch(o->loop, tracer_fd(s->tracer), ready, s);
 	*out = s;
 	return 0;
-}
-
-const bool *session_is_done(const struct session *s)
-{
-	return &s->is_done;
 }
 
 void session_counts(const struct session *s, struct session_counts *out)
 {
 	*out = s->counts;
+	out->n_real += s->n_quick;
 }
 
 void session_kill(struct session *s, int sig)

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -19,6 +20,36 @@ void gather_release(struct gather *g)
 	free(g->files);
 }
 
+void gather_tell(const struct gather *g, const char *path, enum infer_input kind)
+{
+	if (g->in->o.input)
+		g->in->o.input(g->in->o.arg, path, kind);
+}
+
+void gather_hash_env(const struct gather *g, const struct binding *b, struct hash *h)
+{
+	for (size_t i = 0; i < g->c->n_env; i++)
+		for (size_t k = 0; k < b->n_env; k++) {
+			size_t n = strlen(b->env[k]);
+
+			if (strncmp(g->c->env[i], b->env[k], n) == 0 &&
+			    g->c->env[i][n] == '=')
+				hash_add(h, g->c->env[i], strlen(g->c->env[i]) + 1);
+		}
+}
+
+void gather_ask(struct gather *g, const char **args, size_t n, const struct id *key)
+{
+	struct infer_helper *h = g->helper;
+
+	h->args = arena_alloc(g->a, (n + 1) * sizeof *h->args);
+	memcpy(h->args, args, n * sizeof *h->args);
+	h->env = arena_alloc(g->a, (g->c->n_env + 1) * sizeof *h->env);
+	memcpy(h->env, g->c->env, g->c->n_env * sizeof *h->env);
+	h->cwd = g->c->cwd;
+	h->key = *key;
+}
+
 static void add(struct gather *g, const char *path, const struct ref *ref)
 {
 	if (g->n == g->room) {
@@ -26,8 +57,7 @@ static void add(struct gather *g, const char *path, const struct ref *ref)
 		g->v = mem_grow(g->v, g->room * sizeof *g->v);
 	}
 	g->v[g->n++] = (struct input){ .path = path, .ref = *ref };
-	if (g->in->o.input)
-		g->in->o.input(g->in->o.arg, path, false);
+	gather_tell(g, path, INPUT_CONTENT);
 }
 
 static void note_dirs(struct infer *in, const char *path)
@@ -149,6 +179,7 @@ static int add_each(struct gather *g, const char *dir, struct err *e)
 			close(fd);
 		return err_sys(e, "cannot list %s", dir);
 	}
+	gather_tell(g, dir, INPUT_NAMES);
 	while (rc == 0 && (ent = readdir(d))) {
 		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 ||
 		    strcmp(ent->d_name, PROJECT_DIR) == 0)
@@ -237,6 +268,43 @@ int gather_path(struct gather *g, const char *path, struct err *e)
 				     &inside);
 
 	return inside ? add_inside(g, p, e) : add_outside(g, p, e);
+}
+
+/* glob() goes by the process's own folder: the pattern is made absolute, with
+ * what is special in cwd escaped. */
+int gather_glob(struct gather *g, const char *pattern, struct err *e)
+{
+	struct buf full = { 0 };
+	glob_t found = { 0 };
+	char *dir;
+	int rc = 0;
+
+	for (const char *p = g->c->cwd; *pattern != '/' && *p; p++) {
+		if (strchr("*?[\\", *p))
+			buf_char(&full, '\\');
+		buf_char(&full, *p);
+	}
+	if (*pattern != '/')
+		buf_char(&full, '/');
+	buf_str(&full, pattern);
+	if (glob(full.p, 0, NULL, &found) == GLOB_NOSPACE)
+		abort();
+	for (size_t i = 0; i < found.gl_pathc && rc == 0; i++) {
+		bool inside;
+
+		dir = arena_str(g->a, found.gl_pathv[i]);
+		rc = gather_path(g, dir, e);
+		*strrchr(dir, '/') = 0;
+		gather_tell(g, project_path(g->in->o.project, g->a, "/", dir, &inside),
+			    INPUT_NAMES);
+	}
+	globfree(&found);
+	dir = path_clean(g->a, g->c->cwd, pattern);
+	dir[strcspn(dir, "*?[")] = 0;
+	*strrchr(dir, '/') = 0;
+	gather_tell(g, dir, INPUT_NAMES);
+	buf_release(&full);
+	return rc;
 }
 
 static int compare_inputs(const void *x, const void *y)

@@ -8,10 +8,18 @@
 
 #include "infer.h"
 
+/* What a program is made of, and the host text when that is all. */
+struct known_program {
+	const char **files;
+	size_t n_files;
+	struct id host;
+	bool has_host;
+};
+
 /* System files by path, named once per run: they do not change in it. */
 struct machine {
 	struct map ids;                 /* path -> struct id */
-	struct map hosts;               /* program -> struct known_host */
+	struct map programs;            /* probe key -> struct known_program */
 	struct arena arena;
 };
 
@@ -20,7 +28,7 @@ struct infer {
 	struct machine machine;
 	struct map output_dirs;         /* folders that hold outputs */
 	struct arena arena;             /* lives as long as the inference */
-	struct map scan_failed;         /* scans that gave nothing, by key */
+	struct map failed;              /* helpers that gave nothing, by key */
 	bool knows_output_dirs;
 };
 
@@ -32,15 +40,28 @@ struct gather {
 	size_t n, room;
 	struct host_file *files;        /* heap: system files */
 	size_t n_files, files_room;
+	struct known_program *known;    /* what machine_probe found */
+	struct host_file program;
 	struct infer_helper *helper;    /* filled when must_force */
 	bool must_force;                /* a placeholder is to be real first */
 };
 
 void gather_release(struct gather *g);
 
+/* Tell whoever remembers this inference. */
+void gather_tell(const struct gather *g, const char *path, enum infer_input kind);
+/* Add the values of the variables that b names to h, as a key has them. */
+void gather_hash_env(const struct gather *g, const struct binding *b,
+		     struct hash *h);
+/* Ask for a helper of these args, in the command's place. */
+void gather_ask(struct gather *g, const char **args, size_t n,
+		const struct id *key);
+
 /* Add what stands at path, as spelled from the command's cwd.  ERR_MISSING
  * with the tidied path if nothing does; with must_force set, ERR_RETRY. */
 int gather_path(struct gather *g, const char *path, struct err *e);
+/* The same for all that a pattern of glob(7) finds now. */
+int gather_glob(struct gather *g, const char *pattern, struct err *e);
 /* Sort, and drop what stands twice or lies inside a tree that is there. */
 void gather_finish(struct gather *g);
 /* The path gathered so, or NULL. */
@@ -51,9 +72,14 @@ void gather_note_output(struct infer *in, const char *path);
 
 /* A system file that shapes what the command gives. */
 int machine_add(struct gather *g, const char *path, struct err *e);
-/* The host text of the command: its program, interpreter and all that was
- * added.  A program of the project is gathered as an input. */
+/* Find out what the program is made of: 1 known, 0 to be found out by helper,
+ * or -1.  A program of the project is gathered as an input. */
+int machine_probe(struct gather *g, const struct binding *b, struct err *e);
+/* The host text: the program, what it is made of, and all that was added. */
 int machine_host(struct gather *g, struct id *host, struct err *e);
+/* Keep what a probe said. */
+int machine_learn(struct infer *in, const struct infer_helper *h,
+		  struct bytes said, struct err *e);
 void machine_release(struct machine *m);
 
 /* What b's scan is known to read: gathered (1), to be found out by helper

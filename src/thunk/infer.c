@@ -40,7 +40,7 @@ void infer_free(struct infer *in)
 		return;
 	machine_release(&in->machine);
 	map_release(&in->output_dirs);
-	map_release(&in->scan_failed);
+	map_release(&in->failed);
 	arena_release(&in->arena);
 	free(in);
 }
@@ -60,10 +60,11 @@ static void bind_env(struct question *q)
 {
 	const struct command *c = q->g.c;
 	struct thunk *t = &q->t;
+	bool has_pwd = false;
 
 	if (!q->b.n_env)
 		return;
-	t->env = arena_alloc(q->g.a, c->n_env * sizeof *t->env);
+	t->env = arena_alloc(q->g.a, (c->n_env + 1) * sizeof *t->env);
 	for (size_t i = 0; i < c->n_env; i++) {
 		size_t n = strcspn(c->env[i], "=");
 		char *name;
@@ -71,12 +72,16 @@ static void bind_env(struct question *q)
 		if (!c->env[i][n] || !n || q->g.in->o.env_is_fixed(c->env[i]))
 			continue;
 		name = arena_strn(q->g.a, c->env[i], n);
+		has_pwd |= strcmp(name, "PWD") == 0;
 		for (size_t k = 0; k < q->b.n_env; k++)
 			if (fnmatch(q->b.env[k], name, 0) == 0) {
 				t->env[t->n_env++] = c->env[i];
 				break;
 			}
 	}
+	for (size_t k = 0; !has_pwd && k < q->b.n_env; k++)
+		if (strcmp(q->b.env[k], "PWD") == 0)
+			t->env[t->n_env++] = arena_printf(q->g.a, "PWD=%s", c->cwd);
 }
 
 /* Outputs: inside the project, no path twice, none inside another. */
@@ -140,13 +145,12 @@ static int gather_reads(struct question *q, struct err *e)
 	for (size_t i = 0; i < q->b.n_reads; i++) {
 		const struct bound_read *r = &q->b.reads[i];
 
-		if (gather_path(g, r->path, e) == 0)
+		if ((r->is_glob ? gather_glob(g, r->path, e) :
+		     gather_path(g, r->path, e)) == 0)
 			continue;
 		if (e->code != ERR_MISSING || g->must_force || !r->is_optional)
 			return -1;
-		if (g->in->o.input)
-			g->in->o.input(g->in->o.arg,
-				       path_clean(g->a, g->c->cwd, r->path), true);
+		gather_tell(g, path_clean(g->a, g->c->cwd, r->path), INPUT_ABSENT);
 	}
 	for (size_t i = 0; i < q->b.n_system; i++)
 		if (machine_add(g, q->b.system[i], e) < 0 && e->code != ERR_MISSING)
@@ -270,25 +274,6 @@ static bool is_in_place(struct infer *in, const char *path,
 	return same;
 }
 
-/* The command would have written the same bytes again: all that changes is
- * the time, which make and its kind go by. */
-static int touch(struct infer *in, const char *path, const struct placeholder *ph,
-		 const struct ref *value, struct err *e)
-{
-	struct ref_record r = { .thunk = ph->thunk, .out = ph->out,
-				.state = PLACE_REAL, .value = *value };
-	struct stat st;
-
-	if (utimensat(in->o.project->root_fd, path, NULL, AT_SYMLINK_NOFOLLOW) < 0 ||
-	    fstatat(in->o.project->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return err_sys(e, "cannot set the time of %s", path);
-	r.stamp = stamp_of(&st);
-	if (S_ISREG(st.st_mode) &&
-	    stat_note(in->o.store, &st, &value->id, e) < 0)
-		return -1;
-	return ref_put(in->o.store, path, &r, e);
-}
-
 /* Put at path what is known of the output: the real file, else a
  * placeholder. */
 static int place(struct question *q, const struct output *o, bool is_exec,
@@ -300,7 +285,7 @@ static int place(struct question *q, const struct output *o, bool is_exec,
 	struct id missing;
 
 	if (value && value->kind != REF_THUNK && is_in_place(in, o->path, &ph, value))
-		return touch(in, o->path, &ph, value, e);
+		return place_touch(in->o.store, in->o.project, o->path, e);
 	if (place_placeholder(in->o.store, in->o.project, o->path, &ph, o->is_dir,
 			      is_exec, e) < 0)
 		return -1;
@@ -361,14 +346,14 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 	}
 	if (gather_reads(q, e) < 0)
 		return -1;
-	if (q->b.n_scan) {
+	rc = machine_probe(&q->g, &q->b, e);
+	if (rc > 0 && q->b.n_scan)
 		rc = scan_gather(&q->g, &q->b, e);
-		if (rc < 0)
-			return -1;
-		if (rc == 0) {
-			*v = INFER_HELPER;
-			return 0;
-		}
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		*v = INFER_HELPER;
+		return 0;
 	}
 	bind_env(q);
 	if (build(q, e) < 0)

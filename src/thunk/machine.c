@@ -13,15 +13,10 @@
 #include "file.h"
 #include "gather.h"
 
-/* A program whose host text has no files but its own: most are so. */
-struct known_host {
-	struct id program, host;
-};
-
 void machine_release(struct machine *m)
 {
 	map_release(&m->ids);
-	map_release(&m->hosts);
+	map_release(&m->programs);
 	arena_release(&m->arena);
 }
 
@@ -39,9 +34,8 @@ static int name_of(struct gather *g, const char *path, struct id *out,
 		known = arena_alloc(&m->arena, sizeof *known);
 		*known = id;
 		*map_at(&m->ids, bytes_str(arena_str(&m->arena, path))) = known;
+		gather_tell(g, path, INPUT_CONTENT);
 	}
-	if (g->in->o.input)
-		g->in->o.input(g->in->o.arg, path, false);
 	*out = *known;
 	return 0;
 }
@@ -66,14 +60,19 @@ int machine_add(struct gather *g, const char *path, struct err *e)
 	return 0;
 }
 
-static const char *search_path(struct gather *g, const char *name)
+static const char *path_value(const struct gather *g)
 {
-	const char *path = NULL;
-
 	for (size_t i = 0; i < g->c->n_env; i++)
 		if (strncmp(g->c->env[i], "PATH=", 5) == 0)
-			path = g->c->env[i] + 5;
-	while (path && *path) {
+			return g->c->env[i] + 5;
+	return "";
+}
+
+static const char *search_path(struct gather *g, const char *name)
+{
+	const char *path = path_value(g);
+
+	while (*path) {
 		size_t n = strcspn(path, ":");
 		const char *full = arena_printf(g->a, "%.*s/%s", (int)n, path, name);
 
@@ -156,36 +155,125 @@ static int project_program(struct gather *g, const char *path,
 	return 0;
 }
 
-int machine_host(struct gather *g, struct id *host, struct err *e)
+static struct id probe_key(struct gather *g, const struct binding *b)
+{
+	struct hash *h = hash_new();
+	struct id key;
+
+	hash_add(h, "probe 1", 7);
+	hash_add(h, g->c->program, strlen(g->c->program) + 1);
+	hash_add(h, &g->program.id, sizeof g->program.id);
+	for (size_t i = 0; i < b->n_probe; i++)
+		hash_add(h, b->probe[i], strlen(b->probe[i]) + 1);
+	if (b->n_probe)
+		gather_hash_env(g, b, h);
+	key = hash_end(h);
+	hash_free(h);
+	return key;
+}
+
+/* A record is the paths, each with a NUL behind it. */
+static struct known_program *keep(struct machine *m, const struct id *key,
+				  struct bytes rec)
+{
+	struct known_program *k = arena_alloc(&m->arena, sizeof *k);
+	struct bytes own = arena_bytes(&m->arena, rec);
+	size_t n = 0;
+
+	for (size_t i = 0; i < own.n; i++)
+		n += own.p[i] == 0;
+	k->files = arena_alloc(&m->arena, n * sizeof *k->files);
+	for (const char *p = own.p; k->n_files < n; p += strlen(p) + 1)
+		k->files[k->n_files++] = p;
+	*map_at(&m->programs, arena_bytes(&m->arena, id_key(key))) = k;
+	return k;
+}
+
+static int learn(struct infer *in, const char *program, const char *search,
+		 const struct id *key, struct bytes said, struct err *e)
+{
+	struct arena a = { 0 };
+	struct strs files = { 0 };
+	struct buf rec = { 0 };
+	int rc;
+
+	system_files(program, said, search, &a, &files);
+	for (size_t i = 0; i < files.n; i++)
+		buf_add(&rec, files.v[i], strlen(files.v[i]) + 1);
+	rc = store_table_put(in->o.store, TABLE_SCAN, id_key(key), buf_bytes(&rec), e);
+	keep(&in->machine, key, buf_bytes(&rec));
+	strs_release(&files);
+	buf_release(&rec);
+	arena_release(&a);
+	return rc;
+}
+
+int machine_learn(struct infer *in, const struct infer_helper *h, struct bytes said,
+		  struct err *e)
+{
+	return learn(in, h->program, h->search, &h->key, said, e);
+}
+
+static int find_program(struct gather *g, struct err *e)
+{
+	bool inside;
+
+	g->program.path = g->c->program;
+	project_path(g->in->o.project, g->a, g->c->cwd, g->c->program, &inside);
+	if (inside)
+		return project_program(g, g->c->program, &g->program, e);
+	return name_of(g, g->program.path, &g->program.id, e);
+}
+
+int machine_probe(struct gather *g, const struct binding *b, struct err *e)
 {
 	struct machine *m = &g->in->machine;
-	struct host_file program = { .path = g->c->program };
-	struct known_host *known;
-	bool inside, alone;
+	struct bytes rec;
+	struct id key;
 
-	project_path(g->in->o.project, g->a, g->c->cwd, g->c->program, &inside);
-	if (inside) {
-		if (project_program(g, g->c->program, &program, e) < 0 ||
-		    add_interpreter(g, g->c->program, e) < 0)
-			return -1;
-		return put_host(g, &program, host, e);
-	}
-	if (name_of(g, program.path, &program.id, e) < 0)
+	if (find_program(g, e) < 0)
 		return -1;
-	alone = g->n_files == 0;
-	known = map_get(&m->hosts, bytes_str(program.path));
-	if (alone && known && id_equal(&known->program, &program.id)) {
-		*host = known->host;
+	key = probe_key(g, b);
+	g->known = map_get(&m->programs, id_key(&key));
+	if (g->known)
+		return 1;
+	if (store_table_get(g->in->o.store, TABLE_SCAN, id_key(&key), g->a, &rec,
+			    e) == 0) {
+		g->known = keep(m, &key, rec);
+		return 1;
+	}
+	if (e->code != ERR_MISSING)
+		return -1;
+	if (!b->n_probe || map_get(&g->in->failed, id_key(&key))) {
+		if (learn(g->in, g->c->program, path_value(g), &key,
+			  (struct bytes){ 0 }, e) < 0)
+			return -1;
+		g->known = map_get(&m->programs, id_key(&key));
+		return 1;
+	}
+	gather_ask(g, b->probe, b->n_probe, &key);
+	g->helper->program = g->c->program;
+	g->helper->search = path_value(g);
+	return 0;
+}
+
+int machine_host(struct gather *g, struct id *host, struct err *e)
+{
+	bool is_common = g->n_files == 0 && g->program.path == g->c->program;
+
+	if (is_common && g->known->has_host) {
+		*host = g->known->host;
 		return 0;
 	}
-	if (add_interpreter(g, program.path, e) < 0 ||
-	    put_host(g, &program, host, e) < 0)
+	for (size_t i = 0; i < g->known->n_files; i++)
+		if (machine_add(g, g->known->files[i], e) < 0 && e->code != ERR_MISSING)
+			return -1;
+	if (add_interpreter(g, g->c->program, e) < 0 ||
+	    put_host(g, &g->program, host, e) < 0)
 		return -1;
-	if (alone) {
-		known = arena_alloc(&m->arena, sizeof *known);
-		*known = (struct known_host){ program.id, *host };
-		*map_at(&m->hosts, bytes_str(arena_str(&m->arena, program.path))) =
-			known;
+	if (is_common) {
+		g->known->has_host = true;
+		g->known->host = *host;
 	}
 	return 0;
 }

@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ struct seen {
 	struct memo_entry first;        /* as it was before it was touched */
 	bool depends;                   /* first touched by a look or a read */
 	bool is_read, is_listed;        /* content matters, names matter */
+	bool is_tree;                   /* so does all that is below */
 	bool has_first_id;
 	bool is_output;
 	struct placeholder ph;
@@ -32,6 +34,7 @@ struct memo {
 	struct seen **order;
 	size_t n, room;
 	struct arena arena, scratch;
+	pthread_mutex_t lock;           /* of all above but scratch */
 	const char *spoilt;
 };
 
@@ -40,6 +43,7 @@ struct memo *memo_new(struct store *s, struct project *p)
 	struct memo *m = mem_alloc(sizeof *m);
 
 	*m = (struct memo){ .store = s, .project = p };
+	pthread_mutex_init(&m->lock, NULL);
 	return m;
 }
 
@@ -47,6 +51,7 @@ void memo_free(struct memo *m)
 {
 	if (!m)
 		return;
+	pthread_mutex_destroy(&m->lock);
 	map_release(&m->by_path);
 	free(m->order);
 	arena_release(&m->arena);
@@ -78,17 +83,37 @@ static bool is_ignored(const char *path)
 	       strcmp(path, "/dev") == 0;
 }
 
-static const char *tidy(struct memo *m, const char *path)
+struct tidy {
+	char s[4200];
+};
+
+/* The path below the project's root if it is there; "//" and "/./" go, ".."
+ * stays, as symlinks give it its meaning. */
+static const char *tidy(const struct memo *m, const char *path, struct tidy *t)
 {
 	const char *root = m->project->root;
-	size_t n = strlen(root);
-	bool inside;
+	size_t n = strlen(root), k = 0;
 
-	if (strstr(path, "/.") || strstr(path, "//"))
-		return project_path(m->project, &m->scratch, "/", path, &inside);
-	if (strncmp(path, root, n) == 0 && (path[n] == '/' || !path[n]))
-		return path[n] && path[n + 1] ? path + n + 1 : ".";
-	return path;
+	if (strncmp(path, root, n) == 0 && (path[n] == '/' || !path[n])) {
+		path += n;
+		while (*path == '/')
+			path++;
+	}
+	while (*path && k < sizeof t->s - 1) {
+		bool starts = k == 0 || t->s[k - 1] == '/';
+
+		if (starts && *path == '/' && k > 0) {
+			path++;
+		} else if (starts && path[0] == '.' && (path[1] == '/' || !path[1])) {
+			path += 1 + (path[1] == '/');
+		} else {
+			t->s[k++] = *path++;
+		}
+	}
+	if (k > 1 && t->s[k - 1] == '/')
+		k--;
+	t->s[k] = 0;
+	return k ? t->s : ".";
 }
 
 static struct seen *seen_at(struct memo *m, const char *path, bool *is_new)
@@ -169,53 +194,94 @@ static void name_first(struct memo *m, struct seen *s)
 		s->has_first_id = true;
 }
 
-void memo_touch(struct memo *m, const char *raw, enum memo_touch how)
+/* Would noting this need the store? */
+static bool needs_name(const struct seen *s, enum memo_touch how)
 {
-	const char *path = tidy(m, raw);
-	bool is_new;
-	struct seen *s;
+	return (how == MEMO_WRITE || how == MEMO_UPDATE) && s->depends &&
+	       !s->has_first_id && s->first.kind == MEMO_LOOKED && !s->is_output;
+}
+
+static void list_first(struct memo *m, struct seen *s)
+{
 	struct err e;
 
-	if (is_ignored(path))
+	if (s->is_listed)
 		return;
+	s->is_listed = true;
+	if (s->depends && s->first.kind == MEMO_DIR &&
+	    memo_list_id(m->project->root_fd, s->first.path, &s->first.id, &e) < 0)
+		memo_spoil(m, e.text);
+}
+
+static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_owner)
+{
+	struct tidy t;
+	const char *path = tidy(m, raw, &t);
+	struct seen *s;
+	bool is_new;
+
+	if (is_ignored(path))
+		return true;
 	s = seen_at(m, path, &is_new);
 	if (is_new && how != MEMO_WRITE) {
 		s->depends = true;
 		s->first.kind = state_of(m, path, &s->first.stamp);
 	}
+	if (needs_name(s, how)) {
+		if (!is_owner)
+			return false;
+		name_first(m, s);
+	}
+	if (how == MEMO_WRITE || how == MEMO_UPDATE)
+		s->is_output = false;
 	if (how == MEMO_READ || how == MEMO_UPDATE)
 		s->is_read = true;
-	if (how == MEMO_WRITE || how == MEMO_UPDATE)
-		name_first(m, s);
-	if (how == MEMO_READ && s->depends && !s->is_listed &&
-	    s->first.kind == MEMO_DIR) {
-		s->is_listed = true;
-		if (memo_list_id(m->project->root_fd, path, &s->first.id, &e) < 0)
-			memo_spoil(m, e.text);
-	} else if (how == MEMO_READ && !s->depends) {
-		s->is_listed = true;
-	}
-	arena_reset(&m->scratch);
+	if (how == MEMO_READ && (!s->depends || s->first.kind == MEMO_DIR))
+		list_first(m, s);
+	return true;
 }
 
-void memo_input(struct memo *m, const char *path, bool is_absent)
+void memo_touch(struct memo *m, const char *raw, enum memo_touch how)
 {
-	bool is_new;
+	pthread_mutex_lock(&m->lock);
+	touch(m, raw, how, true);
+	pthread_mutex_unlock(&m->lock);
+}
+
+bool memo_quick(struct memo *m, const char *raw, enum memo_touch how)
+{
+	bool is_noted;
+
+	pthread_mutex_lock(&m->lock);
+	is_noted = touch(m, raw, how, false);
+	pthread_mutex_unlock(&m->lock);
+	return is_noted;
+}
+
+void memo_input(struct memo *m, const char *raw, enum infer_input kind)
+{
+	struct tidy t;
+	const char *path = tidy(m, raw, &t);
 	struct seen *s;
+	bool is_new;
 
 	if (is_ignored(path))
 		return;
-	s = seen_at(m, tidy(m, path), &is_new);
+	pthread_mutex_lock(&m->lock);
+	s = seen_at(m, path, &is_new);
 	if (is_new) {
 		s->depends = true;
-		s->first.kind = state_of(m, s->first.path, &s->first.stamp);
+		s->first.kind = state_of(m, path, &s->first.stamp);
 	}
-	if (!is_absent)
-		s->is_read = true;
-	arena_reset(&m->scratch);
+	s->is_read |= kind == INPUT_CONTENT;
+	s->is_tree |= kind == INPUT_CONTENT &&
+		      state_of(m, path, &(struct stamp){ 0 }) == MEMO_DIR;
+	if (kind == INPUT_NAMES)
+		list_first(m, s);
+	pthread_mutex_unlock(&m->lock);
 }
 
-void memo_output(struct memo *m, const char *path, const struct placeholder *ph)
+static void set_output(struct memo *m, const char *path, const struct placeholder *ph)
 {
 	bool is_new;
 	struct seen *s = seen_at(m, path, &is_new);
@@ -225,12 +291,21 @@ void memo_output(struct memo *m, const char *path, const struct placeholder *ph)
 	s->ph.out = arena_str(&m->arena, ph->out);
 }
 
+void memo_output(struct memo *m, const char *path, const struct placeholder *ph)
+{
+	pthread_mutex_lock(&m->lock);
+	set_output(m, path, ph);
+	pthread_mutex_unlock(&m->lock);
+}
+
 void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 {
-	const char *path = tidy(m, raw);
-	const char *path2 = raw2 ? tidy(m, raw2) : NULL;
+	struct tidy t, t2;
+	const char *path = tidy(m, raw, &t);
+	const char *path2 = raw2 ? tidy(m, raw2, &t2) : NULL;
 	size_t n = strlen(path), count = m->n;
 
+	pthread_mutex_lock(&m->lock);
 	for (size_t i = 0; i < count; i++) {
 		struct seen *s = m->order[i];
 
@@ -238,10 +313,10 @@ void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 			continue;
 		s->is_output = false;
 		if (path2)
-			memo_output(m, arena_printf(&m->arena, "%s%s", path2,
-						    s->first.path + n), &s->ph);
+			set_output(m, arena_printf(&m->arena, "%s%s", path2,
+						   s->first.path + n), &s->ph);
 	}
-	arena_reset(&m->scratch);
+	pthread_mutex_unlock(&m->lock);
 }
 
 void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n)
@@ -290,6 +365,13 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 			return -1;
 		x->kind = MEMO_FILE;
 	}
+	if (x->kind == MEMO_DIR && s->is_tree) {
+		if (stat_tree(m->store, m->project->root_fd, x->path, 0,
+			      x->path[0] == '/' ? NULL : PROJECT_DIR, &x->id, e) < 0)
+			return -1;
+		x->kind = MEMO_TREE;
+		return 0;
+	}
 	if (x->kind == MEMO_DIR && s->is_listed) {
 		if (memo_list_id(m->project->root_fd, x->path, &x->id, e) < 0)
 			return -1;
@@ -336,6 +418,7 @@ static void write_entry(struct buf *b, const struct memo_entry *x)
 		return;
 	case MEMO_FILE:
 	case MEMO_LIST:
+	case MEMO_TREE:
 	case MEMO_OUTPUT:
 		buf_add(b, &x->stamp, sizeof x->stamp);
 		buf_add(b, &x->id, sizeof x->id);
@@ -348,7 +431,6 @@ static void write_entry(struct buf *b, const struct memo_entry *x)
 	}
 }
 
-/* What is needed to force the outputs alone is kept in any case. */
 int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
 {
 	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks };

@@ -3,8 +3,9 @@
  * A record is the head and then entries, one after another, each
  *
  *     kind:1  path length:2  path
- *     stamp:40                         FILE, LOOK, LIST, OUTPUT
- *     id:32                            FILE content, LIST names, OUTPUT thunk
+ *     stamp:40                         FILE, LOOKED, LIST, TREE, OUTPUT
+ *     id:32                            FILE, TREE content, LIST names,
+ *                                      OUTPUT thunk
  *     output name length:1  name       OUTPUT
  *
  * The stamp of an output is zero if it was not real when it was kept.  All is
@@ -15,7 +16,7 @@
 
 #include "memo.h"
 
-enum { MEMO_VERSION = 1 };
+enum { MEMO_VERSION = 2 };
 
 struct memo_head {
 	uint32_t version, n_entries;
@@ -28,6 +29,7 @@ enum memo_kind {
 	MEMO_LOOKED,            /* a file with that stamp */
 	MEMO_DIR,               /* a directory */
 	MEMO_LIST,              /* a directory of those names */
+	MEMO_TREE,              /* a directory of that content */
 	MEMO_ODD,               /* a device, socket or the like */
 	MEMO_OUTPUT,            /* that output of that thunk */
 };

@@ -85,14 +85,15 @@ static int next_entry(struct reader *r, struct memo_entry *x, struct err *e)
 {
 	uint8_t kind, len;
 	uint16_t n;
-	bool good = take(&r->rest, &kind, 1) && take(&r->rest, &n, sizeof n) &&
+	bool has_id, good = take(&r->rest, &kind, 1) && take(&r->rest, &n, sizeof n) &&
 		    n < sizeof r->path - 1 && take_str(&r->rest, n, r->path) &&
 		    kind <= MEMO_OUTPUT;
 
-	if (good && (kind == MEMO_LOOKED || kind == MEMO_FILE || kind == MEMO_LIST ||
-		     kind == MEMO_OUTPUT))
+	has_id = kind == MEMO_FILE || kind == MEMO_LIST || kind == MEMO_TREE ||
+		 kind == MEMO_OUTPUT;
+	if (good && (kind == MEMO_LOOKED || has_id))
 		good = take(&r->rest, &x->stamp, sizeof x->stamp);
-	if (good && (kind == MEMO_FILE || kind == MEMO_LIST || kind == MEMO_OUTPUT))
+	if (good && has_id)
 		good = take(&r->rest, &x->id, sizeof x->id);
 	if (good && kind == MEMO_OUTPUT)
 		good = take(&r->rest, &len, 1) && take_str(&r->rest, len, r->out);
@@ -176,6 +177,17 @@ static bool list_holds(struct recall *r, const struct memo_entry *x)
 	return id_equal(&now, &x->id) || differs(r, x->path, "has other files in it");
 }
 
+static bool tree_holds(struct recall *r, const struct memo_entry *x)
+{
+	struct id now;
+	struct err e;
+
+	if (stat_tree(r->store, r->project->root_fd, x->path, 0,
+		      x->path[0] == '/' ? NULL : PROJECT_DIR, &now, &e) < 0)
+		return differs(r, x->path, "cannot be read any more");
+	return id_equal(&now, &x->id) || differs(r, x->path, "has changed");
+}
+
 static bool entry_holds(struct recall *r, const struct memo_entry *x)
 {
 	struct stat st;
@@ -200,6 +212,8 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		return (is_there && stamp_equal(&now, &x->stamp)) || file_holds(r, x);
 	case MEMO_LIST:
 		return (is_there && stamp_equal(&now, &x->stamp)) || list_holds(r, x);
+	case MEMO_TREE:
+		return tree_holds(r, x);
 	case MEMO_OUTPUT:
 		r->out->n_outputs++;
 		if (is_there && S_ISREG(st.st_mode) && stamp_equal(&now, &x->stamp))

@@ -34,14 +34,7 @@ static struct id scan_key(const struct gather *g, const struct binding *b)
 	key_strs(h, b->scan, b->n_scan);
 	key_strs(h, &cwd, 1);
 	hash_add(h, g->c->program, strlen(g->c->program) + 1);
-	for (size_t i = 0; i < g->c->n_env; i++)
-		for (size_t k = 0; k < b->n_env; k++) {
-			size_t n = strlen(b->env[k]);
-
-			if (strncmp(g->c->env[i], b->env[k], n) == 0 &&
-			    g->c->env[i][n] == '=')
-				key_strs(h, &g->c->env[i], 1);
-		}
+	gather_hash_env(g, b, h);
 	key = hash_end(h);
 	hash_free(h);
 	return key;
@@ -74,8 +67,7 @@ static bool is_absent(struct gather *g, const char *path)
 {
 	const char *full = path_clean(g->a, g->c->cwd, path);
 
-	if (g->in->o.input)
-		g->in->o.input(g->in->o.arg, full, true);
+	gather_tell(g, full, INPUT_ABSENT);
 	return access(full, F_OK) < 0;
 }
 
@@ -111,7 +103,6 @@ static int gather_record(struct gather *g, struct bytes rec, struct err *e)
 int scan_gather(struct gather *g, const struct binding *b, struct err *e)
 {
 	struct id key = scan_key(g, b);
-	struct infer_helper *h = g->helper;
 	size_t n = g->n, n_files = g->n_files;
 	struct bytes rec;
 	int rc = 0;
@@ -125,15 +116,10 @@ int scan_gather(struct gather *g, const struct binding *b, struct err *e)
 		return rc;
 	g->n = n;
 	g->n_files = n_files;
-	if (map_get(&g->in->scan_failed, id_key(&key)))
+	if (map_get(&g->in->failed, id_key(&key)))
 		return err_set(e, ERR_FAILED, "%s could not say what it reads",
 			       b->scan[0]);
-	h->args = arena_alloc(g->a, (b->n_scan + 1) * sizeof *h->args);
-	memcpy(h->args, b->scan, b->n_scan * sizeof *h->args);
-	h->env = arena_alloc(g->a, (g->c->n_env + 1) * sizeof *h->env);
-	memcpy(h->env, g->c->env, g->c->n_env * sizeof *h->env);
-	h->cwd = g->c->cwd;
-	h->key = key;
+	gather_ask(g, b->scan, b->n_scan, &key);
 	return 0;
 }
 
@@ -201,29 +187,37 @@ static int add_record(struct infer *in, const struct infer_helper *h,
 	return rc;
 }
 
-void infer_helper_done(struct infer *in, const struct infer_helper *h,
-		       int status, struct bytes output)
+/* A scan's answer becomes its record. */
+static int learn(struct infer *in, const struct infer_helper *h, struct bytes said,
+		 struct err *e)
 {
 	struct strs paths = { 0 }, dirs = { 0 };
 	struct arena a = { 0 };
 	struct buf rec = { 0 };
-	struct err e;
-	bool is_good = status == 0 && scan_parse(output, &a, &paths, &e) == 0;
+	int rc = scan_parse(said, &a, &paths, e);
 
 	include_dirs(h, &dirs);
-	for (size_t i = 0; is_good && i < paths.n; i++) {
-		is_good = add_record(in, h, paths.v[i], &rec, &e) == 0;
-		if (is_good && paths.v[i][0] != '/')
+	for (size_t i = 0; rc == 0 && i < paths.n; i++) {
+		rc = add_record(in, h, paths.v[i], &rec, e);
+		if (rc == 0 && paths.v[i][0] != '/')
 			note_absent(&rec, h->cwd, paths.v[i], &dirs);
 	}
-	if (is_good)
-		store_table_put(in->o.store, TABLE_SCAN, id_key(&h->key),
-				buf_bytes(&rec), &e);
-	else
-		*map_at(&in->scan_failed,
-			arena_bytes(&in->arena, id_key(&h->key))) = in;
+	if (rc == 0)
+		rc = store_table_put(in->o.store, TABLE_SCAN, id_key(&h->key),
+				     buf_bytes(&rec), e);
 	strs_release(&paths);
 	strs_release(&dirs);
 	buf_release(&rec);
 	arena_release(&a);
+	return rc;
+}
+
+void infer_helper_done(struct infer *in, const struct infer_helper *h,
+		       int status, struct bytes said)
+{
+	struct err e;
+
+	if (status != 0 || (h->program ? machine_learn(in, h, said, &e) :
+			    learn(in, h, said, &e)) < 0)
+		*map_at(&in->failed, arena_bytes(&in->arena, id_key(&h->key))) = in;
 }
