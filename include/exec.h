@@ -28,15 +28,19 @@ enum exec_event_kind {
 struct exec_event {
 	enum exec_event_kind kind;
 	const struct id *thunk;         /* as written */
-	const char *label;              /* its command line, shortened */
+	const char *label;              /* its command line, shortened; NULL
+					 * for EXEC_CACHED, which is cheap */
 	struct bytes log;
 	const char *text;               /* EXEC_FAILED */
 	double seconds;
+	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
+					 * failed; others only need it */
 };
 
-/* Counts for the status line and the summary.  total = thunks reached. */
+/* Counts for the status line and the summary.  total = thunks reached; unrun
+ * ones need a failed one.  O(1). */
 struct exec_counts {
-	size_t total, waiting, running, forced, cached, failed;
+	size_t total, waiting, running, forced, cached, failed, unrun;
 	double oldest_running_s;
 	const char *oldest_label;       /* borrowed until the next call */
 	double remaining_s;             /* a guess; 0 when there is none */
@@ -54,6 +58,8 @@ struct exec_opts {
 };
 
 int exec_new(const struct exec_opts *o, struct exec **out, struct err *e);
+/* The backend is closed first, or nothing runs.  Wants that are left end
+ * without a word.  Flushes; an error shows at store_close. */
 void exec_free(struct exec *x);
 
 /* Want output `out` of `thunk`.  path, if not NULL, is where in the project

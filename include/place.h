@@ -1,7 +1,8 @@
-/* place.h - what gg has put at a path of the project; src/thunk/place.c
+/* place.h - what gg has put at a path of the project; src/thunk/place.c,
+ * ref.c (the records), lay.c (a value as files)
  *
- * A ref remembers, for each project path that is an
- * output, which output of which thunk it is and what gg last put there.
+ * A ref remembers, for each project path that is an output, which output of
+ * which thunk it is and what gg last put there.
  */
 #ifndef GG_PLACE_H
 #define GG_PLACE_H
@@ -32,7 +33,7 @@ int ref_each(struct store *s,
 	     int (*fn)(void *arg, const char *path, const struct ref_record *r),
 	     void *arg, struct err *e);
 
-/* What stands at path now, beside what the ref says. */
+/* What stands at path now, beside what the ref says (r NULL: there is none). */
 enum place_now {
 	NOW_ABSENT,
 	NOW_PLACEHOLDER,        /* of the ref's own thunk and output */
@@ -57,5 +58,12 @@ int place_placeholder(struct store *s, const struct project *p, const char *path
 int place_real(struct store *s, const struct project *p, const char *path,
 	       const struct placeholder *ph, const struct ref *value,
 	       struct id *missing, struct err *e);
+
+/* The real file at path, unchanged since gg put it there, was just made again
+ * by a command whose result is that very value: give it the time of now, as
+ * the command would have, so that make sees it as new.  ERR_MISSING without a
+ * ref, ERR_REFUSED if something else stands there. */
+int place_touch(struct store *s, const struct project *p, const char *path,
+		struct err *e);
 
 #endif

@@ -1,0 +1,259 @@
+/* exec_internal.h - what the files of exec share
+ *
+ * graph.c    which thunk waits for which; reaching them all, in what order
+ * node.c     the life of one thunk from wanted to known or failed
+ * order.c    the ready ones: which is next, is there room
+ * sched.c    start, end, what follows a failure
+ * rewind.c   what was known and is gone is made again
+ * exec.c     wants
+ * pump.c     what turns all of it, flushing
+ * profile.c  what running took, and what it will take
+ *
+ * One node per thunk, small, because there may be 100,000: texts and results
+ * stay in the store and are read when they are needed.
+ *
+ * A node is NEW until it is loaded.  Then it is open: WAITING until
+ * n_waits_for other nodes have ended, READY in the heap, POLLING while another
+ * process has it, RUNNING.  It ends DONE or FAILED; DONE may become NEW again
+ * when its objects turn out to be gone.
+ */
+#ifndef GG_EXEC_INTERNAL_H
+#define GG_EXEC_INTERNAL_H
+
+#include "exec.h"
+
+enum node_state {
+	NODE_NEW,
+	NODE_WAITING,
+	NODE_READY,
+	NODE_POLLING,
+	NODE_RUNNING,
+	NODE_DONE,
+	NODE_FAILED,
+};
+
+/* What a WAITING node does once it waits for nothing more. */
+enum node_why {
+	WAIT_INPUTS,            /* its inputs are known: reduce it */
+	WAIT_TWIN,              /* the node with the same reduced thunk ended */
+	WAIT_TAIL,              /* the thunks that it returned are known */
+};
+
+struct node;
+
+struct edge {
+	struct node *waiter;
+	struct edge *next;
+};
+
+/* Why a node failed; shared by all above the one that did. */
+struct failure {
+	struct id cause;
+	enum err_code code;
+	const char *label, *text;
+};
+
+/* Commands that take about as long as each other. */
+struct shape {
+	const char *name;
+	double log_seconds;     /* the estimate; n_seen 0: nothing known */
+	uint32_t n_seen, n_open;
+	bool is_dirty;
+};
+
+struct node {
+	struct id id, reduced;          /* reduced: zero until known */
+	struct edge *waiters;
+	struct want_kept *wants;
+	struct node *next;              /* in the queue */
+	struct shape *shape;            /* NULL until loaded as open */
+	const struct failure *failure;
+	uint32_t n_waits_for, fan_out, sequence;
+	float remaining_s;              /* longest path from here to a want */
+	float cpus, gpus, timeout_s;
+	uint32_t mem_mib;
+	int priority;
+	uint8_t state, why;
+	uint8_t n_tries, n_rewinds;
+	bool has_claim;                 /* of reduced */
+	bool is_held;                   /* in exec.held: claim falls at flush */
+	bool is_queued, is_ordered;
+	bool is_rewound;                /* trust no result without its objects */
+	bool ran;                       /* counts as forced, not as cached */
+	bool is_counted;                /* in n_total */
+};
+
+/* Nodes by one of their ids. */
+struct node_index {
+	struct node **v;
+	size_t n, room;
+};
+
+struct node_list {
+	struct node **v;
+	size_t n, room;
+};
+
+struct want_kept {
+	struct want_kept *next;
+	struct node *node;
+	struct want w;                  /* its strings follow */
+};
+
+struct want_list {
+	struct want_kept *first, **last;
+};
+
+/* One job on the backend. */
+struct run {
+	struct job job;                 /* first: the backend gives it back */
+	struct exec *x;
+	struct node *node;
+	struct arena arena;
+	const char *label;
+	uint64_t started_ms;
+	struct run *prev, *next;        /* in order of start */
+};
+
+struct load_step {
+	struct node *node;
+	bool is_end;                    /* all below it have been reached */
+};
+
+struct exec {
+	struct exec_opts o;
+	struct room room, used;
+	struct arena keep;              /* nodes, edges, failures, shapes */
+	struct arena scratch;           /* one step of the pump */
+	struct buf text;                /* the reduced thunk of this step */
+
+	struct node_index by_id, by_reduced;
+	struct edge *free_edges;
+	struct load_step *loads;
+	size_t n_loads, loads_room;
+	struct node_list order;         /* open nodes, inputs first */
+	size_t n_ordered;               /* of them, seen by graph_order */
+	struct node *queue, **queue_end;
+	struct node_list ready;         /* heap */
+	struct node_list polling, held;
+	struct want_list wanted, placing;
+	struct run *runs, *last_run;
+	struct map shapes;
+	struct shape other;             /* for shapes beyond those kept */
+	float least_cpus;               /* no node seen so far wants less */
+
+	struct timer *pump_timer, *flush_timer, *poll_timer, *grace_timer;
+	uint64_t flush_took_ms, flushed_ms;
+	size_t n_wants, n_open, n_running, n_total, n_forced, n_cached, n_failed,
+		n_unrun;
+	size_t n_unknown;               /* open nodes whose shape is new */
+	double work_s;                  /* expected of the other open ones */
+	uint64_t started_sum_ms;        /* of those running */
+	uint32_t n_sequence;
+	bool is_pumping, is_halted, is_stopped;
+	bool is_unflushed;              /* results are put and not yet safe */
+	const struct failure *halted_by;
+	struct err broken;              /* the store cannot be written */
+};
+
+/* pump.c.  Turn the pump, now or soon. */
+void exec_pump(struct exec *x);
+void exec_pump_later(struct exec *x);
+void exec_flush(struct exec *x);
+/* A result has been put under n's claim: it falls after the next flush. */
+void exec_hold(struct exec *x, struct node *n);
+void exec_drop_claim(struct exec *x, struct node *n);
+void exec_poll_later(struct exec *x, struct node *n);
+
+/* exec.c.  Look at one want, place one: false when there is none. */
+bool wants_look(struct exec *x);
+bool wants_place(struct exec *x);
+void wants_end_placing(struct exec *x, const struct err *e);
+/* Nothing new may start and nothing runs: what is open ends here. */
+void wants_give_up(struct exec *x);
+void exec_tell(struct exec *x, const struct exec_event *ev);
+/* n has ended: its wants are placed, or end with its failure. */
+void exec_end_wants(struct exec *x, struct node *n);
+
+/* graph.c.  The node of a thunk, made if absent. */
+struct node *graph_node(struct exec *x, const struct id *id);
+void list_add(struct node_list *l, struct node *n);
+/* The node that stands for a reduced thunk, or NULL; and make n that node. */
+struct node *graph_leader(struct exec *x, const struct id *reduced);
+void graph_lead(struct exec *x, struct node *n);
+/* n waits for dep, which is loaded if it is new.  false: dep has failed. */
+bool graph_wait(struct exec *x, struct node *n, struct node *dep);
+void graph_queue(struct exec *x, struct node *n);
+struct node *graph_unqueue(struct exec *x);
+void graph_load_later(struct exec *x, struct node *n);
+/* Load one node, or finish one; false when there is none to load. */
+bool graph_load_step(struct exec *x);
+/* Bring remaining_s up to date for the nodes loaded since the last call. */
+void graph_order(struct exec *x);
+/* Nothing runs and something is open: there is a ring.  Fail one on it. */
+void graph_break_ring(struct exec *x);
+/* Forget all that is open, as if it had never been loaded. */
+void graph_reset(struct exec *x);
+bool node_is_open(const struct node *n);
+
+/* node.c */
+void node_load(struct exec *x, struct node *n);
+/* n waits for nothing more, or has ended. */
+void node_step(struct exec *x, struct node *n);
+/* Read n's thunk; it lives in a. */
+int node_thunk(struct exec *x, const struct node *n, struct arena *a,
+	       struct thunk *out, struct bytes *text, struct err *e);
+/* The reduced form of n and its text, lent from a, and its name.  1; 0 when n
+ * now waits for an input that is made again, or has failed with it; -1. */
+struct reduced {
+	struct thunk thunk;
+	struct bytes text;
+	struct id id;
+};
+int node_reduced(struct exec *x, struct node *n, struct arena *a,
+		 struct reduced *out, struct err *e);
+/* The result under id that can be used for n: 1 and *r, 0, or -1. */
+int node_look(struct exec *x, struct node *n, const struct id *id,
+	      struct result *r, struct err *e);
+/* n gave r, by running or by look-up of its reduced thunk: put it and go on. */
+void node_gave(struct exec *x, struct node *n, struct result *r, bool put_reduced);
+/* n itself failed; e says why, log is what it printed, label may be NULL. */
+void node_fail(struct exec *x, struct node *n, const char *label, struct bytes log,
+	       const struct err *e);
+void node_fail_above(struct exec *x, struct node *n, const struct failure *f);
+const char *node_label(struct exec *x, const struct node *n, struct arena *a,
+		       size_t width);
+
+/* order.c and sched.c */
+void sched_ready(struct exec *x, struct node *n);
+void sched_rebuild(struct exec *x);
+void sched_start(struct exec *x);
+/* The first ready node that fits, or NULL. */
+struct node *sched_pick(struct exec *x);
+void room_take(struct room *left, const struct room *needs);
+void sched_free_runs(struct exec *x);
+void sched_cancel_all(struct exec *x);
+struct room node_needs(const struct node *n);
+
+/* rewind.c.  Is all of it in the store, trees to their leaves? */
+bool ref_is_whole(struct exec *x, const struct ref *r);
+bool result_is_whole(struct exec *x, const struct result *r);
+/* Drop what n gave and load it again.  -1 after too many times. */
+int node_rewind(struct exec *x, struct node *n, struct err *e);
+/* A run of n missed an object: 0 when n waits or is ready again. */
+int node_lost_input(struct exec *x, struct node *n, const struct id *missing,
+		    struct err *e);
+
+/* profile.c.  The shape of t, found or made. */
+struct shape *profile_shape(struct exec *x, const struct thunk *t);
+double profile_seconds(const struct shape *s);
+/* Count n among those expected, and no more. */
+void profile_open(struct exec *x, struct node *n);
+void profile_close(struct exec *x, struct node *n);
+/* A run of this shape took that long. */
+void profile_learn(struct exec *x, struct shape *s, double seconds);
+int profile_flush(struct exec *x, struct err *e);
+/* The name of a shape: program, script, option names. */
+void shape_name(const struct thunk *t, struct buf *out);
+
+#endif

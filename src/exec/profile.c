@@ -1,0 +1,264 @@
+/* profile.c - what running took, what it may take, and hints
+ *
+ * Commands of one shape (program, script, option names; never values) take
+ * about as long as each other.  The estimate of a shape is a running mean of
+ * log seconds in which one odd run counts for little, so it follows a change
+ * of machine within a few runs and survives an outlier.
+ *
+ * Records are one version byte and then numbers as this machine has them: the
+ * store never leaves it.
+ */
+#include <math.h>
+#include <string.h>
+#include "exec_internal.h"
+#include "file.h"
+
+enum { PROFILE_VERSION = 1, SHAPE_NAME_MAX = 160, SHAPES_MAX = 4096 };
+
+static const double unknown_seconds = 1.0;
+
+/* A version byte, then the bytes of a struct without holes. */
+static int record_put(struct store *s, enum table t, struct bytes key, struct bytes b,
+		      struct err *e)
+{
+	char space[128] = { PROFILE_VERSION };
+
+	memcpy(space + 1, b.p, b.n);
+	return store_table_put(s, t, key, (struct bytes){ space, b.n + 1 }, e);
+}
+
+static int record_get(struct store *s, enum table t, struct bytes key, size_t n,
+		      void *out, struct err *e)
+{
+	struct arena a = { 0 };
+	struct bytes b;
+	int rc = store_table_get(s, t, key, &a, &b, e);
+
+	if (rc == 0 && (b.n != n + 1 || b.p[0] != PROFILE_VERSION))
+		rc = err_set(e, ERR_MISSING, "a record of another version");
+	if (rc == 0)
+		memcpy(out, b.p + 1, n);
+	arena_release(&a);
+	return rc;
+}
+
+struct observation_record {
+	int64_t date_s;
+	double seconds, cpu_seconds;
+	uint64_t max_rss_bytes;
+	int64_t code;
+	struct id log;
+};
+
+int observation_put(struct store *s, const struct id *thunk,
+		    const struct observation *o, struct err *e)
+{
+	struct observation_record r = { o->date_s, o->seconds, o->cpu_seconds,
+					o->max_rss_bytes, o->code, o->log };
+
+	return record_put(s, TABLE_OBSERVATION, id_key(thunk),
+			  (struct bytes){ (char *)&r, sizeof(r) }, e);
+}
+
+int observation_get(struct store *s, const struct id *thunk,
+		    struct observation *out, struct err *e)
+{
+	struct observation_record r;
+
+	if (record_get(s, TABLE_OBSERVATION, id_key(thunk), sizeof(r), &r, e) < 0)
+		return -1;
+	*out = (struct observation){ r.date_s, r.seconds, r.cpu_seconds,
+				     r.max_rss_bytes, (int)r.code, r.log };
+	return 0;
+}
+
+struct hints_record {
+	double cpus, gpus, time_s;
+	uint64_t mem_bytes;
+	int64_t priority;
+};
+
+int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
+	      struct err *e)
+{
+	struct hints_record r = { h->cpus, h->gpus, h->time_s, h->mem_bytes, h->priority };
+
+	return record_put(s, TABLE_HINT, id_key(thunk),
+			  (struct bytes){ (char *)&r, sizeof(r) }, e);
+}
+
+int hints_get(struct store *s, const struct id *thunk, struct hints *out,
+	      struct err *e)
+{
+	struct hints_record r;
+
+	if (record_get(s, TABLE_HINT, id_key(thunk), sizeof(r), &r, e) < 0)
+		return -1;
+	*out = (struct hints){ r.cpus, r.gpus, r.time_s, r.mem_bytes, (int)r.priority };
+	return 0;
+}
+
+/* Runs of digits become "#", so that step-1.sh and step-2.sh are one. */
+static void add_plain(struct buf *out, const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool is_digit = s[i] >= '0' && s[i] <= '9';
+
+		if (!is_digit)
+			buf_char(out, s[i]);
+		else if (!out->n || out->p[out->n - 1] != '#')
+			buf_char(out, '#');
+	}
+}
+
+static bool is_interpreter(const char *base)
+{
+	static const char *const names[] = { "python", "perl", "ruby", "node", "Rscript",
+					     "julia", "sh", "bash", "dash", "lua" };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		size_t n = strlen(names[i]);
+
+		if (strncmp(base, names[i], n) == 0 &&
+		    strspn(base + n, "0123456789.") == strlen(base + n))
+			return true;
+	}
+	return false;
+}
+
+/* The name of an option without its value: "--lr" of "--lr=0.1", "-I" of
+ * "-Iinclude"; 0 for words that are none, negative numbers among them. */
+static size_t option_length(const char *w)
+{
+	if (w[0] != '-' || !w[1] || strchr("0123456789.", w[1]))
+		return 0;
+	return w[1] == '-' ? strcspn(w, "=") : 2;
+}
+
+void shape_name(const struct thunk *t, struct buf *out)
+{
+	const char *base = path_base(t->args[0]), *last = "";
+	bool seeks = true, finds = is_interpreter(base);
+	size_t last_n = 0;
+
+	add_plain(out, base, strlen(base));
+	for (size_t i = 1; i < t->n_args && out->n < SHAPE_NAME_MAX; i++) {
+		const char *w = t->args[i];
+		size_t n = option_length(w);
+
+		if (n && n == last_n && memcmp(w, last, n) == 0)
+			continue;
+		if (n) {
+			buf_char(out, ' ');
+			add_plain(out, w, n);
+			last = w;
+			last_n = n;
+			seeks = seeks && finds;
+		} else if (seeks) {
+			/* The script, the module after -m, the first word after
+			 * sh -c, or what tells "git log" from "git diff". */
+			buf_char(out, ' ');
+			add_plain(out, w, strcspn(w, " \t\n"));
+			seeks = false;
+		}
+	}
+	if (out->n > SHAPE_NAME_MAX)
+		out->n = SHAPE_NAME_MAX;
+}
+
+struct shape_record {
+	double log_seconds;
+	uint64_t n_seen;
+};
+
+struct shape *profile_shape(struct exec *x, const struct thunk *t)
+{
+	struct shape_record r;
+	struct bytes key;
+	struct shape *s;
+	struct err e;
+
+	buf_reset(&x->text);
+	shape_name(t, &x->text);
+	key = buf_bytes(&x->text);
+	s = map_get(&x->shapes, key);
+	if (s)
+		return s;
+	if (x->shapes.n >= SHAPES_MAX)
+		return &x->other;
+	s = arena_alloc(&x->keep, sizeof(*s));
+	s->name = arena_strn(&x->keep, key.p, key.n);
+	if (record_get(x->o.store, TABLE_SHAPE, key, sizeof(r), &r, &e) == 0 &&
+	    isfinite(r.log_seconds) && fabs(r.log_seconds) < 20) {
+		s->log_seconds = r.log_seconds;
+		s->n_seen = r.n_seen < 1000 ? (uint32_t)r.n_seen : 1000;
+	}
+	*map_at(&x->shapes, bytes_str(s->name)) = s;
+	return s;
+}
+
+double profile_seconds(const struct shape *s)
+{
+	return s && s->n_seen ? exp(s->log_seconds) : unknown_seconds;
+}
+
+/* Take the open nodes of s out of the sums, or put them in. */
+static void sum(struct exec *x, const struct shape *s, double n)
+{
+	if (s->n_seen)
+		x->work_s += n * profile_seconds(s);
+	else
+		x->n_unknown += (size_t)(long)n;
+}
+
+void profile_open(struct exec *x, struct node *n)
+{
+	n->shape->n_open++;
+	sum(x, n->shape, 1);
+}
+
+void profile_close(struct exec *x, struct node *n)
+{
+	if (!n->shape)
+		return;
+	n->shape->n_open--;
+	sum(x, n->shape, -1);
+	n->shape = NULL;
+}
+
+/* One run moves the mean by an eighth of a factor of e at most once the shape
+ * is known; the first runs move it freely. */
+void profile_learn(struct exec *x, struct shape *s, double seconds)
+{
+	double v = log(seconds > 1e-4 ? seconds : 1e-4), step;
+
+	sum(x, s, -(double)s->n_open);
+	if (s->n_seen < 1000)
+		s->n_seen++;
+	step = v - s->log_seconds;
+	if (s->n_seen > 3)
+		step = step > 1 ? 1 : step < -1 ? -1 : step;
+	s->log_seconds += step / (s->n_seen < 8 ? s->n_seen : 8);
+	s->is_dirty = true;
+	sum(x, s, (double)s->n_open);
+}
+
+int profile_flush(struct exec *x, struct err *e)
+{
+	struct bytes key;
+	size_t pos = 0;
+	void *value;
+
+	while (map_each(&x->shapes, &pos, &key, &value)) {
+		struct shape *s = value;
+		struct shape_record r = { s->log_seconds, s->n_seen };
+
+		if (!s->is_dirty)
+			continue;
+		s->is_dirty = false;
+		if (record_put(x->o.store, TABLE_SHAPE, key,
+			       (struct bytes){ (char *)&r, sizeof(r) }, e) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -1,0 +1,222 @@
+/* pump.c - what turns everything, and what is flushed when
+ *
+ * A small step at a time: load what is newly wanted, move nodes that wait for
+ * nothing more, place what is known, then start what fits.  It runs until
+ * nothing moves or its slice of time is over, so that the loop is never held
+ * for long.
+ *
+ * What is put is flushed in batches.  Only then do claims fall, so that
+ * another process finds the result, and only then do targets appear in the
+ * project: whatever a person sees is already safe.
+ */
+#include <time.h>
+#include "exec_internal.h"
+
+enum {
+	SLICE_MS = 20,
+	POLL_MS = 50,
+	FLUSH_LEAST_MS = 20, FLUSH_MOST_MS = 1000,
+	FLUSH_SHARE = 30,               /* a flush takes one part in 30 */
+	HELD_MOST = 512,
+	PENDING_MOST = 8 << 20,
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* The smallest piece of work there is; false when there is none. */
+static bool step(struct exec *x)
+{
+	struct node *n;
+
+	arena_reset(&x->scratch);
+	if (graph_load_step(x) || wants_look(x))
+		return true;
+	graph_order(x);
+	n = graph_unqueue(x);
+	if (n) {
+		node_step(x, n);
+		return true;
+	}
+	return !x->is_unflushed && wants_place(x);
+}
+
+void exec_drop_claim(struct exec *x, struct node *n)
+{
+	n->has_claim = false;
+	store_unclaim(x->o.store, &n->reduced);
+}
+
+/* The store cannot be written: nothing that is still wanted can be made. */
+static void break_down(struct exec *x, const struct err *e)
+{
+	if (!x->broken.code)
+		x->broken = *e;
+	x->is_halted = true;
+	wants_end_placing(x, &x->broken);
+}
+
+void exec_flush(struct exec *x)
+{
+	uint64_t from = now_ms();
+	size_t kept = 0;
+	struct err e;
+	int rc = profile_flush(x, &e);
+
+	loop_cancel(x->flush_timer);
+	x->flush_timer = NULL;
+	if (rc == 0)
+		rc = store_flush(x->o.store, &e);
+	x->flushed_ms = now_ms();
+	x->flush_took_ms = x->flushed_ms - from;
+	for (size_t i = 0; i < x->held.n; i++) {
+		struct node *n = x->held.v[i];
+
+		/* One that runs again under the same claim keeps it. */
+		n->is_held = n->state == NODE_RUNNING;
+		if (n->is_held)
+			x->held.v[kept++] = n;
+		else if (n->has_claim)
+			exec_drop_claim(x, n);
+	}
+	x->held.n = kept;
+	x->is_unflushed = false;
+	if (rc < 0)
+		break_down(x, &e);
+}
+
+static void flush_is_due(void *arg)
+{
+	struct exec *x = arg;
+
+	x->flush_timer = NULL;
+	exec_flush(x);
+	exec_pump(x);
+}
+
+static void flush_later(struct exec *x)
+{
+	uint64_t every = x->flush_took_ms * FLUSH_SHARE, now = loop_now_ms(x->o.loop), due;
+
+	if (x->flush_timer)
+		return;
+	every = every < FLUSH_LEAST_MS ? FLUSH_LEAST_MS : every;
+	every = every > FLUSH_MOST_MS ? FLUSH_MOST_MS : every;
+	due = x->flushed_ms + every;
+	x->flush_timer = loop_after(x->o.loop, due > now + FLUSH_LEAST_MS ? due - now :
+				    FLUSH_LEAST_MS, flush_is_due, x);
+}
+
+void exec_hold(struct exec *x, struct node *n)
+{
+	if (!n->is_held)
+		list_add(&x->held, n);
+	n->is_held = true;
+	x->is_unflushed = true;
+	flush_later(x);
+}
+
+static void poll_is_due(void *arg)
+{
+	struct exec *x = arg;
+	struct result r;
+	struct err e;
+
+	x->poll_timer = NULL;
+	for (size_t i = 0; i < x->polling.n; i++) {
+		struct node *n = x->polling.v[i];
+		int rc;
+
+		arena_reset(&x->scratch);
+		rc = node_look(x, n, &n->reduced, &r, &e);
+		if (rc > 0)
+			node_gave(x, n, &r, false);
+		else if (rc < 0)
+			node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
+		else
+			sched_ready(x, n);
+	}
+	x->polling.n = 0;
+	exec_pump(x);
+}
+
+void exec_poll_later(struct exec *x, struct node *n)
+{
+	n->state = NODE_POLLING;
+	list_add(&x->polling, n);
+	if (!x->poll_timer)
+		x->poll_timer = loop_after(x->o.loop, POLL_MS, poll_is_due, x);
+}
+
+/* All has been moved that could be.  Is anything to be done about it? */
+static bool stir(struct exec *x)
+{
+	bool is_ending = x->is_halted || x->is_stopped;
+	bool is_still = !x->n_running && (!x->ready.n || is_ending);
+
+	if (x->is_unflushed && ((is_still && x->placing.first) || x->held.n >= HELD_MOST ||
+				store_pending_bytes(x->o.store) > PENDING_MOST)) {
+		exec_flush(x);
+		return true;
+	}
+	/* A failure halts only what was wanted with it. */
+	if (!x->n_open && !x->broken.code)
+		x->is_halted = false;
+	if (!is_still || !x->n_open)
+		return false;
+	if (is_ending) {
+		wants_give_up(x);
+		return true;
+	}
+	if (x->polling.n)
+		return false;
+	graph_break_ring(x);
+	return true;
+}
+
+void exec_pump(struct exec *x)
+{
+	uint64_t until;
+	unsigned n = 0;
+
+	if (x->is_pumping)
+		return;
+	x->is_pumping = true;
+	until = now_ms() + SLICE_MS;
+	for (;;) {
+		bool more;
+
+		while ((more = step(x)) && (++n % 64 || now_ms() < until))
+			;
+		/* All wants are known before the first choice among them. */
+		if (!x->wanted.first && !x->n_loads)
+			sched_start(x);
+		more = more || x->queue || x->n_loads || x->wanted.first;
+		if (!more && !stir(x))
+			break;
+		if (now_ms() >= until) {
+			exec_pump_later(x);
+			break;
+		}
+	}
+	x->is_pumping = false;
+}
+
+static void pump_is_due(void *arg)
+{
+	struct exec *x = arg;
+
+	x->pump_timer = NULL;
+	exec_pump(x);
+}
+
+void exec_pump_later(struct exec *x)
+{
+	if (!x->pump_timer)
+		x->pump_timer = loop_after(x->o.loop, 0, pump_is_due, x);
+}

@@ -1,0 +1,181 @@
+/* rewind.c - what was known and is gone is made again
+ *
+ * A result names objects; when one of them is not in the store any more the
+ * result is dropped, the thunk is loaded again and whoever needs it waits for
+ * it as if it had never been known.  What no thunk gives, a source file, is
+ * put again from the project if it still has the same content.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include "exec_internal.h"
+
+enum { REWINDS_MAX = 3 };
+
+/* Is the object there, with the content its name says?  Files of any size are
+ * taken at their word; a run that finds one lying names it. */
+static bool has(struct exec *x, const struct id *id)
+{
+	return store_has(x->o.store, id);
+}
+
+/* Trees still to be looked at. */
+struct ids {
+	struct id *v;
+	size_t n, room;
+};
+
+static void ids_push(struct ids *l, const struct id *id)
+{
+	if (l->n == l->room) {
+		l->room = l->room ? l->room * 2 : 16;
+		l->v = mem_grow(l->v, l->room * sizeof(*l->v));
+	}
+	l->v[l->n++] = *id;
+}
+
+static bool tree_is_whole(struct exec *x, const struct id *id)
+{
+	struct arena a = { 0 };
+	struct ids todo = { 0 };
+	bool is_whole = true;
+
+	ids_push(&todo, id);
+	while (is_whole && todo.n) {
+		struct id at = todo.v[--todo.n];
+		struct bytes b;
+		struct tree t;
+		struct err e;
+
+		arena_reset(&a);
+		is_whole = store_get(x->o.store, &at, &a, &b, &e) == 0 &&
+			tree_decode(b, &a, &t, &e) == 0;
+		for (size_t i = 0; is_whole && i < t.n; i++) {
+			if (t.v[i].kind == ENTRY_TREE)
+				ids_push(&todo, &t.v[i].id);
+			else if (t.v[i].kind != ENTRY_LINK)
+				is_whole = has(x, &t.v[i].id);
+		}
+	}
+	free(todo.v);
+	arena_release(&a);
+	return is_whole;
+}
+
+bool ref_is_whole(struct exec *x, const struct ref *r)
+{
+	if (r->kind == REF_THUNK)
+		return true;
+	return r->kind == REF_TREE ? tree_is_whole(x, &r->id) : has(x, &r->id);
+}
+
+bool result_is_whole(struct exec *x, const struct result *r)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!ref_is_whole(x, &r->v[i].ref))
+			return false;
+	return true;
+}
+
+static int forget_result(struct exec *x, const struct id *id, struct err *e)
+{
+	if (store_table_delete(x->o.store, TABLE_RESULT, id_key(id), e) < 0 &&
+	    e->code != ERR_MISSING)
+		return -1;
+	return 0;
+}
+
+int node_rewind(struct exec *x, struct node *n, struct err *e)
+{
+	struct arena *a = &x->scratch;
+
+	if (n->n_rewinds >= REWINDS_MAX)
+		return err_set(e, ERR_IO, "what \"%s\" gives was made again %d times and is "
+			       "gone from the store each time", node_label(x, n, a, 120),
+			       REWINDS_MAX);
+	n->n_rewinds++;
+	if (forget_result(x, &n->id, e) < 0)
+		return -1;
+	if (!id_is_zero(&n->reduced) && forget_result(x, &n->reduced, e) < 0)
+		return -1;
+	if (n->ran)
+		x->n_forced--;
+	else
+		x->n_cached--;
+	n->ran = false;
+	n->is_rewound = true;
+	n->state = NODE_NEW;
+	return 0;
+}
+
+/* A source that is gone from the store: put it again from where it was. */
+static int restore(struct exec *x, const struct node *n, const struct input *in,
+		   struct err *e)
+{
+	struct store *s = x->o.store;
+	int root = x->o.project->root_fd, rc;
+	struct err why;
+	struct id id;
+
+	if (in->ref.kind == REF_TREE)
+		rc = stat_tree(s, root, in->path, STAT_KEEP, PROJECT_DIR, &id, &why);
+	else
+		rc = stat_name(s, root, in->path, STAT_KEEP, &id, NULL, &why);
+	if (rc == 0 && id_equal(&id, &in->ref.id) && ref_is_whole(x, &in->ref))
+		return 0;
+	return err_set(e, ERR_MISSING, "%s: what \"%s\" was inferred to read there is gone from "
+		       "the store, and the project %s; run gg infer again", in->path,
+		       node_label(x, n, &x->scratch, 120),
+		       rc < 0 ? "has it no more" : "has other content there now");
+}
+
+/* Has dep's output gone?  Then dep is made again. */
+static int check_dep(struct exec *x, struct node *dep, const char *out, struct err *e)
+{
+	const struct ref *ref = NULL;
+	struct result r;
+
+	if (dep->state != NODE_DONE)
+		return 0;
+	if (store_get_result(x->o.store, &dep->id, &x->scratch, &r, e) == 0)
+		ref = result_output(&r, out);
+	else if (e->code != ERR_MISSING && e->code != ERR_BAD)
+		return -1;
+	return ref && ref_is_whole(x, ref) ? 0 : node_rewind(x, dep, e);
+}
+
+int node_lost_input(struct exec *x, struct node *n, const struct id *missing,
+		    struct err *e)
+{
+	struct thunk t;
+	struct bytes text;
+
+	n->n_rewinds++;
+	/* One that is there but lies is removed by the check. */
+	if (!id_is_zero(missing))
+		store_check(x->o.store, missing, e);
+	if (node_thunk(x, n, &x->scratch, &t, &text, e) < 0)
+		return -1;
+	n->state = NODE_WAITING;
+	n->why = WAIT_INPUTS;
+	n->n_waits_for = 0;
+	for (size_t i = 0; i < t.n_in; i++) {
+		const struct input *in = &t.in[i];
+		struct node *dep;
+
+		if (in->ref.kind != REF_THUNK) {
+			if (!ref_is_whole(x, &in->ref) && restore(x, n, in, e) < 0)
+				return -1;
+			continue;
+		}
+		dep = graph_node(x, &in->ref.id);
+		if (check_dep(x, dep, in->ref.out, e) < 0)
+			return -1;
+		if (!graph_wait(x, n, dep)) {
+			node_fail_above(x, n, dep->failure);
+			return 0;
+		}
+	}
+	if (!n->n_waits_for)
+		graph_queue(x, n);
+	return 0;
+}

@@ -1,0 +1,322 @@
+/* sched.c - start, end, and what follows a failure
+ *
+ * What follows is one table, keyed by how a run ended; no other place knows.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "exec_internal.h"
+#include "file.h"
+
+enum { LABEL_WIDTH = 120 };
+
+/* What follows a run, keyed by how it ended. */
+static const struct policy {
+	unsigned tries;         /* starts in all */
+	bool elsewhere;         /* the next start is on another engine */
+	bool rewinds;           /* what is gone is made again first */
+	const char *text;       /* when the engine gives none */
+} policies[RUN_STATUS_COUNT] = {
+	[RUN_OK]          = { .tries = 1 },
+	[RUN_EXITED]      = { .tries = 1, .text = "it ended with exit status" },
+	[RUN_SIGNALED]    = { .tries = 1, .text = "it was killed by signal" },
+	[RUN_TIMED_OUT]   = { .tries = 1, .text = "it took longer than its time hint" },
+	[RUN_NOT_STARTED] = { .tries = 1, .text = "it could not be started" },
+	[RUN_NO_OUTPUT]   = { .tries = 1, .text = "a declared output is missing" },
+	[RUN_BAD_OUTPUT]  = { .tries = 1, .text = "an output is no file or directory" },
+	[RUN_WROTE_INPUT] = { .tries = 1, .text = "it changed one of its inputs" },
+	[RUN_LOST_INPUT]  = { .tries = 4, .rewinds = true, .text = "an input is gone" },
+	[RUN_CELL_FAILED] = { .tries = 3, .elsewhere = true,
+			      .text = "the place it ran in failed" },
+};
+
+static void run_free(struct run *r)
+{
+	arena_release(&r->arena);
+	free(r);
+}
+
+static void run_link(struct exec *x, struct run *r)
+{
+	struct room needs = node_needs(r->node);
+
+	r->prev = x->last_run;
+	*(r->prev ? &r->prev->next : &x->runs) = r;
+	x->last_run = r;
+	x->used.cpus += needs.cpus;
+	x->used.gpus += needs.gpus;
+	x->used.mem_bytes += needs.mem_bytes;
+	x->n_running++;
+	x->started_sum_ms += r->started_ms;
+}
+
+static void run_unlink(struct exec *x, struct run *r)
+{
+	struct room needs = node_needs(r->node);
+
+	*(r->prev ? &r->prev->next : &x->runs) = r->next;
+	*(r->next ? &r->next->prev : &x->last_run) = r->prev;
+	room_take(&x->used, &needs);
+	x->n_running--;
+	x->started_sum_ms -= r->started_ms;
+	/* Sums of fractions drift; with nothing running the truth is known. */
+	if (!x->n_running)
+		x->used = (struct room){ 0 };
+}
+
+/* Keep what running n took, under both of its names. */
+static void observe(struct exec *x, struct node *n, const struct run_report *rep)
+{
+	struct observation o = {
+		.date_s = (int64_t)time(NULL), .seconds = rep->seconds,
+		.cpu_seconds = rep->cpu_seconds, .max_rss_bytes = rep->max_rss_bytes,
+		.code = rep->status == RUN_SIGNALED ? 128 + rep->code :
+			rep->status == RUN_OK ? 0 : rep->code ? rep->code : 1,
+	};
+	struct err ignored;
+
+	/* It is kept beside: nothing is wrong when it cannot be kept. */
+	if (rep->log.n && store_put(x->o.store, rep->log, &o.log, &ignored) < 0)
+		o.log = (struct id){ { 0 } };
+	if (observation_put(x->o.store, &n->id, &o, &ignored) == 0 &&
+	    !id_equal(&n->id, &n->reduced))
+		observation_put(x->o.store, &n->reduced, &o, &ignored);
+}
+
+static void fail_run(struct exec *x, struct run *r, const struct run_report *rep)
+{
+	struct err e = { .code = ERR_FAILED };
+	const struct policy *p = &policies[rep->status];
+
+	if (rep->text && *rep->text)
+		err_set(&e, ERR_FAILED, "%s", rep->text);
+	else if (rep->status == RUN_EXITED || rep->status == RUN_SIGNALED)
+		err_set(&e, ERR_FAILED, "%s %d", p->text, rep->code);
+	else
+		err_set(&e, ERR_FAILED, "%s", p->text);
+	if (p->tries > 1 && !p->rewinds)
+		err_wrap(&e, "tried %u times", p->tries);
+	observe(x, r->node, rep);
+	node_fail(x, r->node, r->label, rep->log, &e);
+}
+
+static void ended_badly(struct exec *x, struct run *r, const struct run_report *rep)
+{
+	const struct policy *p = &policies[rep->status];
+	struct node *n = r->node;
+	struct run_report lost = *rep;
+	struct err e;
+
+	n->state = NODE_READY;
+	if (x->is_stopped)
+		return;
+	if (p->rewinds && n->n_rewinds < p->tries) {
+		if (node_lost_input(x, n, &rep->missing, &e) == 0)
+			return;
+		lost.text = e.text;
+	} else if (!p->rewinds && ++n->n_tries < p->tries) {
+		sched_ready(x, n);
+		return;
+	}
+	fail_run(x, r, &lost);
+}
+
+/* An output that is marked as a tail stands for the value of another thunk:
+ * put the thunks that came with it and say so in ref. */
+static int read_tail(struct exec *x, const struct node *n, struct ref *ref, struct err *e)
+{
+	struct hints h = { n->cpus, n->gpus, n->timeout_s, (uint64_t)n->mem_mib << 20,
+			   n->priority };
+	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || n->mem_mib ||
+		n->priority;
+	struct arena *a = &x->scratch;
+	char mark[16];
+	struct bytes b;
+	struct tail tail;
+	struct id id;
+	int fd = -1;
+
+	if (store_open_large(x->o.store, &ref->id, &fd, e) < 0)
+		return -1;
+	if (fd >= 0) {
+		ssize_t n_read = file_read_fd(fd, mark, sizeof(mark));
+
+		close(fd);
+		if (n_read <= 0 || !tail_is((struct bytes){ mark, (size_t)n_read }))
+			return 0;
+	}
+	if (store_get(x->o.store, &ref->id, a, &b, e) < 0)
+		return -1;
+	if (!tail_is(b))
+		return 0;
+	if (tail_decode(b, a, &tail, e) < 0)
+		return err_wrap(e, "the thunk that it returned");
+	for (size_t i = 0; i < tail.n; i++)
+		if (store_put(x->o.store, tail.thunks[i], &id, e) < 0 ||
+		    (has_hints && hints_put(x->o.store, &id, &h, e) < 0))
+			return -1;
+	*ref = (struct ref){ REF_THUNK, tail.value.thunk, tail.value.out };
+	return 0;
+}
+
+static void ended_well(struct exec *x, struct run *r, const struct run_report *rep)
+{
+	struct node *n = r->node;
+	struct exec_event ev = { .kind = EXEC_DONE, .thunk = &n->id, .label = r->label,
+				 .log = rep->log, .seconds = rep->seconds };
+	size_t n_bytes = rep->result.n * sizeof(struct result_out);
+	struct result given = { arena_alloc(&x->scratch, n_bytes), rep->result.n };
+	struct err e;
+
+	observe(x, n, rep);
+	profile_learn(x, n->shape, rep->seconds);
+	for (size_t i = 0; i < given.n; i++) {
+		given.v[i] = rep->result.v[i];
+		if (given.v[i].ref.kind != REF_TREE && given.v[i].ref.kind != REF_THUNK &&
+		    read_tail(x, n, &given.v[i].ref, &e) < 0) {
+			err_wrap(&e, "output %s", given.v[i].name);
+			node_fail(x, n, r->label, rep->log, &e);
+			return;
+		}
+	}
+	n->ran = true;
+	exec_tell(x, &ev);
+	exec_hold(x, n);
+	node_gave(x, n, &given, true);
+}
+
+static void job_done(struct job *j, const struct run_report *rep)
+{
+	struct run *r = (struct run *)j;
+	struct exec *x = r->x;
+
+	run_unlink(x, r);
+	arena_reset(&x->scratch);
+	if (rep->status == RUN_OK)
+		ended_well(x, r, rep);
+	else
+		ended_badly(x, r, rep);
+	run_free(r);
+	exec_pump(x);
+}
+
+/* What the machine part of n's thunk says, for the engine. */
+static int read_host(struct exec *x, struct run *r, const struct thunk *t, struct err *e)
+{
+	if (t->runtime != RUNTIME_HOST)
+		return 0;
+	if (store_get(x->o.store, &t->runtime_id, &r->arena, &r->job.host, e) == 0)
+		return 0;
+	if (e->code == ERR_MISSING)
+		err_set(e, ERR_MISSING, "its runtime, host %.12s, is not in the store; infer it "
+			"again", id_hex(&t->runtime_id).s);
+	return -1;
+}
+
+static void launch(struct exec *x, struct run *r)
+{
+	struct exec_event ev = { .kind = EXEC_STARTED, .thunk = &r->node->id,
+				 .label = r->label };
+	struct node *n = r->node;
+	struct run_report rep = { .status = RUN_CELL_FAILED };
+	struct err e;
+
+	r->started_ms = loop_now_ms(x->o.loop);
+	n->state = NODE_RUNNING;
+	if (x->o.engine->start(x->o.backend, &r->job, &e) == 0) {
+		run_link(x, r);
+		exec_tell(x, &ev);
+		return;
+	}
+	if (e.code == ERR_BAD || e.code == ERR_REFUSED)
+		rep.status = RUN_NOT_STARTED;
+	rep.text = e.text;
+	ended_badly(x, r, &rep);
+	run_free(r);
+}
+
+/* Claim n, and look once more whether another process was first. */
+static int claim(struct exec *x, struct node *n, struct err *e)
+{
+	struct result r;
+	int rc = n->has_claim ? 1 : store_claim(x->o.store, &n->reduced, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0) {
+		exec_poll_later(x, n);
+		return 0;
+	}
+	n->has_claim = true;
+	rc = node_look(x, n, &n->reduced, &r, e);
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return 1;
+	if (!n->is_held)
+		exec_drop_claim(x, n);
+	node_gave(x, n, &r, false);
+	return 0;
+}
+
+static void begin(struct exec *x, struct node *n)
+{
+	struct run *r = mem_alloc(sizeof(*r));
+	struct reduced red;
+	struct err e;
+	int rc;
+
+	*r = (struct run){ .x = x, .node = n };
+	rc = node_reduced(x, n, &r->arena, &red, &e);
+	if (rc > 0 && !id_equal(&red.id, &n->reduced)) {
+		/* An input was made again meanwhile and differs. */
+		n->state = NODE_WAITING;
+		n->why = WAIT_INPUTS;
+		graph_queue(x, n);
+		rc = 0;
+	}
+	if (rc > 0)
+		rc = claim(x, n, &e);
+	if (rc > 0) {
+		r->label = thunk_label(&red.thunk, &r->arena, LABEL_WIDTH);
+		r->job = (struct job){ .reduced = red.id, .text = red.text,
+				       .needs = node_needs(n), .done = job_done, .arg = r,
+				       .timeout_s = (double)n->timeout_s };
+		if (read_host(x, r, &red.thunk, &e) == 0) {
+			launch(x, r);
+			return;
+		}
+		rc = -1;
+	}
+	if (rc < 0)
+		node_fail(x, n, r->label, (struct bytes){ 0 }, &e);
+	run_free(r);
+}
+
+void sched_start(struct exec *x)
+{
+	struct node *n;
+
+	while (!x->is_halted && !x->is_stopped && (n = sched_pick(x))) {
+		arena_reset(&x->scratch);
+		begin(x, n);
+	}
+}
+
+void sched_cancel_all(struct exec *x)
+{
+	for (struct run *r = x->runs, *next; r; r = next) {
+		next = r->next;
+		x->o.engine->cancel(x->o.backend, &r->job);
+	}
+}
+
+void sched_free_runs(struct exec *x)
+{
+	for (struct run *r = x->runs, *next; r; r = next) {
+		next = r->next;
+		run_free(r);
+	}
+}

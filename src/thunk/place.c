@@ -1,0 +1,392 @@
+/* place.c - placeholders and real files at the paths of a project
+ *
+ * Whatever appears does so by one rename, of a temporary beside it, so that a
+ * reader and a crash find the old or the new.  Where a directory is in the
+ * way of the rename the two change places and the old one goes afterwards.
+ * Nothing here waits for the disk: what is lost with it is in the store, and
+ * a placeholder is made again by inferring.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+#include "lay.h"
+#include "place.h"
+
+enum { PATH_MOST = 4096, TEMP_TRIES = 100 };
+
+/* A new file or directory beside path, by a name nobody looks for; folders
+ * above are made only when they turn out to be absent. */
+static int temp_make(int root, const char *path, bool is_dir, mode_t mode,
+		     char temp[PATH_MOST], struct err *e)
+{
+	int above = (int)(path_base(path) - path), fd, n;
+
+	for (unsigned i = 0; i < TEMP_TRIES; i++) {
+		n = snprintf(temp, PATH_MOST, "%.*s.gg-%x-%x.tmp", above, path,
+			     (unsigned)getpid(), i);
+		if (n >= PATH_MOST)
+			return err_set(e, ERR_REFUSED, "%.200s...: the path is too long", path);
+		if (is_dir)
+			fd = mkdirat(root, temp, mode);
+		else
+			fd = openat(root, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
+		if (fd >= 0)
+			return fd;
+		if (errno == ENOENT && i == 0 && above > 0) {
+			if (dir_make_above(root, path, e) < 0)
+				return -1;
+			continue;
+		}
+		if (errno != EEXIST)
+			break;
+	}
+	return err_sys(e, "%s: cannot make a file there", path);
+}
+
+/* Old and new change places, or, where the file system cannot do that, the
+ * old one steps aside first. */
+static int swap(int root, const char *temp, const char *path)
+{
+	char aside[PATH_MOST + 8];
+	struct err ignored;
+
+	if (renameat2(root, temp, root, path, RENAME_EXCHANGE) == 0) {
+		snprintf(aside, sizeof(aside), "%s", temp);
+	} else {
+		if (errno != EINVAL && errno != ENOSYS)
+			return -1;
+		snprintf(aside, sizeof(aside), "%s.old", temp);
+		if (renameat(root, path, root, aside) < 0)
+			return -1;
+		if (renameat(root, temp, root, path) < 0) {
+			int why = errno;
+
+			renameat(root, aside, root, path);
+			errno = why;
+			return -1;
+		}
+	}
+	dir_remove(root, aside, &ignored);
+	return 0;
+}
+
+/* Is the failure of a rename that a directory is in its way? */
+static bool is_in_the_way(int why)
+{
+	return why == EISDIR || why == ENOTDIR || why == ENOTEMPTY || why == EEXIST;
+}
+
+/* What stands at path, and *st of it unless that is NOW_ABSENT. */
+static int look(struct store *s, int root, const char *path,
+		const struct ref_record *r, enum place_now *out, struct stat *st,
+		struct err *e)
+{
+	bool is_ours = r && r->state == PLACE_REAL, is_same;
+	struct arena a = { 0 };
+	struct placeholder ph;
+	struct stamp stamp;
+	struct id id;
+	int found;
+
+	*out = NOW_ABSENT;
+	if (fstatat(root, path, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return errno == ENOENT || errno == ENOTDIR ? 0 : err_sys(e, "%s", path);
+	*out = NOW_EDITED;
+	if (!S_ISREG(st->st_mode) && !S_ISDIR(st->st_mode))
+		return 0;
+	stamp = stamp_of(st);
+	is_same = r && stamp_equal(&stamp, &r->stamp);
+	if (is_same && S_ISREG(st->st_mode)) {
+		*out = is_ours ? NOW_REAL : NOW_PLACEHOLDER;
+		return 0;
+	}
+	if (S_ISDIR(st->st_mode) || st->st_size <= PLACEHOLDER_MAX) {
+		found = placeholder_at(root, path, &a, &ph, e);
+		if (found > 0)
+			*out = r && id_equal(&ph.thunk, &r->thunk) && strcmp(ph.out, r->out) == 0
+			       ? NOW_PLACEHOLDER : NOW_OTHER_PLACEHOLDER;
+		arena_release(&a);
+		if (found)
+			return found < 0 ? -1 : 0;
+	}
+	if (!is_ours || S_ISDIR(st->st_mode) != (r->value.kind == REF_TREE))
+		return 0;
+	if (S_ISDIR(st->st_mode))
+		found = stat_tree(s, root, path, 0, NULL, &id, e);
+	else
+		found = stat_name(s, root, path, 0, &id, NULL, e);
+	if (found == 0 && id_equal(&id, &r->value.id))
+		*out = NOW_REAL;
+	/* A device or a socket inside is one more way to differ. */
+	return found < 0 && e->code != ERR_BAD && e->code != ERR_REFUSED ? -1 : 0;
+}
+
+int place_look(struct store *s, const struct project *p, const char *path,
+	       const struct ref_record *r, enum place_now *out, struct err *e)
+{
+	struct stat st;
+
+	return look(s, p->root_fd, path, r, out, &st, e);
+}
+
+/* The record for path, or NULL if there is none. */
+static int ref_find(struct store *s, const char *path, struct arena *a,
+		    struct ref_record *space, struct ref_record **out, struct err *e)
+{
+	*out = NULL;
+	if (ref_get(s, path, a, space, e) == 0)
+		*out = space;
+	return *out || e->code == ERR_MISSING ? 0 : -1;
+}
+
+/* May the directory in the way of a placeholder go? */
+static int may_replace(struct store *s, int root, const char *path, struct err *e)
+{
+	struct arena a = { 0 };
+	struct ref_record space, *r;
+	enum place_now now;
+	struct stat st;
+	int rc;
+
+	rc = ref_find(s, path, &a, &space, &r, e);
+	if (rc == 0)
+		rc = look(s, root, path, r, &now, &st, e);
+	arena_release(&a);
+	if (rc < 0)
+		return -1;
+	if (now == NOW_EDITED && S_ISDIR(st.st_mode) && unlinkat(root, path, AT_REMOVEDIR) < 0)
+		return err_set(e, ERR_REFUSED, "%s: a directory with files that gg did not "
+			       "make stands there; move it away", path);
+	return 0;
+}
+
+/* Make temp stand at path; it is gone if that fails. */
+static int land(int root, const char *temp, const char *path, struct err *e)
+{
+	struct err ignored;
+
+	if (renameat(root, temp, root, path) == 0)
+		return 0;
+	if (is_in_the_way(errno) && swap(root, temp, path) == 0)
+		return 0;
+	err_sys(e, "%s: cannot put the new one in place", path);
+	dir_remove(root, temp, &ignored);
+	return -1;
+}
+
+static int stamp_at(int root, const char *path, struct stat *st, struct err *e)
+{
+	if (fstatat(root, path, st, AT_SYMLINK_NOFOLLOW) < 0)
+		return err_sys(e, "%s: cannot stat", path);
+	return 0;
+}
+
+static int write_and_close(int fd, struct bytes b, const char *path, struct err *e)
+{
+	int rc = file_write_fd(fd, b.p, b.n);
+
+	if (rc < 0)
+		err_sys(e, "%s: cannot write", path);
+	if (close(fd) < 0 && rc == 0)
+		rc = err_sys(e, "%s: cannot write", path);
+	return rc;
+}
+
+/* The placeholder text as a file or a directory by a temporary name. */
+static int temp_placeholder(int root, const char *path, struct bytes text,
+			    mode_t mode, char temp[PATH_MOST], struct err *e)
+{
+	bool is_dir = mode == 0;
+	char inner[PATH_MOST + 32];
+	struct err ignored;
+	int fd = temp_make(root, path, is_dir, is_dir ? 0777 : mode, temp, e);
+
+	if (fd < 0)
+		return -1;
+	if (is_dir) {
+		snprintf(inner, sizeof(inner), "%s/" PLACEHOLDER_NAME, temp);
+		fd = openat(root, inner, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	}
+	if (fd < 0)
+		err_sys(e, "%s: cannot write", path);
+	else if (write_and_close(fd, text, path, e) == 0)
+		return 0;
+	dir_remove(root, temp, &ignored);
+	return -1;
+}
+
+int place_placeholder(struct store *s, const struct project *p, const char *path,
+		      const struct placeholder *ph, bool is_dir, bool is_exec,
+		      struct err *e)
+{
+	struct ref_record r = { .thunk = ph->thunk, .out = ph->out };
+	int root = p->root_fd, rc;
+	char temp[PATH_MOST];
+	struct buf text = { 0 };
+	struct err ignored;
+	struct stat st;
+
+	if (!path_is_plain(path))
+		return err_set(e, ERR_REFUSED, "%s: not a path inside the project", path);
+	rc = placeholder_encode(ph, &text, e);
+	if (rc == 0)
+		rc = temp_placeholder(root, path, buf_bytes(&text),
+				      is_dir ? 0 : is_exec ? 0755 : 0644, temp, e);
+	buf_release(&text);
+	if (rc < 0)
+		return -1;
+	if (renameat(root, temp, root, path) < 0) {
+		rc = is_in_the_way(errno) ? may_replace(s, root, path, e) :
+			err_sys(e, "%s: cannot put a placeholder there", path);
+		if (rc < 0) {
+			dir_remove(root, temp, &ignored);
+			return -1;
+		}
+		if (land(root, temp, path, e) < 0)
+			return -1;
+	}
+	if (stamp_at(root, path, &st, e) < 0)
+		return -1;
+	r.stamp = stamp_of(&st);
+	return ref_put(s, path, &r, e);
+}
+
+/* Say in the record and the stat cache that value stands at path. */
+static int note_real(struct store *s, const char *path, const struct placeholder *ph,
+		     const struct ref *value, const struct stat *st, struct err *e)
+{
+	struct ref_record r = { .thunk = ph->thunk, .out = ph->out,
+				.state = PLACE_REAL, .value = *value };
+
+	r.stamp = stamp_of(st);
+	if (value->kind != REF_TREE && stat_note(s, st, &value->id, e) < 0)
+		return -1;
+	return ref_put(s, path, &r, e);
+}
+
+/* Is what somebody put there the same as value after all?  So it is when gg
+ * died after its rename and before its record was on the disk. */
+static bool is_same_content(struct store *s, int root, const char *path,
+			    const struct ref *value, const struct stat *st)
+{
+	struct err ignored;
+	struct id id;
+
+	if (S_ISDIR(st->st_mode))
+		return value->kind == REF_TREE &&
+			stat_tree(s, root, path, 0, NULL, &id, &ignored) == 0 &&
+			id_equal(&id, &value->id);
+	return S_ISREG(st->st_mode) && value->kind != REF_TREE &&
+		stat_name(s, root, path, 0, &id, NULL, &ignored) == 0 &&
+		id_equal(&id, &value->id);
+}
+
+/* Write value beside path and make it stand there. */
+static int put_real(const struct lay *l, const char *path, const struct ref *value,
+		    struct stat *st, struct err *e)
+{
+	bool is_dir = value->kind == REF_TREE;
+	char temp[PATH_MOST];
+	struct err ignored;
+	int fd, rc;
+
+	fd = temp_make(l->dirfd, path, is_dir, value->kind == REF_VALUE ? 0666 : 0777,
+		       temp, e);
+	if (fd < 0)
+		return -1;
+	if (is_dir) {
+		rc = lay_tree(l, temp, &value->id, e);
+	} else {
+		rc = lay_file(l, fd, &value->id, e);
+		if (close(fd) < 0 && rc == 0)
+			rc = err_sys(e, "cannot write");
+	}
+	if (rc < 0) {
+		dir_remove(l->dirfd, temp, &ignored);
+		return err_wrap(e, "%s%s", path, e->code == ERR_IO ?
+				": what stood there still does; make room and force it again"
+				: "");
+	}
+	if (land(l->dirfd, temp, path, e) < 0)
+		return -1;
+	return stamp_at(l->dirfd, path, st, e);
+}
+
+static int refuse_edited(const char *path, const struct stat *st, struct err *e)
+{
+	const char *what = S_ISDIR(st->st_mode) ? "directory" :
+		S_ISLNK(st->st_mode) ? "link" : "file";
+
+	return err_set(e, ERR_REFUSED, "%s: a %s that gg did not write stands there, and is "
+		       "left alone; move it away and force again", path, what);
+}
+
+int place_real(struct store *s, const struct project *p, const char *path,
+	       const struct placeholder *ph, const struct ref *value,
+	       struct id *missing, struct err *e)
+{
+	struct lay l = { .store = s, .dirfd = p->root_fd, .missing = missing };
+	struct ref_record space, *r;
+	struct arena a = { 0 };
+	enum place_now now = NOW_ABSENT;
+	struct stat st;
+	bool is_there;
+	int rc;
+
+	if (!path_is_plain(path))
+		return err_set(e, ERR_REFUSED, "%s: not a path inside the project", path);
+	if (value->kind == REF_THUNK)
+		return err_set(e, ERR_BAD, "%s: its value is not known yet", path);
+	rc = ref_find(s, path, &a, &space, &r, e);
+	if (rc == 0)
+		rc = look(s, l.dirfd, path, r, &now, &st, e);
+	is_there = rc == 0 && now == NOW_REAL && r->value.kind == value->kind &&
+		id_equal(&r->value.id, &value->id);
+	if (is_there && id_equal(&r->thunk, &ph->thunk) && strcmp(r->out, ph->out) == 0)
+		goto out;
+	if (rc == 0 && now == NOW_EDITED) {
+		if (!is_same_content(s, l.dirfd, path, value, &st))
+			rc = refuse_edited(path, &st, e);
+		else if (S_ISDIR(st.st_mode))
+			is_there = true;
+		else
+			is_there = !!(st.st_mode & S_IXUSR) == (value->kind == REF_EXEC);
+	}
+	if (now == NOW_PLACEHOLDER || now == NOW_OTHER_PLACEHOLDER)
+		l.mtime = &st.st_mtim;
+	if (rc == 0 && !is_there)
+		rc = put_real(&l, path, value, &st, e);
+	if (rc == 0)
+		rc = note_real(s, path, ph, value, &st, e);
+out:
+	arena_release(&a);
+	return rc;
+}
+
+int place_touch(struct store *s, const struct project *p, const char *path,
+		struct err *e)
+{
+	struct ref_record r;
+	struct arena a = { 0 };
+	enum place_now now;
+	struct stat st;
+	int rc;
+
+	rc = ref_get(s, path, &a, &r, e);
+	if (rc == 0)
+		rc = look(s, p->root_fd, path, &r, &now, &st, e);
+	if (rc == 0 && (r.state != PLACE_REAL || now != NOW_REAL))
+		rc = err_set(e, ERR_REFUSED, "%s: not what gg put there", path);
+	if (rc == 0 && utimensat(p->root_fd, path, NULL, AT_SYMLINK_NOFOLLOW) < 0)
+		rc = err_sys(e, "%s: cannot set its time", path);
+	if (rc == 0)
+		rc = stamp_at(p->root_fd, path, &st, e);
+	if (rc == 0)
+		rc = note_real(s, path, &(struct placeholder){ r.thunk, r.out }, &r.value,
+			       &st, e);
+	arena_release(&a);
+	return rc;
+}
