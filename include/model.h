@@ -1,11 +1,81 @@
 /* model.h - what a command line reads, writes and needs
  *
- * src/thunk/model.c (gg.models read and checked), match.c (arguments against
- * a pattern), builtin.c (the table of built-in models), cc.c, binutils.c.
+ * src/thunk/model.c (gg.models read and checked), pattern.c, words.c, head.c;
+ * match.c, args.c, bind.c (a command against a pattern); makerules.c
+ * (scan_parse); builtin.c (the table of built-in models), cc.c, binutils.c.
  *
- * A model is a pattern line and indented lines of properties; see gg.models
- * in README and gg-models(5).  Matching reads no file but @list files and
- * touches no store: the same command under the same models binds alike.
+ * Matching reads no file but @list files and touches no store: the same
+ * command under the same models binds alike.
+ *
+ * gg.models: a pattern at the line's begin, its properties below, indented.
+ * Empty lines and what follows a # that begins a word are comments; a
+ * backslash at the end continues a line; quotes and backslashes as in a shell.
+ *
+ *     python3 train.py --data=@in --seed=@=0 -o,--out=@out [--resume=@in]
+ *     	also	common.py folds/{seed}.csv
+ *     	mem	2G
+ *
+ * The first word is the program.  Without a slash it is compared with the
+ * base names of args[0] and of the file executed; a version may follow
+ * (python3: python3.11; gcc: gcc-12; python is python3 too).  With a slash it
+ * is a path from the project's root, compared as a place and also a read.
+ *
+ * Of an interpreter (python, pypy, sh, bash, dash, ksh, zsh, perl, ruby,
+ * Rscript, node, julia, lua) the next word is the script: a read, spelled as
+ * there or naming the same file from the root.  Its own options before the
+ * script (-u, -O, -W x) are stepped over.  `python3 -m pkg.mod` is for that
+ * module, its files optional reads; `sh -c @ @in` is for program text.  A
+ * script that is executed itself (./train.py) is matched as well, and a
+ * pattern `./train.py` also matches `python3 train.py`.
+ *
+ *     @in @out @in/ @out/ @   file read, written, directory read, written,
+ *                             any other value: a positional
+ *     @in... @out... @...     none or more of them; one such word a pattern
+ *     [@in]                   may be absent; the others may not
+ *     train                   a literal; it must stand there.  One that ends
+ *                             as scripts do (.py .sh .pl .rb .R .jl .js .lua)
+ *                             is compared as a path, and a read
+ *     --flag, -f              an option without value
+ *     --data=@in, -d,--data=@in, -lr=@
+ *                             an option with one, and its other names
+ *     --files=@in...          values up to the next option (or one after =)
+ *     key=@in                 hydra's and dd's way
+ *     @in,                    one value, several paths: a,b,c
+ *     @=0, @out=model.npz     what the program takes when it is absent
+ *     [--out=@out]            an option may be absent; one with @out and no
+ *                             default only if it stands in [ ]
+ *     ...                     whatever else is there names no file; never
+ *                             beside positional @ words
+ *
+ * Options bind wherever they stand: --o v, --o=v, -o v, -ov, -o=v, -abo v,
+ * long ones shortened as far as they stay unique; -- ends them, -3 is a
+ * number unless the pattern has an option of a digit.  An option given twice
+ * binds twice.  As a path, - and /dev/null and /dev/std* are no file, and an
+ * empty @in is none.  What a pattern does not explain, it does not match.
+ *
+ *     also PATH...            reads besides; a / at the end: a directory;
+ *                             * ? [ make it a glob unless quoted
+ *     optional PATH...        the same, if it is there
+ *     makes PATH...           outputs besides; / at the end as above
+ *     env NAME... | NAME*...  variables that shape the output
+ *     cpus N, gpus N          fractions too
+ *     mem 2G                  K M G T, powers of 1024
+ *     time 90s | 1h30m        s m h d
+ *     priority N              -1000 to 1000, higher is sooner
+ *     network yes             it needs the network
+ *     lists yes               @FILE stands for FILE's lines, an argument each
+ *     shortening no           long options must be written in full
+ *     never                   run it for real, always (also: run)
+ *
+ * In PATH, {seed} is the value of --seed (the last one), {1} the first
+ * positional, {script} the script, {root} the project's root; {out:stem} is
+ * without the suffix, {out:dir} the folder, {out:base} the last part, and
+ * {{ a brace.  Paths are seen from the command's cwd.  A path whose {name}
+ * is absent is left out if that word stands in [ ]; else the command does not
+ * match.
+ *
+ * Outputs are called by the option's long name (out), positional ones out1,
+ * out2, ..., made ones by their path; -2, -3, ... follow a name that is taken.
  */
 #ifndef GG_MODEL_H
 #define GG_MODEL_H

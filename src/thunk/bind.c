@@ -1,0 +1,241 @@
+/* bind.c - what a matched command reads, writes and needs
+ *
+ * Every value that a hole takes becomes one read or one write here, and the
+ * explanation grows beside it, so that what is said is what was done.
+ */
+#include <stdio.h>
+#include <string.h>
+#include "file.h"
+#include "id.h"
+#include "pattern.h"
+
+enum { NAME_MAX_BYTES = 255, NOTES_MAX = 12 };
+
+static void note(struct fit *f, const char *who, const char *verb, const char *path)
+{
+	if (!f->why || f->n_notes > NOTES_MAX)
+		return;
+	buf_str(f->why, f->n_notes ? ", " : ": ");
+	if (f->n_notes++ == NOTES_MAX) {
+		buf_str(f->why, "...");
+		return;
+	}
+	buf_str(f->why, who);
+	buf_str(f->why, verb);
+	buf_str(f->why, path);
+}
+
+struct bound_read *bind_read(struct fit *f, const char *path)
+{
+	struct binding *b = f->b;
+
+	b->reads = arena_more(f->a, b->reads, b->n_reads, sizeof(*b->reads));
+	b->reads[b->n_reads] = (struct bound_read){ .path = arena_str(f->a, path) };
+	return &b->reads[b->n_reads++];
+}
+
+static bool name_is_taken(const struct binding *b, const char *name)
+{
+	for (size_t i = 0; i < b->n_writes; i++)
+		if (strcmp(b->writes[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* name, or as much of it as fits with its own SHA-256 behind, and a number
+ * from `number` on where it is taken. */
+static const char *write_name(struct fit *f, const char *name, size_t number)
+{
+	struct id id;
+
+	if (strlen(name) > NAME_MAX_BYTES - 24) {
+		id = id_of(bytes_str(name));
+		name = arena_printf(f->a, "%.150s-%s", name, id_hex(&id).s);
+	}
+	if (number < 2) {
+		if (!name_is_taken(f->b, name))
+			return arena_str(f->a, name);
+		number = 2;
+	}
+	for (;; number++) {
+		const char *s = arena_printf(f->a, "%s-%zu", name, number);
+
+		if (!name_is_taken(f->b, s))
+			return s;
+	}
+}
+
+static bool bind_write(struct fit *f, const char *name, size_t number,
+		       const char *path, bool is_dir)
+{
+	struct binding *b = f->b;
+
+	for (size_t i = 0; i < b->n_writes; i++)
+		if (strcmp(b->writes[i].path, path) == 0)
+			return b->writes[i].is_dir == is_dir ||
+			       fit_no(f, "%s would be a file and a directory", path);
+	name = write_name(f, name, number);
+	b->writes = arena_more(f->a, b->writes, b->n_writes, sizeof(*b->writes));
+	b->writes[b->n_writes++] = (struct bound_write){
+		.name = name, .path = arena_str(f->a, path), .is_dir = is_dir };
+	return true;
+}
+
+/* Does the path name no file of its own: a standard stream, nothing? */
+static bool is_stream(const char *path)
+{
+	return strcmp(path, "-") == 0 || strcmp(path, "/dev/null") == 0 ||
+	       strcmp(path, "/dev/stdin") == 0 || strcmp(path, "/dev/stdout") == 0 ||
+	       strcmp(path, "/dev/stderr") == 0;
+}
+
+static bool bind_output(struct fit *f, const struct option *o,
+			const struct value *v, const char *path)
+{
+	size_t option = o ? (size_t)(o - f->m->options) : 0;
+	size_t number = o ? ++f->uses[option] : 0;
+	const char *name = o ? o->label
+			     : arena_printf(f->a, "out%zu", ++f->n_positional_outs);
+
+	if (!*path)
+		return fit_no(f, "%s writes a file without a name", o ? o->label : "it");
+	if (!v->is_dir && path[strlen(path) - 1] == '/')
+		return fit_no(f, "%s is a directory; the pattern's @out is for files, @out/ for directories",
+			      path);
+	return bind_write(f, name, number, path, v->is_dir);
+}
+
+static bool bind_path(struct fit *f, const struct option *o,
+		      const struct value *v, const char *path)
+{
+	const char *who = o ? f->m->names[o->first_name].s : "it";
+	bool is_read = v->hole == HOLE_IN;
+
+	if (is_stream(path) || (is_read && !*path))
+		return true;
+	if (strncmp(path, "/dev/fd/", 8) == 0 || strncmp(path, "/proc/", 6) == 0)
+		return fit_no(f, "%s is a pipe, or known to one process alone", path);
+	note(f, who, is_read ? " reads " : " writes ", path);
+	if (!is_read)
+		return bind_output(f, o, v, path);
+	bind_read(f, path)->is_dir = v->is_dir;
+	return true;
+}
+
+bool bind_value(struct fit *f, const struct option *o, const struct value *v,
+		const char *text)
+{
+	if (o)
+		f->last[o - f->m->options] = text;
+	if (v->hole == HOLE_ANY)
+		return true;
+	if (!v->has_commas)
+		return bind_path(f, o, v, text);
+	for (const char *p = text; *p; p += *p == ',') {
+		size_t n = strcspn(p, ",");
+
+		if (n && !bind_path(f, o, v, arena_strn(f->a, p, n)))
+			return false;
+		p += n;
+	}
+	return true;
+}
+
+/* Which word of the pattern is {name}?  Its option, or NULL. */
+static const struct option *option_of(const struct model *m, struct bytes name)
+{
+	for (size_t i = 0; i < m->n_names; i++) {
+		const struct option *o = &m->options[m->names[i].option];
+		const char *s = m->names[i].s;
+
+		s += strspn(s, o->is_key ? "+" : "-");
+		if (bytes_equal(bytes_str(s), name))
+			return o;
+	}
+	return NULL;
+}
+
+static const char *template_value(void *arg, struct bytes name)
+{
+	struct fit *f = arg;
+	const struct option *o = option_of(f->m, name);
+	size_t number = 0;
+
+	if (o)
+		return f->last[o - f->m->options];
+	if (bytes_equal(name, bytes_str("root")))
+		return f->c->root ? f->c->root : f->c->cwd;
+	if (bytes_equal(name, bytes_str("script")))
+		return f->script;
+	for (size_t i = 0; i < name.n; i++)
+		number = number * 10 + (size_t)(name.p[i] - '0');
+	return number && number <= f->n_numbered ? f->numbered[number - 1] : NULL;
+}
+
+static bool bind_model_path(struct fit *f, const struct model_path *p)
+{
+	struct template t = { .value = template_value, .arg = f,
+			      .escapes = p->is_glob };
+	const char *path = template_fill(&t, p->text, f->a);
+	const struct option *o;
+	struct bound_read *r;
+
+	if (!path) {
+		o = option_of(f->m, t.missing);
+		if (o ? o->may_miss : t.missing.n && t.missing.p[0] <= '9')
+			return true;
+		return fit_no(f, "{%.*s} in %s has no value; put a default in the pattern (=@=DEFAULT) "
+				 "or [ ] around the option", (int)t.missing.n, t.missing.p, p->text);
+	}
+	if (!*path)
+		return fit_no(f, "%s gives an empty path", p->text);
+	note(f, "", p->kind == PATH_MAKES ? "makes " : "also reads ", path);
+	if (p->kind == PATH_MAKES)
+		return bind_write(f, path, 0, path, path[strlen(path) - 1] == '/');
+	r = bind_read(f, path);
+	r->is_dir = p->is_dir;
+	r->is_glob = p->is_glob;
+	r->is_optional = p->kind == PATH_OPTIONAL;
+	return true;
+}
+
+static void env_add(struct fit *f, const char *name, size_t n)
+{
+	struct binding *b = f->b;
+
+	for (size_t i = 0; i < b->n_env; i++)
+		if (strncmp(b->env[i], name, n) == 0 && b->env[i][n] == '\0')
+			return;
+	b->env = arena_more(f->a, b->env, b->n_env, sizeof(*b->env));
+	b->env[b->n_env++] = arena_strn(f->a, name, n);
+}
+
+static void bind_env(struct fit *f, const char *name)
+{
+	size_t n = strlen(name);
+
+	if (name[n - 1] != '*') {
+		env_add(f, name, n);
+		return;
+	}
+	for (size_t i = 0; i < f->c->n_env; i++) {
+		const char *s = f->c->env[i];
+
+		if (strncmp(s, name, n - 1) == 0)
+			env_add(f, s, strcspn(s, "="));
+	}
+}
+
+bool bind_properties(struct fit *f)
+{
+	const struct model *m = f->m;
+
+	for (size_t i = 0; i < m->n_paths; i++)
+		if (!bind_model_path(f, &m->paths[i]))
+			return false;
+	for (size_t i = 0; i < m->n_env; i++)
+		bind_env(f, m->env[i]);
+	f->b->hints = m->hints;
+	f->b->uses_network = m->uses_network;
+	return true;
+}
