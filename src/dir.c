@@ -74,7 +74,8 @@ struct sweep {
 	unsigned n_moved;
 };
 
-static int empty_folder(struct sweep *s, int fd, int depth, struct err *e);
+static int remove_folder(struct sweep *s, int fd, const char *name, int depth,
+			 struct err *e);
 
 static bool not_permitted(int err)
 {
@@ -91,14 +92,17 @@ static int unlink_hard(int fd, const char *name, int flags)
 	return unlinkat(fd, name, flags) == 0 || errno == ENOENT ? 0 : -1;
 }
 
-/* A folder that must not be a symlink, made readable if it is not. */
-static int open_hard(int fd, const char *name)
+/* Open a folder that must not be a symlink, made readable if it is not.  The
+ * folder that holds the top is the caller's, and is left as it is. */
+static int open_hard(int fd, const char *name, int depth)
 {
 	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
 	int sub = openat(fd, name, flags);
 
 	if (sub >= 0 || !not_permitted(errno))
 		return sub;
+	if (depth > 0)
+		fchmod(fd, 0700);
 	if (fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
 		return -1;
 	return openat(fd, name, flags);
@@ -115,7 +119,7 @@ static int move_up(struct sweep *s, int fd, const char *name)
 		if (renameat(fd, name, s->top_fd, to) == 0 || errno == ENOENT)
 			return 0;
 		if (not_permitted(errno)) {
-			if (fchmod(fd, 0700) < 0 ||
+			if (fchmod(s->top_fd, 0700) < 0 || fchmod(fd, 0700) < 0 ||
 			    fchmodat(fd, name, 0700, AT_SYMLINK_NOFOLLOW) < 0)
 				return -1;
 		} else if (errno != EEXIST && errno != ENOTEMPTY && errno != ENOTDIR) {
@@ -123,26 +127,6 @@ static int move_up(struct sweep *s, int fd, const char *name)
 		}
 	}
 	return -1;
-}
-
-static int remove_folder(struct sweep *s, int fd, const char *name, int depth,
-			 struct err *e)
-{
-	int sub, r;
-
-	if (depth >= DEPTH_MAX)
-		return move_up(s, fd, name) < 0 ?
-			err_sys(e, "%s: cannot move this deep folder", name) : 0;
-	sub = open_hard(fd, name);
-	if (sub < 0)
-		return errno == ENOENT ? 0 : err_sys(e, "%s: cannot open", name);
-	r = empty_folder(s, sub, depth, e);
-	close(sub);
-	if (r < 0)
-		return err_wrap(e, "%s", name);
-	if (unlink_hard(fd, name, AT_REMOVEDIR) < 0)
-		return err_sys(e, "%s: cannot remove", name);
-	return 0;
 }
 
 static int remove_entry(struct sweep *s, int fd, const struct dirent *d,
@@ -154,66 +138,91 @@ static int remove_entry(struct sweep *s, int fd, const struct dirent *d,
 		if (errno != EISDIR)
 			return err_sys(e, "%s: cannot remove", d->d_name);
 	}
-	return remove_folder(s, fd, d->d_name, depth + 1, e);
+	if (depth < DEPTH_MAX)
+		return remove_folder(s, fd, d->d_name, depth + 1, e);
+	if (move_up(s, fd, d->d_name) < 0)
+		return err_sys(e, "%s: cannot move this deep folder up", d->d_name);
+	return 0;
 }
 
-/* One walk over what is in fd; *n counts what was found. */
-static int empty_once(struct sweep *s, int fd, int depth, size_t *n,
+/* Remove what one walk over dir finds, *n entries. */
+static int empty_once(struct sweep *s, DIR *dir, int depth, size_t *n,
 		      struct err *e)
 {
-	int again = openat(fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
-	DIR *dir = again < 0 ? NULL : fdopendir(again);
 	const struct dirent *d;
 
-	if (!dir) {
-		r = err_sys(e, "cannot read a folder");
-		if (again >= 0)
-			close(again);
-		return r;
-	}
-	while (r == 0 && (d = readdir(dir)) != NULL) {
+	*n = 0;
+	rewinddir(dir);
+	while ((d = readdir(dir)) != NULL) {
 		if (strcmp(d->d_name, ".") == 0 || strcmp(d->d_name, "..") == 0)
 			continue;
 		++*n;
-		r = remove_entry(s, fd, d, depth, e);
+		if (remove_entry(s, dirfd(dir), d, depth, e) < 0)
+			return -1;
 	}
-	closedir(dir);
-	return r;
+	return 0;
 }
 
-/* Walk until a walk finds nothing: readdir may skip what stands beside what
- * was just removed, and deep folders come up while the top is walked. */
-static int empty_folder(struct sweep *s, int fd, int depth, struct err *e)
+/* Walk and try again while walks find something: readdir may skip what stands
+ * beside what was just removed, and deep folders come up to the top. */
+static int remove_open(struct sweep *s, DIR *dir, int fd, const char *name,
+		       int depth, struct err *e)
 {
 	size_t n;
 
 	do {
-		n = 0;
-		if (empty_once(s, fd, depth, &n, e) < 0)
-			return -1;
-	} while (n && depth == 0);
-	return 0;
+		if (empty_once(s, dir, depth, &n, e) < 0)
+			return err_wrap(e, "%s", name);
+		if (depth > 0 ? unlink_hard(fd, name, AT_REMOVEDIR) == 0
+			      : unlinkat(fd, name, AT_REMOVEDIR) == 0 ||
+				errno == ENOENT)
+			return 0;
+	} while (n && (errno == ENOTEMPTY || errno == EEXIST));
+	return err_sys(e, "%s: cannot remove", name);
+}
+
+static int remove_folder(struct sweep *s, int fd, const char *name, int depth,
+			 struct err *e)
+{
+	int sub = open_hard(fd, name, depth), r;
+	DIR *dir;
+
+	if (sub < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "%s: cannot open", name);
+	if (depth == 0)
+		s->top_fd = sub;
+	dir = fdopendir(sub);
+	if (!dir) {
+		err_sys(e, "%s: cannot read this folder", name);
+		close(sub);
+		return -1;
+	}
+	r = remove_open(s, dir, fd, name, depth, e);
+	closedir(dir);
+	return r;
+}
+
+static bool is_real_folder(int dirfd, const char *path)
+{
+	struct stat st;
+
+	return fstatat(dirfd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+		S_ISDIR(st.st_mode);
 }
 
 int dir_remove(int dirfd, const char *path, struct err *e)
 {
 	struct sweep s = { 0 };
-	int r;
+	int why;
 
 	if (unlinkat(dirfd, path, 0) == 0 || errno == ENOENT || errno == ENOTDIR)
 		return 0;
-	if (!is_folder(dirfd, path))
+	why = errno;
+	if (!is_real_folder(dirfd, path)) {
+		errno = why;
 		return err_sys(e, "%s: cannot remove", path);
+	}
 	if (unlinkat(dirfd, path, AT_REMOVEDIR) == 0)
 		return 0;
-	s.top_fd = open_hard(dirfd, path);
-	if (s.top_fd < 0)
-		return err_sys(e, "%s: cannot open to remove it", path);
-	r = empty_folder(&s, s.top_fd, 0, e);
-	close(s.top_fd);
-	if (r < 0)
-		return err_wrap(e, "%s", path);
-	if (unlinkat(dirfd, path, AT_REMOVEDIR) < 0 && errno != ENOENT)
-		return err_sys(e, "%s: cannot remove", path);
-	return 0;
+	return remove_folder(&s, dirfd, path, 0, e);
 }

@@ -1,0 +1,9 @@
+/* f_host.c - any bytes as a host text: refused with a line, or kept exactly */
+#include "../recode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	return recode_fuzz("host", p, n);
+}

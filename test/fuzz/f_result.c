@@ -1,0 +1,9 @@
+/* f_result.c - any bytes as a result text: refused with a line, or kept exactly */
+#include "../recode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	return recode_fuzz("result", p, n);
+}

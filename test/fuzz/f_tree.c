@@ -1,0 +1,9 @@
+/* f_tree.c - any bytes as a tree text: refused with a line, or kept exactly */
+#include "../recode.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
+
+int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
+{
+	return recode_fuzz("tree", p, n);
+}
