@@ -6,6 +6,7 @@
  * Nothing here waits for the disk: what is lost with it is in the store, and
  * a placeholder is made again by inferring.
  */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -79,6 +80,24 @@ static bool is_in_the_way(int why)
 	return why == EISDIR || why == ENOTDIR || why == ENOTEMPTY || why == EEXIST;
 }
 
+/* Has somebody put files of his own beside the placeholder in a directory? */
+static bool holds_more(int root, const char *path)
+{
+	int fd = openat(root, path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	const struct dirent *de;
+	bool more = !d;
+
+	while (d && !more && (de = readdir(d)))
+		more = strcmp(de->d_name, ".") != 0 && strcmp(de->d_name, "..") != 0 &&
+			strcmp(de->d_name, PLACEHOLDER_NAME) != 0;
+	if (d)
+		closedir(d);
+	else if (fd >= 0)
+		close(fd);
+	return more;
+}
+
 /* What stands at path, and *st of it unless that is NOW_ABSENT. */
 static int look(struct store *s, int root, const char *path,
 		const struct ref_record *r, enum place_now *out, struct stat *st,
@@ -105,7 +124,7 @@ static int look(struct store *s, int root, const char *path,
 	}
 	if (S_ISDIR(st->st_mode) || st->st_size <= PLACEHOLDER_MAX) {
 		found = placeholder_at(root, path, &a, &ph, e);
-		if (found > 0)
+		if (found > 0 && !(S_ISDIR(st->st_mode) && holds_more(root, path)))
 			*out = r && id_equal(&ph.thunk, &r->thunk) && strcmp(ph.out, r->out) == 0
 			       ? NOW_PLACEHOLDER : NOW_OTHER_PLACEHOLDER;
 		arena_release(&a);
