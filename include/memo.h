@@ -50,6 +50,9 @@ struct memo_want {
 	struct placeholder ph;
 };
 void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n);
+/* Each output that was noted. */
+void memo_each(struct memo *m, void (*fn)(void *arg, const struct memo_want *w),
+	       void *arg);
 
 /* Keep it under key; n_thunks is for the summary.  It is no error that it
  * cannot be remembered: memo_spoilt() then says why. */
@@ -69,10 +72,5 @@ struct memo_recall {
 };
 int memo_recall(struct store *s, struct project *p, const struct id *key,
 		struct arena *a, struct memo_recall *out, struct err *e);
-
-/* All outputs that the inference under key had: for force without names. */
-int memo_each_output(struct store *s, const struct id *key,
-		     void (*fn)(void *arg, const struct memo_want *w), void *arg,
-		     struct err *e);
 
 #endif

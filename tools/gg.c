@@ -8,7 +8,7 @@
 #include "file.h"
 #include "gg.h"
 
-const struct command commands[] = {
+const struct verb verbs[] = {
 	{ "init", cmd_init, 0, "", "[DIR]", "make an empty store",
 	  "Makes .gg in DIR, or here: from then on DIR is a project, and gg "
 	  "finds it from any folder below." },
@@ -58,9 +58,9 @@ const struct command commands[] = {
 	{ 0 }
 };
 
-const struct command *command_find(const char *name)
+const struct verb *verb_find(const char *name)
 {
-	for (const struct command *c = commands; c->name; c++)
+	for (const struct verb *c = verbs; c->name; c++)
 		if (strcmp(c->name, name) == 0)
 			return c;
 	return NULL;
@@ -82,7 +82,7 @@ static int exit_code(enum err_code code)
 	return code == ERR_USAGE ? EXIT_USAGE : code == ERR_FAILED ? EXIT_THUNK : EXIT_STORE;
 }
 
-static int run_command(struct ctx *c, const struct command *cmd, int argc,
+static int run_command(struct ctx *c, const struct verb *cmd, int argc,
 		       char **argv, struct err *e)
 {
 	int first, rc;
@@ -111,13 +111,13 @@ static const char *called_as(const char *argv0)
 {
 	const char *base = path_base(argv0);
 
-	return strncmp(base, "gg-", 3) == 0 && command_find(base + 3) ? base + 3 : NULL;
+	return strncmp(base, "gg-", 3) == 0 && verb_find(base + 3) ? base + 3 : NULL;
 }
 
 int main(int argc, char **argv)
 {
 	const char *name = called_as(argv[0]);
-	const struct command *cmd;
+	const struct verb *cmd;
 	struct ctx c = { .lock_fd = -1 };
 	struct err e = { 0 };
 	int rc;
@@ -134,7 +134,7 @@ int main(int argc, char **argv)
 		puts("gg 1");
 		return EXIT_FINE;
 	}
-	cmd = command_find(name);
+	cmd = verb_find(name);
 	if (!cmd) {
 		note("there is no command \"%s\"; see gg help", name);
 		return EXIT_USAGE;

@@ -52,7 +52,7 @@ enum {
 	HIDDEN = 64,
 };
 
-struct command {
+struct verb {
 	const char *name;
 	int (*run)(struct ctx *c, int argc, char **argv, struct err *e);
 	unsigned needs;
@@ -61,8 +61,8 @@ struct command {
 	const char *more;               /* for its man page */
 };
 
-extern const struct command commands[];
-const struct command *command_find(const char *name);
+extern const struct verb verbs[];
+const struct verb *verb_find(const char *name);
 
 /* Each returns an exit status, or -1 with *e filled. */
 int cmd_init(struct ctx *c, int argc, char **argv, struct err *e);
@@ -82,7 +82,7 @@ int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_cell(struct ctx *c, int argc, char **argv, struct err *e);
 
 /* One option, as help and man pages show it; the letter is its key in
- * struct command.options. */
+ * struct verb.options. */
 struct option_row {
 	char letter;
 	bool has_letter;                /* may be given as -letter */
@@ -91,7 +91,7 @@ struct option_row {
 extern const struct option_row option_rows[];
 const struct option_row *option_find(char letter);
 /* Fill c->o; the index of the first argument, or -1. */
-int options_parse(struct ctx *c, const struct command *cmd, int argc, char **argv,
+int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		  struct err *e);
 
 /* Open what cmd needs, and close all of it. */

@@ -56,7 +56,7 @@ static int take(struct options *o, int letter, struct err *e)
 	return 0;
 }
 
-int options_parse(struct ctx *c, const struct command *cmd, int argc, char **argv,
+int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		  struct err *e)
 {
 	struct option longs[16] = { 0 };

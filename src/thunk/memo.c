@@ -337,6 +337,15 @@ void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n
 	}
 }
 
+void memo_each(struct memo *m, void (*fn)(void *arg, const struct memo_want *w),
+	       void *arg)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->order[i]->is_output)
+			fn(arg, &(struct memo_want){ m->order[i]->first.path,
+						     m->order[i]->ph });
+}
+
 /* The state at the end, and whether it is the one that was relied upon. */
 static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 		       struct err *e)

@@ -259,23 +259,3 @@ int memo_recall(struct store *s, struct project *p, const struct id *key,
 	}
 	return 1;
 }
-
-int memo_each_output(struct store *s, const struct id *key,
-		     void (*fn)(void *arg, const struct memo_want *w), void *arg,
-		     struct err *e)
-{
-	struct arena a = { 0 };
-	struct reader rd;
-	struct memo_head head;
-	int rc = open_record(s, key, &a, &rd, &head, e);
-
-	for (uint32_t i = 0; rc == 0 && i < head.n_entries; i++) {
-		struct memo_entry x;
-
-		rc = next_entry(&rd, &x, e);
-		if (rc == 0 && x.kind == MEMO_OUTPUT)
-			fn(arg, &(struct memo_want){ x.path, { x.id, x.out } });
-	}
-	arena_release(&a);
-	return rc;
-}

@@ -1,0 +1,192 @@
+/* cmd_graph.c - gg graph: the thunks behind outputs, as DOT, SVG or JSON */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "file.h"
+#include "gg.h"
+
+struct graph {
+	struct ctx *c;
+	struct map seen;
+	struct id *queue;
+	size_t n, room;
+	const char **below;
+	size_t n_below;
+	json_t *nodes, *edges;
+	struct buf dot;
+};
+
+static void reach(struct graph *g, const struct id *thunk)
+{
+	struct id *key;
+
+	if (map_get(&g->seen, id_key(thunk)))
+		return;
+	key = arena_alloc(&g->c->arena, sizeof *key);
+	*key = *thunk;
+	*map_at(&g->seen, id_key(key)) = key;
+	if (g->n == g->room) {
+		g->room = g->room ? 2 * g->room : 256;
+		g->queue = mem_grow(g->queue, g->room * sizeof *g->queue);
+	}
+	g->queue[g->n++] = *thunk;
+}
+
+static int add_ref(void *arg, const char *path, const struct ref_record *r)
+{
+	struct graph *g = arg;
+
+	for (size_t i = 0; i < g->n_below; i++)
+		if (path_is_below(g->below[i], path)) {
+			reach(g, &r->thunk);
+			break;
+		}
+	return 0;
+}
+
+static void quote(struct buf *b, const char *s)
+{
+	buf_char(b, '"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			buf_char(b, '\\');
+		buf_char(b, (unsigned char)*s < 0x20 ? ' ' : *s);
+	}
+	buf_char(b, '"');
+}
+
+static int add_node(struct graph *g, const struct id *id, struct err *e)
+{
+	struct ctx *c = g->c;
+	struct arena a = { 0 };
+	struct bytes text;
+	struct thunk t;
+	struct result r;
+	bool is_done = store_get_result(c->store, id, &a, &r, e) == 0;
+	const char *label;
+	int rc = store_get(c->store, id, &a, &text, e);
+
+	if (rc == 0)
+		rc = thunk_decode(text, &a, &t, e);
+	if (rc < 0) {
+		arena_release(&a);
+		return err_wrap(e, "thunk %.12s", id_hex(id).s);
+	}
+	label = thunk_label(&t, &a, 60);
+	buf_printf(&g->dot, "\t\"%.12s\" [label=", id_hex(id).s);
+	quote(&g->dot, label);
+	buf_printf(&g->dot, "%s];\n", is_done ? ", style=filled, fillcolor=lightgrey" : "");
+	json_array_append_new(g->nodes, json_pack("{s:s s:s s:b}", "thunk", id_hex(id).s,
+						  "label", label, "done", is_done));
+	for (size_t i = 0; i < t.n_in; i++) {
+		const struct input *in = &t.in[i];
+
+		if (in->ref.kind != REF_THUNK)
+			continue;
+		reach(g, &in->ref.id);
+		buf_printf(&g->dot, "\t\"%.12s\" -> \"%.12s\" [label=",
+			   id_hex(&in->ref.id).s, id_hex(id).s);
+		quote(&g->dot, path_base(in->path));
+		buf_str(&g->dot, "];\n");
+		json_array_append_new(g->edges, json_pack("{s:s s:s s:s}", "from",
+					id_hex(&in->ref.id).s, "to", id_hex(id).s,
+					"path", in->path));
+	}
+	arena_release(&a);
+	return 0;
+}
+
+/* Let Graphviz draw what is in g->dot. */
+static int draw(struct graph *g, const char *file, const char *format, struct err *e)
+{
+	char option[16];
+	int in[2], status;
+	pid_t pid;
+
+	snprintf(option, sizeof option, "-T%s", format);
+	if (pipe(in) < 0 || (pid = fork()) < 0)
+		return err_sys(e, "cannot start dot");
+	if (pid == 0) {
+		dup2(in[0], 0);
+		close(in[0]);
+		close(in[1]);
+		execlp("dot", "dot", option, "-o", file, (char *)NULL);
+		_exit(127);
+	}
+	close(in[0]);
+	if (file_write_fd(in[1], g->dot.p, g->dot.n) < 0 && errno != EPIPE)
+		note("writing to dot: %s", strerror(errno));
+	close(in[1]);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+		return err_set(e, ERR_USAGE, "%s needs Graphviz: apt-get install graphviz, "
+			       "or write a .dot file", file);
+	if (status)
+		return err_set(e, ERR_IO, "dot could not write %s", file);
+	return 0;
+}
+
+static int write_out(struct graph *g, const char *file, struct err *e)
+{
+	const char *ending = file ? strrchr(file, '.') : NULL;
+	bool as_json = g->c->o.json || (ending && strcmp(ending, ".json") == 0);
+	struct bytes b = buf_bytes(&g->dot);
+	char *json = NULL;
+	int rc = 0;
+
+	if (as_json) {
+		json_t *o = json_pack("{s:O s:O}", "nodes", g->nodes, "edges", g->edges);
+
+		json = json_dumps(o, JSON_INDENT(1));
+		b = bytes_str(json);
+		json_decref(o);
+	}
+	if (!file) {
+		fwrite(b.p, 1, b.n, stdout);
+		if (as_json)
+			putchar('\n');
+	} else if (ending && (strcmp(ending, ".svg") == 0 || strcmp(ending, ".png") == 0 ||
+			      strcmp(ending, ".pdf") == 0)) {
+		rc = draw(g, file, ending + 1, e);
+	} else {
+		rc = file_write(AT_FDCWD, file, b, 0666, 0, e);
+	}
+	free(json);
+	return rc;
+}
+
+int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	struct graph g = { .c = c, .nodes = json_array(), .edges = json_array() };
+	int rc = 0;
+
+	g.below = arena_alloc(&c->arena, (size_t)(argc + 1) * sizeof *g.below);
+	g.below[g.n_below++] = ".";
+	for (int i = 0; i < argc; i++) {
+		bool inside;
+
+		g.n_below = (size_t)i + 1;
+		g.below[i] = project_path(&c->project, &c->arena, c->cwd, argv[i], &inside);
+	}
+	buf_str(&g.dot, "digraph gg {\n\trankdir=LR;\n\tnode [shape=box, fontname=\"Helvetica\"];\n");
+	rc = ref_each(c->store, add_ref, &g, e);
+	for (size_t i = 0; i < g.n && rc == 0; i++) {
+		struct id id = g.queue[i];      /* the queue may move */
+
+		rc = add_node(&g, &id, e);
+	}
+	buf_str(&g.dot, "}\n");
+	if (rc == 0)
+		rc = write_out(&g, c->o.output, e);
+	json_decref(g.nodes);
+	json_decref(g.edges);
+	buf_release(&g.dot);
+	map_release(&g.seen);
+	free(g.queue);
+	return rc < 0 ? -1 : EXIT_FINE;
+}

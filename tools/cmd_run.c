@@ -1,0 +1,168 @@
+/* cmd_run.c - gg infer and gg run: a script under the tracer */
+#include <stdlib.h>
+#include <string.h>
+#include "gg.h"
+
+extern char **environ;
+
+struct run {
+	struct drive d;
+	struct memo *memo;
+	struct id key;
+	const char **args;
+	bool forces;
+};
+
+static void explain(void *arg, const struct command *c, bool is_deferred,
+		    const char *why)
+{
+	struct run *r = arg;
+
+	ui_clear(r->d.ui);
+	fprintf(stderr, "%s", is_deferred ? "deferred:" : "for real:");
+	for (size_t i = 0; i < c->n_args; i++)
+		fprintf(stderr, " %s", c->args[i]);
+	fputc('\n', stderr);
+	while (*why) {
+		size_t n = strcspn(why, "\n");
+
+		fprintf(stderr, "    %.*s\n", (int)n, why);
+		why += n + (why[n] == '\n');
+	}
+}
+
+static void complain(void *arg, const struct err *e)
+{
+	struct run *r = arg;
+
+	ui_clear(r->d.ui);
+	if (e->code != ERR_FAILED)
+		note("%s", e->text);
+}
+
+/* From last time: 1 answered, 0 the script must run. */
+static int recall(struct run *r, struct err *e)
+{
+	struct ctx *c = r->d.c;
+	struct memo_recall m;
+	int rc = memo_recall(c->store, &c->project, &r->key, &c->arena, &m, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0 || c->o.fresh || c->o.explain) {
+		if (rc == 0 && c->o.verbose)
+			note("running %s: %s", r->args[0], m.reason);
+		return 0;
+	}
+	if (!c->o.quiet && !c->o.json)
+		note("nothing that %s saw has changed: not run again (--fresh runs it)",
+		     r->args[0]);
+	r->d.n_thunks = m.n_thunks;
+	for (size_t i = 0; r->forces && i < m.n_wants; i++) {
+		*map_at(&r->d.seen, id_key(&m.wants[i].ph.thunk)) = r;
+		if (drive_want(&r->d, &m.wants[i], e) < 0)
+			return -1;
+	}
+	return 1;
+}
+
+static int run_script(struct run *r, struct session_counts *n, struct err *e)
+{
+	struct ctx *c = r->d.c;
+	struct session_opts o = {
+		.loop = c->loop, .store = c->store, .project = &c->project,
+		.models = c->models, .exec = c->exec, .memo = r->memo,
+		.args = r->args, .env = (const char **)environ, .cwd = c->cwd,
+		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,
+	};
+
+	if (session_start(&o, &r->d.session, e) < 0)
+		return -1;
+	session_serve(r->d.session);
+	session_counts(r->d.session, n);
+	session_free(r->d.session);
+	r->d.session = NULL;
+	return 0;
+}
+
+static int want_all(struct run *r, struct err *e)
+{
+	struct ctx *c = r->d.c;
+	struct memo_want *v;
+	size_t n;
+
+	memo_wants(r->memo, &c->arena, &v, &n);
+	for (size_t i = 0; i < n; i++) {
+		drive_saw(&r->d, &v[i].ph.thunk);
+		if (r->forces && drive_want(&r->d, &v[i], e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void saw(void *arg, const struct memo_want *w)
+{
+	drive_saw(arg, &w->ph.thunk);
+}
+
+static int infer_anew(struct run *r, struct err *e)
+{
+	struct ctx *c = r->d.c;
+	struct session_counts n = { 0 };
+	struct exec_counts done;
+	int rc;
+
+	r->memo = memo_new(c->store, &c->project);
+	rc = run_script(r, &n, e);
+	if (rc == 0)
+		memo_each(r->memo, saw, &r->d);
+	if (rc == 0 && r->d.n_interrupts == 0)
+		rc = want_all(r, e);
+	if (rc == 0)
+		drive_finish(&r->d);
+	exec_counts(c->exec, &done);
+	if (rc == 0 && n.status == 0 && !done.failed && !r->d.n_interrupts)
+		rc = memo_save(r->memo, &r->key, r->d.n_thunks, e);
+	if (rc == 0 && c->o.verbose && memo_spoilt(r->memo))
+		note("%s will run again next time: %s", r->args[0],
+		     memo_spoilt(r->memo));
+	memo_free(r->memo);
+	if (rc == 0 && !c->o.json && !r->forces)
+		printf("deferred %zu, run for real %zu\n", n.n_deferred, n.n_real);
+	if (rc == 0 && n.status != 0 && !r->d.n_interrupts)
+		note("%s ended with exit status %d", r->args[0], n.status);
+	return rc < 0 ? -1 : n.status;
+}
+
+static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
+{
+	struct run r = { .args = (const char **)argv, .forces = forces };
+	int rc, status = 0, code;
+	bool is_recalled;
+
+	drive_begin(&r.d, c);
+	r.key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
+			 c->models_text);
+	rc = recall(&r, e);
+	is_recalled = rc == 1;
+	if (rc == 1)
+		drive_finish(&r.d);
+	else if (rc == 0)
+		rc = status = infer_anew(&r, e);
+	if (rc >= 0 && !is_recalled && runs_add(c, &r.d, e) < 0)
+		rc = -1;
+	code = drive_end(&r.d);
+	return rc < 0 ? -1 : code ? code : status ? EXIT_THUNK : EXIT_FINE;
+}
+
+int cmd_infer(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	(void)argc;
+	return infer(c, argv, false, e);
+}
+
+int cmd_run(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	(void)argc;
+	return infer(c, argv, true, e);
+}

@@ -1,0 +1,223 @@
+/* cmd_show.c - gg show, cat and log: look at one thing */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "file.h"
+#include "gg.h"
+
+static const char *const kind_names[] = { "value", "exec", "tree", "thunk" };
+
+static void print_bytes(struct bytes b)
+{
+	fwrite(b.p, 1, b.n, stdout);
+}
+
+static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
+		      struct err *e)
+{
+	struct observation o;
+	struct result r;
+	struct hints h;
+
+	printf("# thunk %s\n", id_hex(&n->id).s);
+	print_bytes(text);
+	if (store_get_result(c->store, &n->id, &c->arena, &r, e) == 0) {
+		printf("# result\n");
+		for (size_t i = 0; i < r.n; i++)
+			printf("%s %s %s\n", kind_names[r.v[i].ref.kind],
+			       id_hex(&r.v[i].ref.id).s, r.v[i].name);
+	} else if (e->code == ERR_MISSING) {
+		printf("# no result yet\n");
+	} else {
+		return -1;
+	}
+	if (hints_get(c->store, &n->id, &h, e) == 0)
+		printf("# hints: cpus %g, gpus %g, mem %llu, time %g s, priority %d\n",
+		       h.cpus, h.gpus, (unsigned long long)h.mem_bytes, h.time_s,
+		       h.priority);
+	if (observation_get(c->store, &n->id, &o, e) == 0) {
+		char date[40];
+		time_t t = (time_t)o.date_s;
+		struct tm tm;
+
+		strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &tm));
+		printf("# ran %s: %.2f s, %.2f s of cpu, %llu MiB at most, status %d\n",
+		       date, o.seconds, o.cpu_seconds,
+		       (unsigned long long)(o.max_rss_bytes >> 20), o.code);
+	}
+	return 0;
+}
+
+static json_t *json_of_thunk(struct ctx *c, const struct named *n, struct bytes text)
+{
+	json_t *o = json_pack("{s:s s:s%}", "thunk", id_hex(&n->id).s, "text", text.p,
+			      text.n);
+	json_t *outs = json_object();
+	struct observation ob;
+	struct result r;
+	struct err e;
+
+	if (store_get_result(c->store, &n->id, &c->arena, &r, &e) == 0) {
+		for (size_t i = 0; i < r.n; i++)
+			json_object_set_new(outs, r.v[i].name,
+					    json_pack("{s:s s:s}", "kind",
+						      kind_names[r.v[i].ref.kind], "id",
+						      id_hex(&r.v[i].ref.id).s));
+		json_object_set(o, "result", outs);
+	}
+	json_decref(outs);
+	if (observation_get(c->store, &n->id, &ob, &e) == 0)
+		json_object_set_new(o, "observation",
+				    json_pack("{s:I s:f s:f s:I s:i}", "date",
+					      (json_int_t)ob.date_s, "seconds", ob.seconds,
+					      "cpu_seconds", ob.cpu_seconds,
+					      "max_rss_bytes",
+					      (json_int_t)ob.max_rss_bytes, "status",
+					      ob.code));
+	return o;
+}
+
+int cmd_show(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	for (int i = 0; i < argc; i++) {
+		struct named n;
+		struct bytes text;
+
+		if (name_find(c, argv[i], &n, e) < 0 ||
+		    store_get(c->store, &n.id, &c->arena, &text, e) < 0)
+			return -1;
+		if (c->o.json && n.is_thunk) {
+			json_t *o = json_of_thunk(c, &n, text);
+
+			json_dumpf(o, stdout, JSON_INDENT(1));
+			putchar('\n');
+			json_decref(o);
+		} else if (n.is_thunk) {
+			if (show_thunk(c, &n, text, e) < 0)
+				return -1;
+		} else {
+			print_bytes(text);
+		}
+	}
+	return EXIT_FINE;
+}
+
+static const char *only_output(struct ctx *c, const struct named *n, struct err *e)
+{
+	struct bytes text;
+	struct thunk t;
+
+	if (n->out)
+		return n->out;
+	if (store_get(c->store, &n->id, &c->arena, &text, e) < 0 ||
+	    thunk_decode(text, &c->arena, &t, e) < 0)
+		return NULL;
+	if (t.n_out == 1)
+		return t.out[0].name;
+	err_set(e, ERR_USAGE, "thunk %.12s has %zu outputs: name the path of one",
+		id_hex(&n->id).s, t.n_out);
+	return NULL;
+}
+
+static void cat_done(void *arg, const struct err *e)
+{
+	struct drive *d = arg;
+
+	d->is_idle = true;
+	d->n_unmade += e != NULL;
+	if (e && e->code != ERR_FAILED)
+		note("%s", e->text);
+}
+
+/* Make the output known, and say what it is. */
+static int force_output(struct ctx *c, const struct named *n, const char *out,
+			struct ref *ref, struct err *e)
+{
+	struct drive d;
+	struct want w = { .thunk = n->id, .out = out, .done = cat_done, .arg = &d };
+	struct result r;
+	const struct ref *found;
+
+	drive_begin(&d, c);
+	if (exec_want(c->exec, &w, e) < 0)
+		return -1;
+	loop_run(c->loop, &d.is_idle);
+	ui_free(d.ui);
+	loop_unwatch(d.sigint);
+	loop_unwatch(d.sigterm);
+	exec_free(c->exec);
+	c->exec = NULL;
+	if (d.n_unmade)
+		return err_set(e, ERR_FAILED, "%s could not be made", out);
+	if (store_get_result(c->store, &n->id, &c->arena, &r, e) < 0)
+		return -1;
+	found = result_output(&r, out);
+	if (!found)
+		return err_set(e, ERR_BAD, "thunk %.12s gave no output %s",
+			       id_hex(&n->id).s, out);
+	*ref = *found;
+	return 0;
+}
+
+static int cat_file(struct ctx *c, const char *path, struct err *e)
+{
+	struct bytes b;
+
+	if (file_read(c->project.root_fd, path, SIZE_MAX, &c->arena, &b, e) < 0)
+		return -1;
+	print_bytes(b);
+	return 0;
+}
+
+int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	for (int i = 0; i < argc; i++) {
+		struct ref ref = { 0 };
+		struct named n;
+		struct bytes b;
+		const char *out;
+
+		if (name_find(c, argv[i], &n, e) < 0) {
+			bool inside;
+			const char *p = project_path(&c->project, &c->arena, c->cwd,
+						     argv[i], &inside);
+
+			if (!inside || faccessat(c->project.root_fd, p, R_OK, 0) < 0)
+				return -1;
+			if (cat_file(c, p, e) < 0)
+				return -1;
+			continue;
+		}
+		ref.id = n.id;
+		if (n.is_thunk && (!(out = only_output(c, &n, e)) ||
+				   force_output(c, &n, out, &ref, e) < 0))
+			return -1;
+		if (store_get(c->store, &ref.id, &c->arena, &b, e) < 0)
+			return -1;
+		print_bytes(b);
+	}
+	return EXIT_FINE;
+}
+
+int cmd_log(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	for (int i = 0; i < argc; i++) {
+		struct observation o;
+		struct named n;
+		struct bytes b;
+
+		if (name_find(c, argv[i], &n, e) < 0)
+			return -1;
+		if (observation_get(c->store, &n.id, &o, e) < 0)
+			return e->code == ERR_MISSING ?
+			       err_set(e, ERR_USAGE, "%s has not run here yet", argv[i]) : -1;
+		if (id_is_zero(&o.log))
+			continue;
+		if (store_get(c->store, &o.log, &c->arena, &b, e) < 0)
+			return -1;
+		print_bytes(b);
+	}
+	return EXIT_FINE;
+}

@@ -1,0 +1,158 @@
+/* drive.c - want outputs, serve the loop until they are there, say how it went */
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include "gg.h"
+
+/* What runs may end by itself for so long after the first Ctrl-C. */
+enum { GRACE_MS = 3000 };
+
+struct open_want {
+	struct drive *d;
+	char *path;
+};
+
+void drive_saw(struct drive *d, const struct id *thunk)
+{
+	struct id *own;
+
+	if (map_get(&d->seen, id_key(thunk)))
+		return;
+	own = arena_alloc(&d->arena, sizeof *own);
+	*own = *thunk;
+	*map_at(&d->seen, id_key(own)) = own;
+	d->n_thunks++;
+}
+
+static void on_event(void *arg, const struct exec_event *ev)
+{
+	struct drive *d = arg;
+
+	if (ev->thunk)
+		drive_saw(d, ev->thunk);
+	ui_event(d->ui, ev);
+}
+
+static void interrupted(void *arg)
+{
+	struct drive *d = arg;
+
+	if (d->n_interrupts++ == 0) {
+		ui_clear(d->ui);
+		note("stopping: what runs has %d s to end; once more ends it at once",
+		     GRACE_MS / 1000);
+		exec_stop(d->c->exec, GRACE_MS);
+	} else {
+		exec_stop(d->c->exec, 0);
+	}
+	if (d->session)
+		session_kill(d->session, d->n_interrupts == 1 ? SIGINT : SIGKILL);
+}
+
+void drive_begin(struct drive *d, struct ctx *c)
+{
+	struct exec_opts o = {
+		.loop = c->loop, .store = c->store, .project = &c->project,
+		.engine = &backend_local, .backend = c->backend,
+		.keeps_going = c->o.keep_going, .event = on_event, .arg = d,
+	};
+	struct err e;
+
+	*d = (struct drive){ .c = c, .begun_ms = loop_now_ms(c->loop) };
+	if (exec_new(&o, &c->exec, &e) < 0) {
+		note("%s", e.text);
+		exit(EXIT_STORE);
+	}
+	d->ui = ui_new(c);
+	d->sigint = loop_signal(c->loop, SIGINT, interrupted, d);
+	d->sigterm = loop_signal(c->loop, SIGTERM, interrupted, d);
+}
+
+static void want_done(void *arg, const struct err *e)
+{
+	struct open_want *w = arg;
+	struct drive *d = w->d;
+
+	if (e) {
+		d->n_unmade++;
+		if (e->code != ERR_FAILED) {
+			ui_clear(d->ui);
+			note("%s: %s", w->path, e->text);
+		}
+	}
+	d->is_idle = --d->n_open == 0;
+	free(w->path);
+	free(w);
+}
+
+int drive_want(struct drive *d, const struct memo_want *mw, struct err *e)
+{
+	struct open_want *w = mem_alloc(sizeof *w);
+	struct want want = { .thunk = mw->ph.thunk, .out = mw->ph.out, .path = mw->path,
+			     .done = want_done, .arg = w };
+
+	*w = (struct open_want){ d, mem_str(mw->path) };
+	drive_saw(d, &mw->ph.thunk);
+	if (exec_want(d->c->exec, &want, e) < 0) {
+		free(w->path);
+		free(w);
+		return -1;
+	}
+	d->n_open++;
+	d->is_idle = false;
+	return 0;
+}
+
+void drive_finish(struct drive *d)
+{
+	if (d->n_open)
+		loop_run(d->c->loop, &d->is_idle);
+}
+
+static void print_json(const struct drive *d, const struct exec_counts *n, size_t cached,
+		       double seconds)
+{
+	json_t *o = json_pack("{s:I s:I s:I s:f s:b}", "forced", (json_int_t)n->forced,
+			      "cached", (json_int_t)cached, "failed",
+			      (json_int_t)n->failed, "seconds", seconds, "interrupted",
+			      d->n_interrupts > 0);
+
+	json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
+	putchar('\n');
+	json_decref(o);
+}
+
+int drive_end(struct drive *d)
+{
+	struct exec_counts n;
+	size_t made, cached;
+	double seconds;
+	struct err e;
+	int rc = EXIT_FINE;
+
+	exec_counts(d->c->exec, &n);
+	ui_free(d->ui);
+	loop_unwatch(d->sigint);
+	loop_unwatch(d->sigterm);
+	if (store_settle(d->c->store, &e) < 0) {
+		note("%s", e.text);
+		rc = EXIT_STORE;
+	}
+	loop_turn(d->c->loop);
+	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
+	made = n.forced + n.failed;
+	cached = d->n_thunks > made ? d->n_thunks - made : 0;
+	if (n.waiting < cached)
+		cached -= n.waiting;
+	if (d->c->o.json)
+		print_json(d, &n, cached, seconds);
+	else
+		printf("forced %zu, cached %zu, failed %zu, %.1f s\n", n.forced, cached,
+		       n.failed, seconds);
+	map_release(&d->seen);
+	arena_release(&d->arena);
+	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
+		rc = EXIT_THUNK;
+	return rc;
+}

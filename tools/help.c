@@ -1,0 +1,168 @@
+/* help.c - help texts, man pages and completion, all from the tables */
+#include <fcntl.h>
+#include <string.h>
+#include "file.h"
+#include "gg.h"
+
+static void option_text(const struct option_row *r, char *out, size_t n)
+{
+	char letter[8] = "";
+
+	if (r->has_letter)
+		snprintf(letter, sizeof letter, "-%c, ", r->letter);
+	snprintf(out, n, "%s--%s%s%s", letter, r->name, r->arg ? "=" : "",
+		 r->arg ? r->arg : "");
+}
+
+static void help_all(void)
+{
+	printf("usage: gg COMMAND [OPTION...] [ARG...]\n\n"
+	       "Training commands become thunks; forcing makes their outputs real.\n\n");
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!(v->needs & HIDDEN))
+			printf("  %-8s%s\n", v->name, v->help);
+	printf("\ngg COMMAND --help says more. Exit status: 0 fine, 1 a thunk or the "
+	       "script failed,\n2 usage, 3 the store or the machine.\n");
+}
+
+int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	const struct verb *v;
+	char text[80];
+
+	(void)c;
+	if (!argc) {
+		help_all();
+		return EXIT_FINE;
+	}
+	v = verb_find(argv[0]);
+	if (!v || (v->needs & HIDDEN))
+		return err_set(e, ERR_USAGE, "there is no command \"%s\"; see gg help",
+			       argv[0]);
+	printf("usage: gg %s %s%s\n\n%s.\n", v->name, *v->options ? "[OPTION...] " : "",
+	       v->args, v->help);
+	if (*v->more)
+		printf("%s\n", v->more);
+	printf("\n");
+	for (const struct option_row *r = option_rows; r->letter; r++)
+		if (r->letter == 'h' || strchr(v->options, r->letter)) {
+			option_text(r, text, sizeof text);
+			printf("  %-20s %s\n", text, r->help);
+		}
+	return EXIT_FINE;
+}
+
+/* Troff takes a leading dot or quote as a request, and - as a hyphen. */
+static void troff(struct buf *b, const char *s)
+{
+	if (*s == '.' || *s == '\'')
+		buf_str(b, "\\&");
+	for (; *s; s++) {
+		if (*s == '-' || *s == '\\')
+			buf_char(b, '\\');
+		buf_char(b, *s);
+	}
+}
+
+static void man_options(struct buf *b, const struct verb *v)
+{
+	char text[80];
+
+	buf_str(b, ".SH OPTIONS\n");
+	for (const struct option_row *r = option_rows; r->letter; r++) {
+		if (r->letter != 'h' && !strchr(v->options, r->letter))
+			continue;
+		option_text(r, text, sizeof text);
+		buf_str(b, ".TP\n.B ");
+		troff(b, text);
+		buf_char(b, '\n');
+		troff(b, r->help);
+		buf_char(b, '\n');
+	}
+}
+
+static void man_verb(struct buf *b, const struct verb *v)
+{
+	buf_printf(b, ".TH GG\\-%s 1 \"\" gg\n.SH NAME\ngg\\-%s \\- ", v->name, v->name);
+	troff(b, v->help);
+	buf_printf(b, "\n.SH SYNOPSIS\n.B gg %s\n", v->name);
+	if (*v->options)
+		buf_str(b, "[OPTION...] ");
+	troff(b, v->args);
+	buf_str(b, "\n.SH DESCRIPTION\n");
+	troff(b, *v->more ? v->more : v->help);
+	buf_char(b, '\n');
+	man_options(b, v);
+	buf_str(b, ".SH EXIT STATUS\n0 fine, 1 a thunk or the script failed, 2 usage, 3 the "
+		   "store or the machine.\n.SH SEE ALSO\n.BR gg (1)\n");
+}
+
+static void man_all(struct buf *b)
+{
+	buf_str(b, ".TH GG 1 \"\" gg\n.SH NAME\ngg \\- thunks out of training commands, "
+		   "forced when wanted\n.SH SYNOPSIS\n.B gg\nCOMMAND [OPTION...] [ARG...]\n"
+		   ".SH COMMANDS\n");
+	for (const struct verb *v = verbs; v->name; v++) {
+		if (v->needs & HIDDEN)
+			continue;
+		buf_printf(b, ".TP\n.BR gg\\-%s (1)\n", v->name);
+		troff(b, v->help);
+		buf_char(b, '\n');
+	}
+	buf_str(b, ".SH ENVIRONMENT\n.TP\n.B GG_DIR\nthe store, instead of the .gg found by "
+		   "walking up\n.TP\n.B NO_COLOR\nno colour, also on a terminal\n"
+		   ".SH FILES\n.TP\n.B .gg\nthe store, at the project's root\n.TP\n"
+		   ".B gg.models\nwhat commands read and write\n");
+}
+
+int cmd_man(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	char path[4096];
+	struct buf b = { 0 };
+
+	(void)c;
+	if (argc != 2)
+		return err_set(e, ERR_USAGE, "gg _man takes one folder");
+	if (dir_make(AT_FDCWD, argv[1], e) < 0)
+		return -1;
+	man_all(&b);
+	snprintf(path, sizeof path, "%s/gg.1", argv[1]);
+	if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
+		return -1;
+	for (const struct verb *v = verbs; v->name; v++) {
+		if (v->needs & HIDDEN)
+			continue;
+		buf_reset(&b);
+		man_verb(&b, v);
+		snprintf(path, sizeof path, "%s/gg-%s.1", argv[1], v->name);
+		if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
+			return -1;
+	}
+	buf_release(&b);
+	return EXIT_FINE;
+}
+
+int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	(void)c;
+	(void)argc;
+	(void)argv;
+	(void)e;
+	printf("_gg() {\n\tlocal word=${COMP_WORDS[COMP_CWORD]} verb=${COMP_WORDS[1]}\n"
+	       "\tif [ \"$COMP_CWORD\" = 1 ]; then\n\t\tCOMPREPLY=($(compgen -W '");
+	for (const struct verb *v = verbs; v->name; v++)
+		if (!(v->needs & HIDDEN))
+			printf("%s ", v->name);
+	printf("' -- \"$word\"))\n\t\treturn\n\tfi\n\tcase $verb in\n");
+	for (const struct verb *v = verbs; v->name; v++) {
+		if (v->needs & HIDDEN)
+			continue;
+		printf("\t%s) [ \"${word:0:1}\" = - ] && COMPREPLY=($(compgen -W '", v->name);
+		for (const struct option_row *r = option_rows; r->letter; r++)
+			if (r->letter == 'h' || strchr(v->options, r->letter))
+				printf("--%s ", r->name);
+		printf("' -- \"$word\")) ;;\n");
+	}
+	printf("\tesac\n}\ncomplete -o default -F _gg gg\n");
+	return EXIT_FINE;
+}
