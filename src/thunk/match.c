@@ -164,7 +164,9 @@ static bool list_take(struct lists *l, const char *arg, int depth)
 {
 	struct fit *f = l->f;
 	struct bytes text;
+	struct stat st;
 	struct err e;
+	const char *path;
 
 	if (*arg != '@') {
 		l->v = arena_more(f->a, l->v, l->n, sizeof(*l->v));
@@ -173,8 +175,11 @@ static bool list_take(struct lists *l, const char *arg, int depth)
 	}
 	if (depth == LIST_DEPTH)
 		return fit_no(f, "%s: lists that name lists, too deep", arg);
-	if (file_read(AT_FDCWD, path_clean(f->a, f->c->cwd, arg + 1), LIST_LIMIT, f->a, &text,
-		      &e) < 0)
+	/* What is no plain file could be read but once, and not by gg. */
+	path = path_clean(f->a, f->c->cwd, arg + 1);
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode))
+		return fit_no(f, "the list %s is no regular file", arg + 1);
+	if (file_read(AT_FDCWD, path, LIST_LIMIT, f->a, &text, &e) < 0)
 		return fit_no(f, "the list %s cannot be read: %s", arg + 1, e.text);
 	if (bytes_start(text, "gg-placeholder 1\n"))
 		return fit_no(f, "the list %s is still to be made", arg + 1);
