@@ -43,16 +43,19 @@ bool store_has(struct store *s, const struct id *id)
 int store_put_named(struct store *s, const struct id *id, struct bytes b,
 		    struct err *e)
 {
-	int got = has(s, id, e);
+	struct bytes old;
 	uint64_t n;
+	int got;
 
-	/* A file of another size was cut short: it is put again. */
-	if (got > 0 && b.n > STORE_SMALL)
-		got = object_file_size(s, id, &n) && n == b.n;
+	/* Each is looked for only where it belongs: a second look for what is
+	 * new costs more than keeping the few that rest elsewhere twice.  A
+	 * file of another size was cut short and is put again. */
+	if (b.n > STORE_SMALL)
+		return object_file_size(s, id, &n) && n == b.n ? 0 :
+			object_file_put(s, id, b, e);
+	got = table_get(s, TABLE_OBJECT, id_key(id), NULL, &old, e);
 	if (got)
 		return got < 0 ? -1 : 0;
-	if (b.n > STORE_SMALL)
-		return object_file_put(s, id, b, e);
 	return store_table_put(s, TABLE_OBJECT, id_key(id), b, e);
 }
 
@@ -62,19 +65,17 @@ static int put_small_fd(struct store *s, int fd, size_t size, struct id *id,
 {
 	struct bytes b = { s->piece, 0 };
 
-	while (b.n <= size) {
-		ssize_t n = pread(fd, s->piece + b.n, size + 1 - b.n, (off_t)b.n);
+	ssize_t n;
 
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "cannot read");
-		if (n == 0)
-			break;
-		b.n += (size_t)n;
-	}
-	if (b.n != size)
+	/* One byte more is asked for: a short answer is the end of the file. */
+	do
+		n = pread(fd, s->piece, size + 1, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return err_sys(e, "cannot read");
+	if ((size_t)n != size)
 		return 0;
+	b.n = size;
 	return store_put(s, b, id, e) < 0 ? -1 : 1;
 }
 
@@ -93,11 +94,14 @@ static int put_touched(struct store *s, int fd, const struct stat *st,
 	return has(s, id, e);
 }
 
-static int put_large_fd(struct store *s, int fd, const struct stat *st,
-			struct id *id, struct err *e)
+int object_put_fd(struct store *s, int fd, const struct stat *st,
+		  struct id *id, struct err *e)
 {
-	int rc = put_touched(s, fd, st, id, e);
+	int rc;
 
+	if (st->st_size <= STORE_SMALL)
+		return put_small_fd(s, fd, (size_t)st->st_size, id, e);
+	rc = put_touched(s, fd, st, id, e);
 	return rc ? rc : object_file_put_fd(s, fd, st, id, e);
 }
 
@@ -111,9 +115,7 @@ int store_put_fd(struct store *s, int fd, struct id *id, struct err *e)
 		return err_set(e, ERR_BAD, "this is not a regular file");
 	for (int tries = 0; tries < 3; tries++) {
 		struct stamp was = stamp_of(&before), is;
-		int rc = before.st_size <= STORE_SMALL ?
-			put_small_fd(s, fd, (size_t)before.st_size, id, e) :
-			put_large_fd(s, fd, &before, id, e);
+		int rc = object_put_fd(s, fd, &before, id, e);
 
 		if (rc < 0)
 			return -1;

@@ -199,14 +199,26 @@ int stat_fail(int errnum, const char *path, struct err *e)
 	return err_sys(e, "%s", path);
 }
 
-/* Read the file that st was said of, put it if it is to be kept.  1 and its
- * name, 0 if it changes, -1. */
-static int read_file(struct store *s, int dirfd, struct named *f, int flags,
-		     struct id *out, struct err *e)
+/* 1 and the name of the bytes in fd, 0 if they are not as many as st says. */
+static int read_open(struct store *s, int fd, const struct stat *st,
+		     unsigned flags, struct id *out, struct err *e)
+{
+	uint64_t n_bytes;
+
+	if (flags & STAT_KEEP)
+		return object_put_fd(s, fd, st, out, e);
+	if (id_of_fd(fd, out, &n_bytes, e) < 0)
+		return -1;
+	return n_bytes == (uint64_t)st->st_size;
+}
+
+/* Read the file that f->st was said of, put it if it is to be kept.  1 and
+ * its name, 0 if it changes meanwhile, -1. */
+static int read_file(struct store *s, int dirfd, struct named *f,
+		     unsigned flags, struct id *out, struct err *e)
 {
 	int64_t from = now_ns();
 	struct stamp before = stamp_of(&f->st), after;
-	uint64_t n_bytes = before.size;
 	int fd = openat(dirfd, f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
 			O_NOCTTY | f->open_flags);
 	int rc;
@@ -214,17 +226,16 @@ static int read_file(struct store *s, int dirfd, struct named *f, int flags,
 	if (fd < 0)
 		return errno == ENOENT || errno == ELOOP ? 0 :
 			stat_fail(errno, f->path, e);
-	rc = flags & STAT_KEEP ? store_put_fd(s, fd, out, e) :
-		id_of_fd(fd, out, &n_bytes, e);
-	if (rc < 0 && e->code != ERR_RETRY)
+	rc = read_open(s, fd, &f->st, flags, out, e);
+	if (rc < 0)
 		err_wrap(e, "%s", f->path);
-	else if (rc == 0 && fstat(fd, &f->st) < 0)
+	else if (fstat(fd, &f->st) < 0)
 		rc = err_sys(e, "%s", f->path);
 	close(fd);
-	if (rc < 0)
-		return e->code == ERR_RETRY ? 0 : -1;
+	if (rc <= 0)
+		return rc;
 	after = stamp_of(&f->st);
-	if (!stamp_equal(&before, &after) || n_bytes != after.size)
+	if (!stamp_equal(&before, &after))
 		return 0;
 	return entry_put(s, &after, out, is_racy(&after, from, now_ns()), e) < 0 ?
 		-1 : 1;
@@ -251,7 +262,7 @@ int stat_name_of(struct store *s, int dirfd, struct named *f, unsigned flags,
 			*out = n.id;
 			return 0;
 		}
-		rc = read_file(s, dirfd, f, (int)flags, out, e);
+		rc = read_file(s, dirfd, f, flags, out, e);
 		if (rc)
 			return rc < 0 ? -1 : 0;
 	}

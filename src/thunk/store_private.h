@@ -62,6 +62,11 @@ int table_each(struct store *s, enum table t, struct bytes prefix,
 	       int (*fn)(void *arg, struct bytes key, struct bytes value),
 	       void *arg, struct err *e);
 
+/* As store_put_fd, once: 1 kept, 0 if the file's size is not st's, -1.  That
+ * st still holds afterwards is the caller's to see. */
+int object_put_fd(struct store *s, int fd, const struct stat *st,
+		  struct id *id, struct err *e);
+
 /* Large objects, in files. */
 int object_file_put(struct store *s, const struct id *id, struct bytes b,
 		    struct err *e);
