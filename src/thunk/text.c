@@ -161,7 +161,7 @@ static char *take(struct text *t, bool is_last)
 				return NULL;
 			in += 3;
 		} else if (in == t->end) {
-			text_bad(t, "the line does not end with a newline");
+			text_bad(t, "the text ends within the line");
 			return NULL;
 		} else if (c == '\n') {
 			text_bad(t, "the line ends before its last field");
@@ -199,10 +199,12 @@ char *text_last(struct text *t)
 
 int text_id(struct text *t, struct id *out, char after)
 {
-	if (t->end - t->p <= ID_HEX ||
+	if (t->end - t->p < ID_HEX ||
 	    !id_parse((struct bytes){ t->p, ID_HEX }, out))
 		return text_bad(t, "an id, 64 lower-case hex digits, must stand at \"%s\"",
 				show_line(t).s);
+	if (t->p + ID_HEX == t->end)
+		return text_bad(t, "the text ends within the line");
 	if (t->p[ID_HEX] != after)
 		return text_bad(t, after == ' ' ? "a space and one more field must follow the id"
 				: "the line must end after the id");
