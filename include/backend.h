@@ -65,6 +65,11 @@ struct backend_ops {
 
 	/* Ask j to end early.  Its done still comes. */
 	void (*cancel)(struct backend *b, struct job *j);
+
+	/* What people should know of this place, such as isolation that is
+	 * not permitted here: one line, borrowed, or NULL (the slot too).  To
+	 * be asked once a job has ended. */
+	const char *(*notice)(const struct backend *b);
 };
 
 extern const struct backend_ops backend_local, backend_fake;

@@ -1,0 +1,368 @@
+/* local.c - cells on this machine
+ *
+ * A cell is started when a job finds none idle, and then kept.  Cells differ
+ * only in whether they see the network.  This end owns the store; a cell that
+ * needs an object that was not committed yet asks for it.
+ */
+#include "backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+#include "../exec/cell.h"
+#include "file.h"
+#include "work.h"
+
+struct worker {
+	struct backend *b;
+	struct proc *proc;
+	struct job *job;                /* NULL: idle */
+	struct buf in;
+	struct worker *next, *next_idle;
+	unsigned number;
+	bool uses_network;
+	bool is_lost;                   /* talks nonsense; killed */
+};
+
+struct backend {
+	struct backend_opts o;
+	struct room room;
+	struct work_folder work;
+	struct worker *all, *idle;
+	unsigned n_workers, n_started;
+	struct buf out;                 /* a frame being made */
+	struct arena arena;             /* of one frame being read */
+	char notice[400];
+	bool is_closing, is_empty;
+};
+
+/* ---- a job's end */
+
+static void finish(struct worker *w, const struct run_report *r)
+{
+	struct job *j = w->job;
+
+	w->job = NULL;
+	if (j && !w->b->is_closing)
+		j->done(j, r);
+}
+
+static void fail(struct worker *w, const char *text)
+{
+	struct run_report r = { .status = RUN_CELL_FAILED, .text = text };
+
+	finish(w, &r);
+}
+
+/* A cell that breaks the protocol is ended; gone() will say so. */
+static void lose(struct worker *w)
+{
+	w->is_lost = true;
+	proc_kill(w->proc, SIGKILL);
+}
+
+/* ---- what cells say */
+
+static void on_hello(struct worker *w, struct bytes body)
+{
+	static const struct { unsigned wall; const char *lacks; } all[] = {
+		{ WALL_MOUNT, "steps can see undeclared files" },
+		{ WALL_PID, "left-over processes are hunted one by one" },
+		{ WALL_NET, "steps can reach the network" },
+	};
+	struct backend *b = w->b;
+	unsigned walls, least = 0;
+	struct bytes why;
+	struct err e;
+	size_t n;
+
+	if (frame_read_hello(body, &walls, &why, &e) < 0) {
+		lose(w);
+		return;
+	}
+	least = WALL_MOUNT | WALL_PID | (w->uses_network ? 0 : WALL_NET);
+	if (b->notice[0] || (walls & least) == least)
+		return;
+	n = (size_t)snprintf(b->notice, sizeof b->notice,
+			     "isolation is not complete on this machine (%.*s):",
+			     (int)(why.n < 200 ? why.n : 200), why.p);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (least & ~walls & all[i].wall && n < sizeof b->notice)
+			n += (size_t)snprintf(b->notice + n, sizeof b->notice - n,
+					      " %s;", all[i].lacks);
+}
+
+static void on_need(struct worker *w, struct bytes body)
+{
+	struct backend *b = w->b;
+	struct object o;
+	struct bytes bytes;
+	struct err e;
+
+	if (frame_read_object(body, &o, &e) < 0) {
+		lose(w);
+		return;
+	}
+	buf_reset(&b->out);
+	if (store_get(b->o.store, &o.id, &b->arena, &bytes, &e) == 0)
+		frame_object(&b->out, &o.id, bytes);
+	else
+		frame_id(&b->out, FRAME_LOST, &o.id);
+	proc_send(w->proc, buf_bytes(&b->out));
+}
+
+static void on_object(struct worker *w, struct bytes body)
+{
+	struct object o;
+	struct err e;
+
+	if (frame_read_object(body, &o, &e) < 0)
+		lose(w);
+	else if (store_put_named(w->b->o.store, &o.id, o.bytes, &e) < 0) {
+		err_wrap(&e, "an output cannot be kept");
+		fail(w, e.text);
+		lose(w);
+	}
+}
+
+static void on_done(struct worker *w, struct bytes body)
+{
+	struct run_report r;
+	struct err e;
+
+	if (!w->job || frame_read_done(body, &w->b->arena, &r, &e) < 0) {
+		lose(w);
+		return;
+	}
+	w->next_idle = w->b->idle;
+	w->b->idle = w;
+	finish(w, &r);
+}
+
+static void on_frame(struct worker *w, const struct frame *f)
+{
+	static void (*const on[])(struct worker *w, struct bytes body) = {
+		[FRAME_HELLO] = on_hello, [FRAME_NEED] = on_need,
+		[FRAME_OBJECT] = on_object, [FRAME_DONE] = on_done,
+	};
+
+	if (f->kind < sizeof on / sizeof *on && on[f->kind])
+		on[f->kind](w, f->body);
+	else
+		lose(w);
+	arena_reset(&w->b->arena);
+}
+
+static void on_bytes(void *arg, struct bytes b)
+{
+	struct worker *w = arg;
+	struct bytes left = b;
+	struct frame f;
+	struct err e;
+	int got = 0;
+
+	/* Mostly frames come whole and need no copy. */
+	if (w->in.n) {
+		buf_add(&w->in, b.p, b.n);
+		left = buf_bytes(&w->in);
+	}
+	while (!w->is_lost && (got = frame_next(&left, &f, &e)) == 1)
+		on_frame(w, &f);
+	if (got < 0)
+		lose(w);
+	if (w->is_lost)
+		return;
+	if (!w->in.n) {
+		buf_add(&w->in, left.p, left.n);
+	} else {
+		memmove(w->in.p, left.p, left.n);
+		w->in.n = left.n;
+	}
+}
+
+/* ---- cells come and go */
+
+static int local_start(struct backend *b, struct job *j, struct err *e);
+
+static void forget(struct worker *w)
+{
+	struct worker **at;
+
+	for (at = &w->b->idle; *at; at = &(*at)->next_idle)
+		if (*at == w) {
+			*at = w->next_idle;
+			break;
+		}
+	for (at = &w->b->all; *at != w; at = &(*at)->next)
+		;
+	*at = w->next;
+	w->b->n_workers--;
+	w->b->is_empty = w->b->n_workers == 0;
+	buf_release(&w->in);
+	free(w);
+}
+
+static void on_gone(void *arg, int status)
+{
+	struct worker *w = arg;
+	struct worker ended = *w;
+	char text[700];
+	struct err e;
+
+	work_folder_remove_cell(&w->b->work, w->number);
+	forget(w);
+	if (status == CELL_RETIRED && ended.job && !ended.b->is_closing) {
+		if (local_start(ended.b, ended.job, &e) < 0)
+			fail(&ended, e.text);
+		return;
+	}
+	if (status < 0)
+		snprintf(text, sizeof text, "the process that ran this step was killed by "
+			 "signal %d", -status);
+	else
+		snprintf(text, sizeof text, "the process that ran this step ended "
+			 "(status %d)%s%s", status, ended.b->notice[0] ? ": " : "",
+			 ended.b->notice);
+	fail(&ended, text);
+}
+
+static struct worker *start_worker(struct backend *b, bool uses_network, struct err *e)
+{
+	struct worker *w = memset(mem_alloc(sizeof *w), 0, sizeof *w);
+	const struct proc_ops ops = { .bytes = on_bytes, .gone = on_gone, .arg = w };
+	struct arena a = { 0 };
+	const char *args[8] = { b->o.self, "cell", b->o.store_dir, b->o.project_root };
+	const char *env[] = { "LC_ALL=C.UTF-8", NULL };
+	int rc;
+
+	w->b = b;
+	w->number = b->n_started++;
+	w->uses_network = uses_network;
+	args[4] = work_folder_cell(&b->work, w->number, &a);
+	args[5] = uses_network ? "network" : NULL;
+	rc = loop_spawn(b->o.loop, args, env, &ops, &w->proc, e);
+	arena_release(&a);
+	if (rc < 0) {
+		free(w);
+		return NULL;
+	}
+	w->next = b->all;
+	b->all = w;
+	b->n_workers++;
+	b->is_empty = false;
+	return w;
+}
+
+static struct worker *take_idle(struct backend *b, bool uses_network)
+{
+	for (struct worker **at = &b->idle; *at; at = &(*at)->next_idle) {
+		struct worker *w = *at;
+
+		if (w->uses_network != uses_network || w->is_lost)
+			continue;
+		*at = w->next_idle;
+		return w;
+	}
+	return NULL;
+}
+
+static bool wants_network(struct bytes text)
+{
+	static const char line[] = "\nnetwork yes\n";
+
+	return memmem(text.p, text.n, line, sizeof line - 1) != NULL;
+}
+
+static int local_start(struct backend *b, struct job *j, struct err *e)
+{
+	bool network = wants_network(j->text);
+	struct worker *w = take_idle(b, network);
+	struct request r = { .timeout_s = j->timeout_s, .text = j->text, .host = j->host };
+
+	if (!w && !(w = start_worker(b, network, e)))
+		return -1;
+	w->job = j;
+	j->backend_data = w;
+	buf_reset(&b->out);
+	frame_request(&b->out, &r);
+	proc_send(w->proc, buf_bytes(&b->out));
+	return 0;
+}
+
+static void local_cancel(struct backend *b, struct job *j)
+{
+	struct worker *w = j->backend_data;
+
+	if (w->job != j)
+		return;
+	buf_reset(&b->out);
+	frame_end(&b->out, frame_begin(&b->out, FRAME_CANCEL));
+	proc_send(w->proc, buf_bytes(&b->out));
+}
+
+/* ---- the whole */
+
+static struct room local_room(const struct backend *b)
+{
+	return b->room;
+}
+
+static int local_open(const struct backend_opts *o, const char *rest,
+		      struct backend **out, struct err *e)
+{
+	struct backend *b;
+	struct sysinfo info;
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	if (*rest)
+		return err_set(e, ERR_USAGE, "local takes nothing after its name, not "
+			       "\"%s\"", rest);
+	b = memset(mem_alloc(sizeof *b), 0, sizeof *b);
+	b->o = *o;
+	b->is_empty = true;
+	b->room.cpus = o->jobs ? o->jobs : cpus > 0 ? (double)cpus : 1;
+	if (sysinfo(&info) == 0)
+		b->room.mem_bytes = (uint64_t)info.totalram * info.mem_unit;
+	if (work_folder_open(&b->work, o->store_dir, e) < 0) {
+		free(b);
+		return -1;
+	}
+	*out = b;
+	return 0;
+}
+
+static void local_close(struct backend *b)
+{
+	if (!b)
+		return;
+	b->is_closing = true;
+	for (struct worker *w = b->all; w; w = w->next)
+		proc_close(w->proc);
+	loop_run(b->o.loop, &b->is_empty);
+	work_folder_close(&b->work);
+	buf_release(&b->out);
+	arena_release(&b->arena);
+	free(b);
+}
+
+static const char *local_notice(const struct backend *b)
+{
+	return b->notice[0] ? b->notice : NULL;
+}
+
+const struct backend_ops backend_local = {
+	.name = "local",
+	.help = "run steps on this machine, each shut in",
+	.open = local_open,
+	.close = local_close,
+	.room = local_room,
+	.start = local_start,
+	.cancel = local_cancel,
+	.notice = local_notice,
+};

@@ -1,0 +1,121 @@
+/* inside.h - what the parts of a cell share
+ *
+ * Private to src/exec.  cell.c (the process), run.c (one thunk), items.c,
+ * layout.c and tidy.c (inputs in), collect.c (outputs out), verify.c (is the machine
+ * as the thunk says), blame.c (what went wrong, in words).
+ */
+#ifndef GG_INSIDE_H
+#define GG_INSIDE_H
+
+#include "cell.h"
+#include "sandbox.h"
+#include "store.h"
+
+enum item_kind { ITEM_DIR, ITEM_FILE, ITEM_LINK };
+
+/* One thing that stands in the private folder, at a plain path. */
+struct item {
+	const char *path;
+	const char *target;             /* ITEM_LINK */
+	struct id id;                   /* of a file's bytes, of a tree's text */
+	struct stamp stamp;             /* of files, as they were laid */
+	enum item_kind kind;
+	bool is_exec;
+	bool is_writable;               /* an output too: leaves afterwards */
+	bool is_tree;                   /* the top of a tree */
+	bool is_mount;                  /* the object itself is bound here */
+	bool is_laid;                   /* stands, as described */
+	bool is_seen;                   /* by the walk that tidies */
+};
+
+enum { CELL_CHILD_STACK = 1 << 16 };
+
+/* In order of path, so that what holds comes before what it holds. */
+struct layout {
+	struct item *v;
+	size_t n, room;
+	struct arena arena;
+};
+
+struct cell {
+	struct sandbox box;
+	struct store *store;
+	int null_fd, log_fd;
+	struct buf in, out;             /* frames received, frames to send */
+	size_t taken;                   /* of in */
+	bool is_cancelled;              /* the thunk that runs */
+	bool is_cut_off;                /* the other end is gone */
+	bool is_spoiled;                /* the folder: serve no more */
+	bool has_fine_stamps;           /* two changes never have one stamp */
+	bool has_no_reflink;
+	struct layout layouts[2], *now, *next;
+	struct strs overs;              /* host paths that objects cover now */
+	struct map hosts;               /* host id -> struct host */
+	struct map files;               /* path -> struct known_file */
+	struct arena known;             /* what these two hold */
+	struct arena arena;             /* of the thunk that runs */
+	struct map given;               /* objects that came with the request */
+	const struct request *request;
+	struct thunk thunk;
+	const char *program;            /* what execve gets */
+	char *stack;                    /* of the child until it executes */
+	char *small;                    /* STORE_SMALL + 1 bytes */
+	struct run_report report;
+};
+
+/* An object's bytes, from the request, the store, or the other end: in the
+ * cell's arena.  ERR_MISSING with report.missing set. */
+int cell_object(struct cell *c, const struct id *id, struct bytes *out,
+		struct err *e);
+/* The same as an open file when it is large, else *fd = -1 and *out. */
+int cell_object_open(struct cell *c, const struct id *id, struct bytes *out,
+		     int *fd, struct err *e);
+/* Send what is gathered once it is much, or all of it. */
+void cell_send(struct cell *c, bool all);
+/* Take in what has come on the socket while a thunk runs. */
+void cell_listen(struct cell *c);
+
+/* List in c->next what the thunk is to find, with c->now at hand. */
+int items_want(struct cell *c, struct err *e);
+/* The item of that path or the first after it. */
+size_t items_find(const struct layout *l, struct bytes path);
+
+/* Make the private folder show the thunk's inputs and no others.
+ * ERR_MISSING: an input is lost; ERR_REFUSED: the host differs or cannot show
+ * it; ERR_IO. */
+int layout_make(struct cell *c, struct err *e);
+/* The first input that is not as it was laid, or NULL. */
+const char *layout_changed(struct cell *c);
+/* Remove all but what the next thunk may use again.  -1: cannot, and the cell
+ * must end. */
+int layout_tidy(struct cell *c, struct err *e);
+
+/* Is the machine as the thunk's host text and absolute inputs say?  Sets
+ * c->program; covers host files where they differ.  ERR_REFUSED. */
+int verify_machine(struct cell *c, struct err *e);
+/* Take the covers away again. */
+int verify_undo(struct cell *c, struct err *e);
+
+/* Open path below dirfd, never by way of a symlink.  -1 with errno. */
+int beneath_open(int dirfd, const char *path, int flags, mode_t mode);
+/* Open for reading what path leads to, if that is below dirfd. */
+int inside_open(int dirfd, const char *path);
+
+/* Take every output into report.result; bytes go out as frames or into the
+ * store's folder.  Sets report.status and text where an output is amiss. */
+int collect_outputs(struct cell *c, struct err *e);
+
+/* Do c->request and fill c->report. */
+void run_thunk(struct cell *c);
+
+/* What a failed program's log says of an input that was not declared or a
+ * write that was not allowed, in words; NULL if nothing. */
+const char *blame_log(struct cell *c);
+/* "exit status 3", "killed by SIGSEGV (segmentation fault)". */
+const char *blame_status(struct arena *a, enum run_status status, int code);
+/* Where a missing output went instead: the rest of a sentence, or "". */
+const char *blame_missing(struct cell *c, const struct output *o);
+/* "train.py", "cat": what people call this thunk's program. */
+const char *blame_who(const struct cell *c);
+
+#endif

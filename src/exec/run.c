@@ -1,0 +1,380 @@
+/* run.c - one thunk in a cell: inputs in, the program, outputs out
+ *
+ * The program is started as by vfork, so that its cost does not grow with
+ * this process, and waited for by a descriptor beside the socket, so that a
+ * cancellation or the end of gg is seen at once.
+ */
+#include "inside.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#define STANDARD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+enum { LOOK_MS = 1000, LOG_HELD_MAX = 64 << 20 };
+
+const char *const run_fixed_env[] = {
+	"HOME=/tmp",
+	"LANG=C.UTF-8",
+	"LC_ALL=C.UTF-8",
+	"PATH=" STANDARD_PATH,
+	"PYTHONDONTWRITEBYTECODE=1",
+	"PYTHONHASHSEED=0",
+	"TMPDIR=/tmp",
+	"TZ=UTC",
+	NULL
+};
+
+static bool is_name(const char *name_value, const char *name, size_t n)
+{
+	return strncmp(name_value, name, n) == 0 &&
+		(name_value[n] == '=' || name_value[n] == '\0');
+}
+
+bool run_env_is_fixed(const char *name_value)
+{
+	for (size_t i = 0; run_fixed_env[i]; i++)
+		if (is_name(name_value, run_fixed_env[i],
+			    strcspn(run_fixed_env[i], "=")))
+			return true;
+	return is_name(name_value, "GG_RUNTIME", strlen("GG_RUNTIME"));
+}
+
+/* What the child of a spawn needs; it shares this memory until it executes. */
+struct spawn {
+	const char *program, *cwd;
+	const char **args, **env;
+	int std[3];
+	bool dies_with_cell;
+	int errnum;
+};
+
+static int child(void *arg)
+{
+	struct spawn *s = arg;
+
+	if (s->dies_with_cell)
+		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+	setpgid(0, 0);
+	if ((!s->cwd || chdir(s->cwd) == 0) && dup2(s->std[0], 0) == 0 &&
+	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2)
+		execve(s->program, (char **)s->args, (char **)s->env);
+	s->errnum = errno;
+	_exit(127);
+}
+
+/* ---- what the program finds */
+
+static const char *program_path(struct cell *c)
+{
+	const char *slash = strrchr(c->program, '/');
+	size_t n = (size_t)(slash - c->program);
+	const char *p = STANDARD_PATH;
+
+	for (; *p; p += strcspn(p, ":"), p += *p == ':')
+		if (strcspn(p, ":") == n && strncmp(p, c->program, n) == 0)
+			return "PATH=" STANDARD_PATH;
+	return arena_printf(&c->arena, "PATH=%.*s:%s", (int)n, c->program, STANDARD_PATH);
+}
+
+static const char *runtime_env(struct cell *c)
+{
+	static const char *const names[] = {
+		[RUNTIME_HOST] = "host ", [RUNTIME_CLOSURE] = "closure ",
+		[RUNTIME_IMAGE] = "image sha256:",
+	};
+
+	return arena_printf(&c->arena, "GG_RUNTIME=%s%s", names[c->thunk.runtime],
+			    id_hex(&c->thunk.runtime_id).s);
+}
+
+static const char **make_env(struct cell *c)
+{
+	const struct thunk *t = &c->thunk;
+	size_t n_fixed = sizeof run_fixed_env / sizeof *run_fixed_env, n = 0;
+	const char **v = arena_alloc(&c->arena, (n_fixed + t->n_env + 1) * sizeof *v);
+
+	for (size_t i = 0; run_fixed_env[i]; i++) {
+		const char *s = run_fixed_env[i];
+
+		if (bytes_start(bytes_str(s), "PATH="))
+			s = program_path(c);
+		else if (bytes_start(bytes_str(s), "HOME="))
+			s = arena_printf(&c->arena, "HOME=%s", c->box.tmp);
+		else if (bytes_start(bytes_str(s), "TMPDIR="))
+			s = arena_printf(&c->arena, "TMPDIR=%s", c->box.tmp);
+		v[n++] = s;
+	}
+	v[n++] = runtime_env(c);
+	for (size_t i = 0; i < t->n_env; i++)
+		v[n++] = t->env[i];
+	return v;
+}
+
+static int check_env(const struct thunk *t, struct err *e)
+{
+	for (size_t i = 0; i < t->n_env; i++)
+		if (run_env_is_fixed(t->env[i]))
+			return err_set(e, ERR_REFUSED, "%.*s is fixed by gg and cannot "
+				       "be set for a step: take it out of the model's "
+				       "env line", (int)strcspn(t->env[i], "="),
+				       t->env[i]);
+	return 0;
+}
+
+static int open_std(struct cell *c, int i, struct err *e)
+{
+	const char *path = c->thunk.std[i];
+	int flags = O_RDONLY, fd;
+
+	if (!path)
+		return i == 0 ? c->null_fd : c->log_fd;
+	if (i)                  /* an input as well: the program adds to it */
+		flags = O_WRONLY | O_CREAT |
+			(thunk_input(&c->thunk, path) ? O_APPEND : O_TRUNC);
+	fd = path[0] == '/' ? open(path, flags | O_CLOEXEC)
+			    : beneath_open(c->box.seen_root_fd, path, flags, 0666);
+	return fd < 0 ? err_sys(e, "cannot open %s for the program", path) : fd;
+}
+
+static int open_stds(struct cell *c, int std[3], struct err *e)
+{
+	const char *const *path = c->thunk.std;
+
+	for (int i = 0; i < 3; i++) {
+		if (i == 2 && path[1] && path[2] && strcmp(path[1], path[2]) == 0)
+			std[2] = std[1];
+		else if ((std[i] = open_std(c, i, e)) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void close_stds(struct cell *c, int std[3])
+{
+	if (std[2] == std[1])
+		std[2] = -1;
+	for (int i = 0; i < 3; i++)
+		if (std[i] >= 0 && std[i] != c->null_fd && std[i] != c->log_fd)
+			close(std[i]);
+}
+
+/* ---- the program's life */
+
+struct life {
+	pid_t pid;
+	int pidfd, status;
+	struct rusage used;
+	bool is_late;
+};
+
+static double seconds_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+/* A program that prints without end must not fill the memory: its log is
+ * punched hollow in front, so that places in it stay what they are. */
+static void trim_log(struct cell *c)
+{
+	struct stat st;
+
+	if (fstat(c->log_fd, &st) == 0 && (off_t)st.st_blocks * 512 > LOG_HELD_MAX)
+		fallocate(c->log_fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0,
+			  st.st_size - CELL_LOG_MAX);
+}
+
+static void await(struct cell *c, struct life *l, double started)
+{
+	struct pollfd p[2] = { { .fd = l->pidfd, .events = POLLIN },
+			       { .fd = CELL_FD, .events = POLLIN } };
+	double limit = c->request->timeout_s;
+
+	for (;;) {
+		double left = limit > 0 ? started + limit - seconds_now() : LOOK_MS;
+		int ms = left * 1000 < LOOK_MS ? (int)(left * 1000) + 1 : LOOK_MS;
+
+		if (left <= 0) {
+			l->is_late = true;
+			break;
+		}
+		if (poll(p, 2, ms) == 0) {
+			trim_log(c);
+			continue;
+		}
+		if (p[0].revents)
+			break;
+		if (p[1].revents)
+			cell_listen(c);
+		if (c->is_cancelled || c->is_cut_off)
+			break;
+	}
+	if (!p[0].revents)
+		kill(l->pid, SIGKILL);
+	while (wait4(l->pid, &l->status, 0, &l->used) < 0 && errno == EINTR)
+		;
+	close(l->pidfd);
+	/* Any process left is a child of this one by now. */
+	if (wait4(-1, NULL, WNOHANG | __WALL, NULL) >= 0)
+		sandbox_kill_all(&c->box, l->pid);
+}
+
+static void take_log(struct cell *c)
+{
+	off_t n = lseek(c->log_fd, 0, SEEK_END), from = 0;
+	char *p;
+	ssize_t got;
+
+	if (n <= 0)
+		return;
+	if (n > CELL_LOG_MAX)
+		from = n - CELL_LOG_MAX;
+	p = arena_alloc(&c->arena, (size_t)(n - from) + 1);
+	got = pread(c->log_fd, p, (size_t)(n - from), from);
+	c->report.log = (struct bytes){ p, got < 0 ? 0 : (size_t)got };
+	c->report.log_dropped_bytes = (uint64_t)from;
+	if (ftruncate(c->log_fd, 0) < 0)
+		c->is_spoiled = true;
+}
+
+static int start(struct cell *c, struct life *l, struct err *e)
+{
+	const char *cwd = c->thunk.cwd;
+	struct spawn s = {
+		.program = c->program, .args = c->thunk.args, .env = make_env(c),
+		.cwd = cwd && strcmp(cwd, ".") != 0 ? cwd : NULL,
+		.std = { -1, -1, -1 },
+		.dies_with_cell = !(c->box.walls & WALL_PID),
+	};
+	int rc = open_stds(c, s.std, e);
+
+	if (rc == 0) {
+		l->pid = clone(child, c->stack + CELL_CHILD_STACK,
+			       CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &s,
+			       &l->pidfd);
+		if (l->pid < 0)
+			rc = err_sys(e, "cannot start a process");
+	}
+	close_stds(c, s.std);
+	if (rc < 0 || !s.errnum)
+		return rc;
+	while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(l->pidfd);
+	errno = s.errnum;
+	err_sys(e, "cannot execute %s", c->program);
+	e->code = s.errnum == EAGAIN || s.errnum == ENOMEM ? ERR_IO : ERR_REFUSED;
+	return -1;
+}
+
+static void note_usage(struct run_report *r, const struct life *l, double started)
+{
+	const struct rusage *u = &l->used;
+
+	r->seconds = seconds_now() - started;
+	r->cpu_seconds = (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+		(double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6;
+	r->max_rss_bytes = (uint64_t)u->ru_maxrss << 10;
+}
+
+/* ---- the verdict */
+
+static void judge_end(struct cell *c, const struct life *l)
+{
+	struct run_report *r = &c->report;
+
+	if (l->is_late) {
+		r->status = RUN_TIMED_OUT;
+		r->text = arena_printf(&c->arena, "ran longer than %g s, its time limit: "
+				       "give it more with `time` in its model",
+				       c->request->timeout_s);
+	} else if (c->is_cancelled || c->is_cut_off) {
+		r->status = RUN_SIGNALED;
+		r->code = SIGKILL;
+		r->text = "cancelled";
+	} else if (WIFSIGNALED(l->status)) {
+		r->status = RUN_SIGNALED;
+		r->code = WTERMSIG(l->status);
+	} else if (WEXITSTATUS(l->status)) {
+		r->status = RUN_EXITED;
+		r->code = WEXITSTATUS(l->status);
+		r->text = blame_log(c);
+	}
+	if (r->status != RUN_OK && !r->text)
+		r->text = blame_status(&c->arena, r->status, r->code);
+}
+
+static int judge(struct cell *c, const struct life *l, struct err *e)
+{
+	struct run_report *r = &c->report;
+	const char *changed = layout_changed(c);
+
+	judge_end(c, l);
+	if (r->status != RUN_OK)
+		return 0;
+	if (changed) {
+		r->status = RUN_WROTE_INPUT;
+		r->text = arena_printf(&c->arena, "%s changed its input %s: let it write "
+				       "to another path, or declare that path as an "
+				       "output too", blame_who(c), changed);
+		return 0;
+	}
+	return collect_outputs(c, e);
+}
+
+static int prepare(struct cell *c, struct err *e)
+{
+	if (thunk_decode(c->request->text, &c->arena, &c->thunk, e) < 0)
+		return err_wrap(e, "thunk");
+	if (!thunk_is_reduced(&c->thunk))
+		return err_set(e, ERR_BAD, "an input is another step's output still");
+	if (check_env(&c->thunk, e) < 0 || layout_make(c, e) < 0)
+		return -1;
+	return verify_machine(c, e);
+}
+
+static int run(struct cell *c, struct err *e)
+{
+	struct life l = { .pidfd = -1 };
+	double started;
+
+	if (prepare(c, e) < 0)
+		return -1;
+	started = seconds_now();
+	if (start(c, &l, e) < 0)
+		return -1;
+	await(c, &l, started);
+	note_usage(&c->report, &l, started);
+	take_log(c);
+	return judge(c, &l, e);
+}
+
+void run_thunk(struct cell *c)
+{
+	struct run_report *r = &c->report;
+	struct err e;
+
+	*r = (struct run_report){ .text = NULL };
+	c->is_cancelled = false;
+	if (run(c, &e) == 0)
+		return;
+	r->status = RUN_CELL_FAILED;
+	r->result.n = 0;
+	if (e.code == ERR_MISSING && !id_is_zero(&r->missing))
+		r->status = RUN_LOST_INPUT;
+	if (e.code == ERR_REFUSED || e.code == ERR_BAD)
+		r->status = RUN_NOT_STARTED;
+	r->text = arena_str(&c->arena, e.text);
+}
