@@ -1,0 +1,82 @@
+/* session_private.h - what the files of a session share
+ *
+ * session.c answers events, wait.c lets calls wait for placeholders, watch.c
+ * knows what a call would see, helper.c runs commands of our own.
+ */
+#ifndef GG_SESSION_PRIVATE_H
+#define GG_SESSION_PRIVATE_H
+
+#include <stdatomic.h>
+#include "session.h"
+
+/* After so many waits of one call something is wrong with it. */
+enum { MAX_WAITS = 64 };
+
+struct session {
+	struct session_opts o;
+	struct infer *infer;
+	struct tracer *tracer;
+	struct watch *watch;
+	struct session_counts counts;
+	struct helper *helpers;
+	struct arena arena;             /* of one event */
+	size_t root_len;
+	atomic_size_t n_quick;          /* real commands that quick() let go */
+	bool is_done, is_idle;
+	volatile bool must_wait;        /* for the loop, not the tracer alone */
+};
+
+/* A call that was left for later. */
+struct ask {
+	struct session *s;
+	struct tracer *t;
+	uint64_t cookie;
+	enum trace_kind kind;
+	pid_t pid;
+	char *path;
+	unsigned n_waits;
+};
+
+/* A command of ours, traced for placeholders only; its output is kept. */
+struct helper {
+	struct helper *next;
+	struct session *s;
+	struct tracer *t;
+	struct watch *watch;
+	struct infer_helper what;
+	struct arena arena;
+	int out_fd;
+	struct ask *ask;
+};
+
+/* The answer to a call, now or once more after it waited. */
+enum trace_answer session_judge(struct session *s, struct ask *k, int *status);
+
+/* Make what stands at path real, then ask again. */
+enum trace_answer ask_force(struct session *s, const struct ask *k, const char *path,
+			    const struct placeholder *ph, int *status);
+/* A copy that waits, and the end of the wait: k is freed. */
+struct ask *ask_keep(const struct ask *k);
+void ask_again(struct ask *k);
+/* With nothing else to wait for, the tracer is served without the loop. */
+void session_note_idle(struct session *s);
+
+/* The path as the project knows it, or NULL if it is outside. */
+const char *watch_inside(const struct session *s, struct arena *a, const char *path);
+/* Would the call see a placeholder: what stands at its path, or above it?
+ * *at and *ph live in a.  On any thread. */
+bool watch_placeholder(struct session *s, struct arena *a, const struct trace_event *ev,
+		       const char **at, struct placeholder *ph);
+/* May the call be an execve of a program that has a model?  A script whose
+ * interpreter has one counts too. */
+bool watch_may_be_modelled(struct session *s, const struct trace_event *ev,
+			   bool *is_script);
+/* Then the arguments are those that the kernel would give the interpreter. */
+void watch_see_through(struct session *s, const char *path, struct trace_exec *x);
+
+/* Run the helper that infer asked for; k is asked again when it has ended. */
+enum trace_answer helper_start(struct session *s, const struct ask *k,
+			       const struct infer_helper *what, int *status);
+void helper_free(struct helper *h);
+
+#endif

@@ -1,0 +1,69 @@
+/* wait.c - calls that wait for a placeholder to be made real */
+#include <stdlib.h>
+#include <string.h>
+#include "session_private.h"
+
+static void ask_free(struct ask *k)
+{
+	free(k->path);
+	free(k);
+}
+
+struct ask *ask_keep(const struct ask *k)
+{
+	struct ask *kept = mem_alloc(sizeof *kept);
+
+	*kept = *k;
+	kept->path = mem_str(k->path);
+	kept->n_waits++;
+	return kept;
+}
+
+void session_note_idle(struct session *s)
+{
+	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec);
+}
+
+void ask_again(struct ask *k)
+{
+	int status = 0;
+	enum trace_answer a = session_judge(k->s, k, &status);
+
+	arena_reset(&k->s->arena);
+	if (a != TRACE_LATER)
+		tracer_answer(k->t, k->cookie, a, status);
+	session_note_idle(k->s);
+	ask_free(k);
+}
+
+static void forced(void *arg, const struct err *e)
+{
+	struct ask *k = arg;
+
+	if (!e) {
+		ask_again(k);
+		return;
+	}
+	k->s->o.complain(k->s->o.arg, e);
+	tracer_answer(k->t, k->cookie, TRACE_EXIT, 1);
+	session_note_idle(k->s);
+	ask_free(k);
+}
+
+enum trace_answer ask_force(struct session *s, const struct ask *k, const char *path,
+			    const struct placeholder *ph, int *status)
+{
+	struct ask *kept = ask_keep(k);
+	struct want w = { .thunk = ph->thunk, .out = ph->out, .path = path,
+			  .done = forced, .arg = kept };
+	struct err e;
+
+	if (kept->n_waits > MAX_WAITS)
+		err_set(&e, ERR_BAD, "%s: still a placeholder after it was made", path);
+	else if (exec_want(s->o.exec, &w, &e) == 0)
+		return TRACE_LATER;
+	s->o.complain(s->o.arg, &e);
+	ask_free(kept);
+	*status = 1;
+	return TRACE_EXIT;
+}

@@ -1,0 +1,108 @@
+/* watch.c - what a call would see: placeholders, and programs with models */
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "file.h"
+#include "session_private.h"
+
+const char *watch_inside(const struct session *s, struct arena *a,
+			  const char *path)
+{
+	const char *root = s->o.project->root, *rest = path + s->root_len;
+
+	if (strncmp(path, root, s->root_len) != 0 || (*rest && *rest != '/'))
+		return NULL;
+	while (*rest == '/')
+		rest++;
+	if (strstr(rest, "./") || strstr(rest, "//"))
+		rest = path_clean(a, "/", rest) + 1;
+	if (strncmp(rest, PROJECT_DIR, sizeof PROJECT_DIR - 1) == 0 &&
+	    (!rest[sizeof PROJECT_DIR - 1] || rest[sizeof PROJECT_DIR - 1] == '/'))
+		return NULL;
+	return *rest ? rest : NULL;
+}
+
+/* Calls that see the bytes of what they name, or what is below it. */
+static const bool sees[] = {
+	[TRACE_EXEC] = true, [TRACE_READ] = true, [TRACE_UPDATE] = true,
+	[TRACE_LINK] = true, [TRACE_LOOK] = true, [TRACE_CHANGE] = false,
+};
+
+bool watch_placeholder(struct session *s, struct arena *a,
+			     const struct trace_event *ev, const char **at,
+			     struct placeholder *ph)
+{
+	const char *path = watch_inside(s, a, ev->path);
+	char *dir, *slash;
+	struct stat st;
+	struct err e;
+
+	if (!path || !sees[ev->kind])
+		return false;
+	dir = arena_str(a, path);
+	*at = dir;
+	if (ev->kind != TRACE_LOOK &&
+	    placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
+		return true;
+	if (!strchr(dir, '/') ||
+	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return false;
+	while ((slash = strrchr(dir, '/'))) {
+		*slash = 0;
+		if (placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
+			return true;
+	}
+	return false;
+}
+
+/* A script whose interpreter may have a model: its arguments are then those
+ * that the kernel would give to the interpreter. */
+static bool is_script_known(struct session *s, const char *path,
+			    struct trace_exec *x)
+{
+	char line[256], *word, *save = NULL;
+	const char **args;
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : file_read_fd(fd, line, sizeof line - 1);
+	size_t n_args = 0;
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 3 || line[0] != '#' || line[1] != '!')
+		return false;
+	line[n] = 0;
+	line[strcspn(line, "\n")] = 0;
+	word = strtok_r(line + 2, " \t", &save);
+	if (!word || !models_know(s->o.models, path_base(word)))
+		return false;
+	if (!x)
+		return true;
+	args = arena_alloc(&s->arena, (x->n_args + 4) * sizeof *args);
+	args[n_args++] = arena_str(&s->arena, word);
+	word = strtok_r(NULL, "", &save);
+	if (word)
+		args[n_args++] = arena_str(&s->arena, word + strspn(word, " \t"));
+	args[n_args++] = path;
+	for (size_t i = 1; i < x->n_args; i++)
+		args[n_args++] = x->args[i];
+	x->args = args;
+	x->n_args = n_args;
+	return true;
+}
+
+bool watch_may_be_modelled(struct session *s, const struct trace_event *ev,
+			    bool *is_script)
+{
+	*is_script = false;
+	if (ev->kind != TRACE_EXEC)
+		return false;
+	if (models_know(s->o.models, path_base(ev->path)))
+		return true;
+	return *is_script = is_script_known(s, ev->path, NULL);
+}
+
+void watch_see_through(struct session *s, const char *path, struct trace_exec *x)
+{
+	is_script_known(s, path, x);
+}
