@@ -230,7 +230,7 @@ void profile_close(struct exec *x, struct node *n)
  * is known; the first runs move it freely. */
 void profile_learn(struct exec *x, struct shape *s, double seconds)
 {
-	double v = log(seconds > 1e-4 ? seconds : 1e-4), step;
+	double v = log(seconds > 1e-4 ? seconds < 1e7 ? seconds : 1e7 : 1e-4), step;
 
 	sum(x, s, -(double)s->n_open);
 	if (s->n_seen < 1000)
