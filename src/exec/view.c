@@ -32,27 +32,22 @@ static int open_seen(const char *path)
 	return open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
-/* Bind a folder of ours, by its path outside, over target.  A target that is
- * not there, or is a symlink, needs no cover. */
-static int cover(const char *work_dir, const char *name, const char *target,
-		 struct err *e)
-{
-	struct arena a = { 0 };
-	int fd = open_seen(arena_printf(&a, "%s/%s", work_dir, name));
-	struct stat st;
-	int rc = -1;
+/* The cell's folders as paths lead to them, before anything is covered. */
+struct sources {
+	int root, tmp, var;
+};
 
-	arena_release(&a);
-	if (fd < 0)
-		return err_sys(e, "%s/%s", work_dir, name);
+/* Bind a folder of ours over target.  A target that is not there, or is a
+ * symlink, needs no cover. */
+static int cover(int fd, const char *target, struct err *e)
+{
+	struct stat st;
+
 	if (lstat(target, &st) < 0 || !S_ISDIR(st.st_mode))
-		rc = 0;
-	else if (mount(fd_path(fd).s, target, NULL, MS_BIND, NULL) < 0)
-		err_sys(e, "private %s", target);
-	else
-		rc = 0;
-	close(fd);
-	return rc;
+		return 0;
+	if (mount(fd_path(fd).s, target, NULL, MS_BIND, NULL) < 0)
+		return err_sys(e, "private %s", target);
+	return 0;
 }
 
 /* The private root, at the project's own path, which may lie in a folder for
@@ -157,18 +152,17 @@ static int freeze(struct sandbox *b, struct err *e)
 	return thaw(b->project, is_new, e);
 }
 
-static int mount_own(struct sandbox *b, int root, struct err *e)
+static int mount_own(struct sandbox *b, const struct sources *from, struct err *e)
 {
 	struct stat st;
 
-	if (cover(b->work_dir, "tmp", "/tmp", e) < 0 ||
-	    cover(b->work_dir, "vartmp", "/var/tmp", e) < 0)
+	if (cover(from->tmp, "/tmp", e) < 0 || cover(from->var, "/var/tmp", e) < 0)
 		return -1;
 	if (!path_is_below(b->project, b->store_dir) &&
 	    lstat(b->store_dir, &st) == 0 &&
 	    mount("none", b->store_dir, "tmpfs", MS_RDONLY, "size=4k,mode=555") < 0)
 		return err_sys(e, "cannot hide %s", b->store_dir);
-	if (cover_project(b, root, e) < 0)
+	if (cover_project(b, from->root, e) < 0)
 		return -1;
 	/* The old /proc is of the other processes; binds went by it. */
 	if ((b->walls & WALL_PID) &&
@@ -201,25 +195,35 @@ static int view_plain(struct sandbox *b, struct err *e)
 	return 0;
 }
 
-int view_make(struct sandbox *b, struct err *e)
+static int open_sources(struct sandbox *b, struct sources *from, struct err *e)
 {
 	struct arena a = { 0 };
-	int root, rc;
+
+	b->seen_work = open_seen(b->work_dir);
+	b->seen_objects = open_seen(arena_printf(&a, "%s/objects", b->store_dir));
+	from->root = open_seen(arena_printf(&a, "%s/root", b->work_dir));
+	from->tmp = open_seen(arena_printf(&a, "%s/tmp", b->work_dir));
+	from->var = open_seen(arena_printf(&a, "%s/vartmp", b->work_dir));
+	arena_release(&a);
+	if (b->seen_work < 0 || b->seen_objects < 0 || from->root < 0 ||
+	    from->tmp < 0 || from->var < 0)
+		return err_sys(e, "%s", b->work_dir);
+	return 0;
+}
+
+int view_make(struct sandbox *b, struct err *e)
+{
+	struct sources from;
 
 	if (!(b->walls & WALL_MOUNT))
 		return view_plain(b, e);
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return err_sys(e, "own mounts");
-	root = open_seen(arena_printf(&a, "%s/root", b->work_dir));
-	b->seen_objects = open_seen(arena_printf(&a, "%s/objects", b->store_dir));
-	b->seen_work = open_seen(b->work_dir);
-	arena_release(&a);
-	if (root < 0 || b->seen_objects < 0 || b->seen_work < 0)
-		return err_sys(e, "%s", b->work_dir);
-	rc = mount_own(b, root, e);
-	close(root);
-	if (rc < 0)
+	if (open_sources(b, &from, e) < 0 || mount_own(b, &from, e) < 0)
 		return -1;
+	close(from.root);
+	close(from.tmp);
+	close(from.var);
 	b->seen_root = b->project;
 	b->tmp = "/tmp";
 	b->seen_root_fd = open_seen(b->project);

@@ -1,0 +1,124 @@
+/* What a cell costs over bare fork and exec, for `sh -c 'cat in/i > out/i'`.
+ * One at a time, the two ways in turn; medians.  Arguments: rounds, steps. */
+#include "../cell_rig.h"
+
+#include <spawn.h>
+#include <time.h>
+
+enum { ROUNDS_MAX = 100 };
+
+static double now_s(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
+}
+
+static int by_size(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *v, int n)
+{
+	qsort(v, (size_t)n, sizeof *v, by_size);
+	return v[n / 2];
+}
+
+/* The same commands in a folder with all inputs there. */
+static double bare(const struct rig *r, int steps)
+{
+	char path[400], script[80];
+	double t0;
+
+	for (int i = 0; i < steps; i++) {
+		int fd;
+
+		snprintf(path, sizeof path, "%s/in/%d", r->root, i);
+		fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0644);
+		if (fd < 0 || dprintf(fd, "%d\n", i) < 0 || close(fd) < 0)
+			exit(1);
+	}
+	t0 = now_s();
+	for (int i = 0; i < steps; i++) {
+		char *args[] = { "sh", "-c", script, NULL }, *env[] = { NULL };
+		int status;
+		pid_t pid;
+
+		snprintf(script, sizeof script, "cat in/%d > out/%d", i, i);
+		if (posix_spawn(&pid, "/bin/sh", NULL, NULL, args, env) != 0 ||
+		    waitpid(pid, &status, 0) < 0 || status)
+			exit(1);
+	}
+	return (now_s() - t0) / steps * 1e6;
+}
+
+static double cells(struct rig *r, int steps, int round)
+{
+	struct bytes *texts = mem_alloc((size_t)steps * sizeof *texts);
+	struct got g = { .is_done = false };
+	struct err e;
+	double t0;
+
+	for (int i = 0; i < steps; i++) {
+		char in[40], out[40], script[80], text[40];
+		struct step s = { .script = script, .in = { { in, text } }, .out = { out } };
+
+		snprintf(in, sizeof in, "in/%d", i);
+		snprintf(out, sizeof out, "out/%d", i);
+		snprintf(script, sizeof script, "cat in/%d > out/%d", i, i);
+		snprintf(text, sizeof text, "%d %d\n", round, i);
+		texts[i] = rig_thunk(r, &s);
+	}
+	MUST(store_flush(r->store, &e), e);
+	t0 = now_s();
+	for (int i = 0; i < steps; i++) {
+		g = (struct got){ .is_done = false };
+		g.job.text = texts[i];
+		g.job.host = r->host;
+		g.job.done = rig_done;
+		g.job.arg = &g;
+		MUST(backend_local.start(r->b, &g.job, &e), e);
+		loop_run(r->loop, &g.is_done);
+		if (g.r.status != RUN_OK)
+			exit(1);
+		got_free(&g);
+	}
+	free(texts);
+	return (now_s() - t0) / steps * 1e6;
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc > 1 ? atoi(argv[1]) : 7, steps = argc > 2 ? atoi(argv[2]) : 500;
+	double a[ROUNDS_MAX], b[ROUNDS_MAX], started;
+	struct rig r;
+	struct err e;
+
+	if (argc > 1 && strcmp(argv[1], "cell") == 0)
+		return cell_main(argc - 2, argv + 2);
+	if (rounds < 1 || rounds > ROUNDS_MAX || steps < 1)
+		return 2;
+	rig_open(&r);
+	if (chdir(r.root) < 0)
+		return 1;
+	MUST(dir_make(AT_FDCWD, "in", &e), e);
+	MUST(dir_make(AT_FDCWD, "out", &e), e);
+	started = now_s();
+	cells(&r, 1, -1);
+	started = now_s() - started;
+	for (int i = 0; i < rounds; i++) {
+		a[i] = bare(&r, steps);
+		b[i] = cells(&r, steps, i);
+	}
+	printf("bare fork and exec %.0f us, through a cell %.0f us, over %.0f us; "
+	       "a cell's start %.1f ms\n", median(a, rounds), median(b, rounds),
+	       median(b, rounds) - median(a, rounds), started * 1e3);
+	if (chdir("/") < 0)
+		return 1;
+	rig_close(&r);
+	return 0;
+}
