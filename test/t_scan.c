@@ -103,7 +103,8 @@ static void many_names(void)
 /* What the compiler itself says of names that need quoting. */
 static void the_compiler(void)
 {
-	static const char *const odd[] = { "a b.h", "c$d.h", "e#f.h", "g\\h.h", "i\\ j.h", "k:l.h" };
+	static const char *const odd[] = { "a b.h", "c$d.h", "e#f.h", "g\\h.h", "i\\ j.h",
+					   "k:l.h" };
 	char dir[] = "/tmp/gg-t-scan-XXXXXX";
 	struct buf src = { 0 }, want = { 0 };
 	struct bytes said;

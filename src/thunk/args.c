@@ -150,6 +150,9 @@ static bool take_args(struct fit *f)
 		const struct option_name *key;
 		bool is_fine = true;
 
+		/* getopt takes the second for an operand, argparse may not. */
+		if (has_ended && strcmp(w, "--") == 0)
+			return fit_no(f, "-- stands twice");
 		if (has_ended || w[0] != '-' || !w[1]) {
 			key = has_ended ? NULL : key_of(f, w);
 			if (key)
@@ -269,8 +272,8 @@ static bool fit_absent(struct fit *f)
 			if (!bind_value(f, o, &o->value, o->value.fallback))
 				return false;
 		} else if (o->value.hole == HOLE_OUT && !o->may_miss) {
-			return fit_no(f, "%s is missing; put [ ] around it in the pattern if it may be",
-				      m->names[o->first_name].s);
+			return fit_no(f, "%s is missing; put [ ] around it in the pattern "
+				      "if it may be", m->names[o->first_name].s);
 		}
 	}
 	return true;

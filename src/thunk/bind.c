@@ -100,8 +100,8 @@ static bool bind_output(struct fit *f, const struct option *o,
 	if (!*path)
 		return fit_no(f, "%s writes a file without a name", o ? o->label : "it");
 	if (!v->is_dir && path[strlen(path) - 1] == '/')
-		return fit_no(f, "%s is a directory; the pattern's @out is for files, @out/ for directories",
-			      path);
+		return fit_no(f, "%s is a directory; the pattern's @out is for files, @out/ "
+			      "for directories", path);
 	return bind_write(f, name, number, path, v->is_dir);
 }
 
@@ -184,8 +184,9 @@ static bool bind_model_path(struct fit *f, const struct model_path *p)
 		o = option_of(f->m, t.missing);
 		if (o ? o->may_miss : t.missing.n && t.missing.p[0] <= '9')
 			return true;
-		return fit_no(f, "{%.*s} in %s has no value; put a default in the pattern (=@=DEFAULT) "
-				 "or [ ] around the option", (int)t.missing.n, t.missing.p, p->text);
+		return fit_no(f, "{%.*s} in %s has no value; put a default in the pattern "
+				 "(=@=DEFAULT) or [ ] around the option", (int)t.missing.n,
+			      t.missing.p, p->text);
 	}
 	if (!*path)
 		return fit_no(f, "%s gives an empty path", p->text);

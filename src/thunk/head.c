@@ -18,20 +18,20 @@ struct interpreter {
 };
 
 static const struct interpreter interpreters[] = {
-	{ .name = "python",  .valued = "WXQ",    .joined = "",          .code = "c",  .module = 'm' },
-	{ .name = "pypy",    .valued = "WXQ",    .joined = "",          .code = "c",  .module = 'm' },
-	{ .name = "sh",      .valued = "oO",     .joined = "",          .code = "c",  .has_plus = true },
-	{ .name = "bash",    .valued = "oO",     .joined = "",          .code = "c",  .has_plus = true },
-	{ .name = "dash",    .valued = "oO",     .joined = "",          .code = "c",  .has_plus = true },
-	{ .name = "ksh",     .valued = "oO",     .joined = "",          .code = "c",  .has_plus = true },
-	{ .name = "zsh",     .valued = "oO",     .joined = "",          .code = "c",  .has_plus = true },
-	{ .name = "perl",    .valued = "I",      .joined = "CDFMVdilmx0", .code = "eE" },
-	{ .name = "ruby",    .valued = "CEIr",   .joined = "FKTWix0",   .code = "e" },
-	{ .name = "Rscript", .valued = "",       .joined = "",          .code = "e" },
-	{ .name = "node",    .valued = "rC",     .joined = "",          .code = "ep" },
-	{ .name = "julia",   .valued = "CHJLpt", .joined = "Og",        .code = "eE" },
-	{ .name = "lua",     .valued = "l",      .joined = "",          .code = "e" },
-	{ .name = "luajit",  .valued = "lbj",    .joined = "O",         .code = "e" },
+	{ "python",  "WXQ",    "",            "c",  'm', false },
+	{ "pypy",    "WXQ",    "",            "c",  'm', false },
+	{ "sh",      "oO",     "",            "c",  '\0', true },
+	{ "bash",    "oO",     "",            "c",  '\0', true },
+	{ "dash",    "oO",     "",            "c",  '\0', true },
+	{ "ksh",     "oO",     "",            "c",  '\0', true },
+	{ "zsh",     "oO",     "",            "c",  '\0', true },
+	{ "perl",    "I",      "CDFMVdilmx0", "eE", '\0', false },
+	{ "ruby",    "CEIr",   "FKTWix0",     "e",  '\0', false },
+	{ "Rscript", "",       "",            "e",  '\0', false },
+	{ "node",    "rC",     "",            "ep", '\0', false },
+	{ "julia",   "CHJLpt", "Og",          "eE", '\0', false },
+	{ "lua",     "l",      "",            "e",  '\0', false },
+	{ "luajit",  "lbj",    "O",           "e",  '\0', false },
 };
 
 /* How much of a base name is left without its version: gcc-12, python3.11. */

@@ -71,8 +71,8 @@ static const char *read_env(struct source *s, const struct words *w)
 		const char *name = w->v[i].s, *star = strchr(name, '*');
 
 		if (strchr(name, '='))
-			return arena_printf(s->a, "env %s: the value is taken from where the command "
-					    "runs; write the name alone", name);
+			return arena_printf(s->a, "env %s: the value is taken from where the "
+					    "command runs; write the name alone", name);
 		if (*name == '\0' || (star && star[1]) || name == star)
 			return "env wants NAME, or NAME* for all that begin so";
 		m->env = arena_more(s->a, m->env, m->n_env, sizeof(*m->env));
@@ -142,8 +142,8 @@ static const char *read_time(struct source *s, const struct words *w)
 		p = end + 1;
 	}
 	if (*p || sum <= 0 || sum > 3e9)
-		return arena_printf(s->a, "time %s: say a number and s, m, h or d, as in 90s or 1h30m",
-				    w->v[1].s);
+		return arena_printf(s->a, "time %s: say a number and s, m, h or d, as in 90s "
+				    "or 1h30m", w->v[1].s);
 	s->m->hints.time_s = sum;
 	return NULL;
 }

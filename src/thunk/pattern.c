@@ -54,8 +54,9 @@ static const char *value_read(struct reader *r, const char *spec,
 	}
 	if (*s == '\0')
 		return NULL;
-	return arena_printf(r->a, "%s is none of @ @in @out @in/ @out/, with a , or ... or =DEFAULT "
-			    "after it; put it in quotes if it means itself", spec);
+	return arena_printf(r->a, "%s is none of @ @in @out @in/ @out/, with a , or ... "
+			    "or =DEFAULT after it; put it in quotes if it means itself",
+			    spec);
 }
 
 const struct option_name *pattern_name(const struct model *m, const char *s,
@@ -121,8 +122,8 @@ static const char *option_read(struct reader *r, const struct word *w, bool is_k
 	if (bad)
 		return bad;
 	if (equals && at_sign(w, w->s) != equals + 1)
-		return arena_printf(r->a, "%s gives a value of its own; write %.*s=@, =@in or =@out",
-				    w->s, (int)(end - w->s), w->s);
+		return arena_printf(r->a, "%s gives a value of its own; write %.*s=@, =@in "
+				    "or =@out", w->s, (int)(end - w->s), w->s);
 	if (!equals && at_sign(w, w->s))
 		return arena_printf(r->a, "%s: a value follows an =, as in --out=@out", w->s);
 	if (equals)
@@ -158,8 +159,8 @@ static const char *literal_read(struct reader *r, const struct word *w,
 	const struct model *m = r->m;
 
 	if (at_sign(w, w->s))
-		return arena_printf(r->a, "an @ inside the literal %s: write --name=@out for an option, "
-				    "or put the word in quotes", w->s);
+		return arena_printf(r->a, "an @ inside the literal %s: write --name=@out for an "
+				    "option, or put the word in quotes", w->s);
 	for (size_t i = 0; i < m->n_positionals; i++)
 		if (m->positionals[i].literal && strcmp(m->positionals[i].literal, w->s) == 0)
 			return arena_printf(r->a, "%s stands twice in the pattern", w->s);
@@ -276,6 +277,7 @@ const char *pattern_read(const struct words *w, struct arena *a,
 		return "a [ without ]";
 	for (size_t i = 0; m->has_rest && i < m->n_positionals; i++)
 		if (!m->positionals[i].literal)
-			return "... cannot stand beside @ words: which word is which could not be told";
+			return "... cannot stand beside @ words: which word is which "
+			       "could not be told";
 	return NULL;
 }

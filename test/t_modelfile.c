@@ -1,0 +1,158 @@
+/* t_modelfile.c - gg.models read: what is refused, and what the rest says */
+#include "model.h"
+#include "test.h"
+
+static struct arena arena;
+
+static struct models *read_models(const char *text)
+{
+	struct models *m;
+	struct err e;
+
+	MUST(models_new(bytes_str(text), "gg.models", &m, &e), e);
+	return m;
+}
+
+static void hints_are_read(void)
+{
+	struct models *m = read_models("t @out\n\tcpus 0.5\n\tgpus 2\n\tmem 1.5GiB\n\ttime 1h30m\n"
+				       "\tpriority -7\n\tnetwork yes\n");
+	const char *args[] = { "t", "o", NULL };
+	struct command c = { .program = "/t", .args = args, .n_args = 2, .cwd = "/" };
+	struct binding b;
+
+	CHECK(models_match(m, &c, &arena, &b, NULL) == MATCH_BOUND);
+	CHECK(b.hints.cpus == 0.5 && b.hints.gpus == 2 && b.hints.time_s == 5400);
+	CHECK(b.hints.mem_bytes == 3ull << 29 && b.hints.priority == -7);
+	CHECK(b.uses_network);
+	models_free(m);
+}
+
+static void bad_files(void)
+{
+	static const struct { const char *text, *says; } bad[] = {
+		{ "\talso x\n", "gg.models:1: a property before any pattern" },
+		{ "t\n\n\tcpu 1\n", "gg.models:3: unknown property `cpu`; there are also opt" },
+		{ "t\n\tmem 2\n", "gg.models:2: mem 2: say a number and K" },
+		{ "t\n\tmem 2X\n", "say a number and K" },
+		{ "t\n\tmem 0G\n", "say a number and K" },
+		{ "t\n\tmem\n", "write: mem 2G" },
+		{ "t\n\tmem 2 G\n", "write: mem 2G" },
+		{ "t\n\ttime 30\n", "say a number and s, m" },
+		{ "t\n\ttime m\n", "say a number and s, m" },
+		{ "t\n\tcpus 0\n", "say a number such as" },
+		{ "t\n\tcpus -1\n", "say a number such as" },
+		{ "t\n\tgpus nan\n", "say a number such as" },
+		{ "t\n\tcpus 0x10\n", "say a number such as" },
+		{ "t\n\tpriority x\n", "whole number" },
+		{ "t\n\tnetwork maybe\n", "say yes or no" },
+		{ "t\n\tnever ever\n", "write: never" },
+		{ "t\n\tenv A=1\n", "write the name alone" },
+		{ "t\n\tenv *\n", "env wants NAME" },
+		{ "t\n\talso {seed}\n", "`seed` in {seed} is no option" },
+		{ "t --seed=@\n\talso {seed:up}\n", "`up` in" },
+		{ "t --seed=@\n\talso {seed\n", "is no option" },
+		{ "t @\n\talso {2}\n", "`2` in" },
+		{ "t\n\tmakes *.o\n", "outputs are named one by one" },
+		{ "t\n\talso ''\n", "an empty path" },
+		{ "t --a=@ --a\n", "--a stands twice" },
+		{ "t -a,-a=@\n", "-a stands twice" },
+		{ "t x x\n", "x stands twice" },
+		{ "t x@out\n", "an @ inside the literal" },
+		{ "t @inn\n", "@inn is none of" },
+		{ "t @/\n", "@/ is none of" },
+		{ "t --a@in\n", "a value follows an =" },
+		{ "t --a=3\n", "gives a value of its own" },
+		{ "t --a=x@in\n", "gives a value of its own" },
+		{ "t -a,b=@in\n", "`b` is no option" },
+		{ "t --a[=@]\n", "a ] without [" },
+		{ "t --data @in\n", "is @in the value of --data?  Write --data=@in" },
+		{ "t @in... @out...\n", "two words with ..." },
+		{ "t @in ...\n", "cannot stand beside" },
+		{ "t ... ...\n", "stands twice" },
+		{ "t [@in\n", "a [ without ]" },
+		{ "t @in]\n", "a ] without [" },
+		{ "t [ [@in] ]\n", "a [ inside [ ]" },
+		{ "t 'x\n", "a quote that is not closed" },
+		{ "t x\\", "a backslash with nothing" },
+		{ "@in x\n", "begins with the name of a program" },
+		{ "--x\n", "begins with the name of a program" },
+	};
+
+	for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		struct models *m = NULL;
+		struct err e = { 0 };
+		bool is_good = models_new(bytes_str(bad[i].text), "gg.models", &m, &e) < 0 &&
+			       e.code == ERR_BAD && strstr(e.text, bad[i].says) &&
+			       strncmp(e.text, "gg.models:", 10) == 0;
+
+		if (!is_good) {
+			test_failures++;
+			printf("# %s#   says %s\n", bad[i].text, e.text);
+			models_free(m);
+		}
+	}
+}
+
+static void nothing(void)
+{
+	size_t pos = 0;
+	struct model_info info;
+	struct models *m = read_models("");
+	struct err e;
+
+	CHECK(!models_each(m, &pos, &info));
+	models_free(m);
+	models_free(NULL);
+	MUST(models_new((struct bytes){ NULL, 0 }, "gg.models", &m, &e), e);
+	CHECK(!models_know(m, "no-such-program"));
+	models_free(m);
+	m = read_models("\n# only this\n\t # and this\n\t\n");
+	CHECK(!models_each(m, &pos, &info));
+	models_free(m);
+}
+
+static void listing(void)
+{
+	size_t pos = 0;
+	struct model_info info;
+	struct models *m = read_models("# x\nt @in  \n\tcpus 1\n\npython3 a.py # b\n./s.sh\n");
+
+	CHECK(models_each(m, &pos, &info));
+	CHECK_STR(info.rule, "gg.models:2");
+	CHECK_STR(info.pattern, "t @in");
+	CHECK(models_each(m, &pos, &info));
+	CHECK_STR(info.rule, "gg.models:5");
+	CHECK(models_each(m, &pos, &info) && !models_each(m, &pos, &info));
+	models_free(m);
+}
+
+static void knowing(void)
+{
+	struct models *m = read_models("t @in\npython3 a.py\n./s.sh\n");
+
+	CHECK(models_know(m, "t") && models_know(m, "t-2") && models_know(m, "python3.11"));
+	CHECK(models_know(m, "python") && models_know(m, "a.py") && models_know(m, "s.sh"));
+	CHECK(models_know(m, "bash") && !models_know(m, "cat") && !models_know(m, ""));
+	models_free(m);
+	m = read_models("t @in\n");
+	CHECK(!models_know(m, "bash") && !models_know(m, "tt"));
+	models_free(m);
+}
+
+static const struct test tests[] = {
+	{ "hints are read in their units", hints_are_read },
+	{ "a bad line is refused with its place and a remedy", bad_files },
+	{ "an empty file and one of comments hold no model", nothing },
+	{ "models are listed in order with their lines", listing },
+	{ "a program that may have a model is known by its base name", knowing },
+	{ 0 }
+};
+
+int main(void)
+{
+	int rc = test_main(tests);
+
+	arena_release(&arena);
+	return rc;
+}
