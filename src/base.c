@@ -112,6 +112,20 @@ struct arena_block {
 
 enum { ARENA_FIRST = 2048 - 64, ARENA_MOST = 1 << 20 };
 
+/* Under the address sanitizer each piece is a block of its own, so that a
+ * byte too far and a use after reset are seen there too. */
+#if defined(__SANITIZE_ADDRESS__)
+enum { ARENA_APART = 1 };
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+enum { ARENA_APART = 1 };
+#else
+enum { ARENA_APART = 0 };
+#endif
+#else
+enum { ARENA_APART = 0 };
+#endif
+
 static struct arena_block *block_new(struct arena *a, size_t room)
 {
 	struct arena_block *b = mem_alloc(sizeof(*b) + room);
@@ -131,6 +145,12 @@ static void *arena_take(struct arena *a, size_t n_bytes)
 
 	if (n_bytes > SIZE_MAX / 2)
 		abort();
+	if (ARENA_APART) {
+		b = block_new(a, n_bytes);
+		b->older = a->block;
+		a->block = b;
+		return b->data;
+	}
 	n_bytes = (n_bytes + unit - 1) / unit * unit;
 	if (b && b->room - a->used >= n_bytes) {
 		p = (char *)b->data + a->used;
@@ -204,7 +224,7 @@ void arena_reset(struct arena *a)
 	if (!keep)
 		return;
 	a->block = keep->older;
-	if (keep->room > ARENA_MOST) {
+	if (keep->room > ARENA_MOST || ARENA_APART) {
 		free(keep);
 		keep = NULL;
 	}
