@@ -101,6 +101,8 @@ static bool take_source(struct cc *k, const char *path)
 		.is_said = k->lang_said,
 	};
 
+	if (strcmp(path, "-") == 0)
+		return draft_refuse(k->d, "- is one of its standard streams");
 	for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
 		if (strstr(path, trials[i]) || strstr(k->d->c->cwd, trials[i]))
 			return draft_refuse(k->d, "%s: a trial whose exit status is "
