@@ -23,7 +23,7 @@ LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/t_*.c))
-TESTS_SH := $(filter-out test/run.sh,$(wildcard test/*.sh))
+TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
 FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 
 .PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -118,6 +119,7 @@ static int draw(struct graph *g, const char *file, const char *format, struct er
 		_exit(127);
 	}
 	close(in[0]);
+	signal(SIGPIPE, SIG_IGN);
 	if (file_write_fd(in[1], g->dot.p, g->dot.n) < 0 && errno != EPIPE)
 		note("writing to dot: %s", strerror(errno));
 	close(in[1]);

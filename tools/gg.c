@@ -1,6 +1,5 @@
 /* gg.c - the command table, and main */
 #include <errno.h>
-#include <signal.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -122,7 +121,6 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int rc;
 
-	signal(SIGPIPE, SIG_IGN);
 	if (!name) {
 		argc--;
 		argv++;

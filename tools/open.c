@@ -122,5 +122,5 @@ int cmd_cell(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	(void)c;
 	(void)e;
-	return cell_main(argc, argv);
+	return cell_main(argc - 1, argv + 1);
 }

@@ -1,0 +1,88 @@
+# lib.sh - for whole-program tests: a project in a fresh folder, and TAP
+#
+# Sourced by test/*.sh, which run.sh starts with GG and BUILD set.  A promise
+# is checked by `check "promise" command...`; plan at the end prints 1..N.
+
+GG=${GG:-$PWD/build/gg}
+here=$(cd "$(dirname "$0")/.." && pwd)
+n_checks=0
+n_bad=0
+work=$(mktemp -d "${TMPDIR:-/tmp}/gg-test.XXXXXX")
+trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+trap 'exit 130' INT TERM
+PATH=/usr/bin:$PATH
+export LC_ALL=C.UTF-8
+
+# check PROMISE COMMAND...: the command ends with 0.
+check()
+{
+	local promise=$1
+
+	shift
+	n_checks=$((n_checks + 1))
+	if "$@" >"$work/.out" 2>&1; then
+		echo "ok $n_checks - $promise"
+	else
+		n_bad=$((n_bad + 1))
+		echo "not ok $n_checks - $promise"
+		echo "# $*"
+		sed 's/^/#   /' "$work/.out" | tail -20
+	fi
+}
+
+plan()
+{
+	echo "1..$n_checks"
+	[ "$n_bad" = 0 ]
+	exit
+}
+
+# skip WHY: the whole file does not apply here.
+skip()
+{
+	echo "1..0 # SKIP $1"
+	echo "# $1"
+	exit 77
+}
+
+# project NAME: an empty project to stand in.
+project()
+{
+	mkdir -p "$work/$1" && cd "$work/$1" && "$GG" init >/dev/null
+}
+
+# last COMMAND...: the last line that it prints.
+last()
+{
+	"$@" 2>&1 | tail -1
+}
+
+# counts FORCED CACHED FAILED COMMAND...: its summary says just that.
+counts()
+{
+	local want="forced $1, cached $2, failed $3," got
+
+	shift 3
+	"$@" >"$work/.log" 2>&1
+	got=$(tail -1 "$work/.log")
+	case $got in
+	"$want"*) return 0 ;;
+	esac
+	echo "wanted \"$want\", got:"
+	tail -5 "$work/.log"
+	return 1
+}
+
+# says TEXT STATUS COMMAND...: ends with that status and says that.
+says()
+{
+	local text=$1 status=$2 rc
+
+	shift 2
+	"$@" >"$work/.log" 2>&1
+	rc=$?
+	[ "$rc" = "$status" ] && grep -qF -- "$text" "$work/.log" && return 0
+	echo "wanted status $status and \"$text\", got $rc and:"
+	tail -5 "$work/.log"
+	return 1
+}
