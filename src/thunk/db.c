@@ -15,6 +15,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <lmdb.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -33,6 +34,7 @@ struct db {
 	unsigned n_walks;       /* db_each that are under way */
 	const char *low, *high; /* values lent lately lie between these */
 	unsigned n_lent;
+	jmp_buf escape;         /* see look_over */
 };
 
 enum { MAP_BITS_MOST = 38, MAP_BITS_LEAST = 24, MAP_BITS_STEP = 2 };
@@ -96,11 +98,11 @@ static int prepare_lock_file(const struct db *d, struct err *e)
 	return rc ? fail(d, rc, e) : 0;
 }
 
-/* Reading the map behind the end of the file would be a SIGBUS.  A file may
- * rightly be shorter than the pages it counts, when the last of them were
- * never used; it may also have been cut off.  Both are given their zeros,
- * which the database never takes for one of its pages. */
-static int fill_up(struct db *d)
+/* Reading the map behind the end of the file would be a SIGBUS, so that the
+ * file is given its last pages, as zeros, which the database never takes for
+ * pages of its own.  It may rightly lack some: those that a commit took and
+ * did not use.  *was_short says that it did. */
+static int fill_up(struct db *d, bool *was_short)
 {
 	MDB_envinfo info;
 	MDB_stat stat;
@@ -113,17 +115,66 @@ static int fill_up(struct db *d)
 	if (mdb_env_get_fd(d->env, &fd) || fstat(fd, &st) < 0)
 		return errno;
 	needs = (off_t)(info.me_last_pgno + 1) * stat.ms_psize;
-	if (st.st_size >= needs)
+	*was_short = st.st_size < needs;
+	if (!*was_short)
 		return 0;
 	if (d->is_read_only)
 		return MDB_PAGE_NOTFOUND;
 	return ftruncate(fd, needs) < 0 ? errno : 0;
 }
 
+static void escape(MDB_env *env, const char *text)
+{
+	struct db *d = mdb_env_get_userctx(env);
+
+	(void)text;
+	longjmp(d->escape, 1);
+}
+
+static int walk(MDB_cursor *c, bool all)
+{
+	MDB_val k, v;
+	int rc = mdb_cursor_get(c, &k, &v, MDB_FIRST);
+
+	while (!rc && all)
+		rc = mdb_cursor_get(c, &k, &v, MDB_NEXT);
+	return rc == MDB_NOTFOUND ? 0 : rc;
+}
+
+/* Read one key, which shows most damage; all of them after the file was short,
+ * since only that tells one that was cut off.  The database ends the program
+ * for some kinds of damage, unless its complaint is left by a jump; nothing is
+ * held then but what is given back below. */
+static int look_over(struct db *d, bool all)
+{
+	MDB_txn *txn;
+	MDB_cursor *c;
+	int rc = mdb_txn_begin(d->env, NULL, MDB_RDONLY, &txn);
+
+	if (rc)
+		return rc;
+	rc = mdb_dbi_open(txn, NULL, 0, &d->dbi);
+	if (rc || (rc = mdb_cursor_open(txn, d->dbi, &c))) {
+		mdb_txn_abort(txn);
+		return rc;
+	}
+	mdb_env_set_userctx(d->env, d);
+	mdb_env_set_assert(d->env, escape);
+	rc = setjmp(d->escape) ? MDB_CORRUPTED : walk(c, all);
+	mdb_env_set_assert(d->env, NULL);
+	mdb_cursor_close(c);
+	/* The handle is kept by a commit only. */
+	if (!rc)
+		return mdb_txn_commit(txn);
+	mdb_txn_abort(txn);
+	return rc;
+}
+
 static int try_open(struct db *d, int map_bits)
 {
 	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMETASYNC;
 	int rc = mdb_env_create(&d->env), fd;
+	bool was_short;
 
 	if (rc)
 		return rc;
@@ -139,7 +190,9 @@ static int try_open(struct db *d, int map_bits)
 	if (!rc && mdb_env_get_fd(d->env, &fd) == 0)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (!rc)
-		rc = fill_up(d);
+		rc = fill_up(d, &was_short);
+	if (!rc)
+		rc = look_over(d, was_short);
 	if (!rc)
 		return 0;
 	mdb_env_close(d->env);
@@ -204,24 +257,13 @@ int db_open(const char *path, bool is_read_only, struct db **out,
 	    struct err *e)
 {
 	struct db *d = memset(mem_alloc(sizeof(*d)), 0, sizeof(*d));
-	MDB_val probe = { .mv_size = 1, .mv_data = "" }, v;
-	int rc = 0;
+	int rc;
 
 	d->path = mem_str(path);
 	d->is_read_only = is_read_only;
 	if (!is_read_only && prepare_lock_file(d, e) < 0)
 		goto out;
 	rc = attach(d);
-	if (!rc)
-		rc = begin(d, &d->read);
-	if (!rc) {
-		rc = mdb_dbi_open(d->read, NULL, 0, &d->dbi);
-		if (!rc)
-			rc = mdb_get(d->read, d->dbi, &probe, &v);
-		if (rc == MDB_NOTFOUND)
-			rc = 0;
-		mdb_txn_reset(d->read);
-	}
 	if (!rc && !d->has_no_lock)
 		rc = mdb_reader_check(d->env, NULL);
 	if (!rc) {
@@ -378,6 +420,7 @@ static void let_go_of_pages(struct db *d)
 
 int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
 {
+	bool was_short;
 	int rc;
 
 	for (int tries = 0;; tries++) {
@@ -400,7 +443,7 @@ int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
 			break;
 	}
 	if (!rc)
-		rc = fill_up(d);
+		rc = fill_up(d, &was_short);
 	if (rc)
 		return fail(d, rc, e);
 	let_go_of_pages(d);
