@@ -108,8 +108,10 @@ static int try_place(struct exec *x, const struct want_kept *w, struct err *e)
 			return err_set(e, ERR_USAGE, "%.12s gives no output called %s",
 				       id_hex(&w->w.thunk).s, w->w.out);
 		if (w->w.path) {
-			if (place_real(s, x->o.project, w->w.path, &ph, ref, &missing, e) == 0)
+			if (place_real(s, x->o.project, w->w.path, &ph, ref, &missing, e) == 0) {
+				exec_flush_later(x);
 				return 0;
+			}
 		} else if (store_has(s, &ref->id)) {
 			return 0;
 		} else {

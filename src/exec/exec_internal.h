@@ -160,6 +160,7 @@ struct exec {
 void exec_pump(struct exec *x);
 void exec_pump_later(struct exec *x);
 void exec_flush(struct exec *x);
+void exec_flush_later(struct exec *x);
 /* A result has been put under n's claim: it falls after the next flush. */
 void exec_hold(struct exec *x, struct node *n);
 void exec_drop_claim(struct exec *x, struct node *n);

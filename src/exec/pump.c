@@ -17,7 +17,7 @@ enum {
 	POLL_MS = 50,
 	FLUSH_LEAST_MS = 20, FLUSH_MOST_MS = 1000,
 	FLUSH_SHARE = 30,               /* a flush takes one part in 30 */
-	HELD_MOST = 512,
+	HELD_MOST = 2048,
 	PENDING_MOST = 8 << 20,
 };
 
@@ -99,7 +99,7 @@ static void flush_is_due(void *arg)
 	exec_pump(x);
 }
 
-static void flush_later(struct exec *x)
+void exec_flush_later(struct exec *x)
 {
 	uint64_t every = x->flush_took_ms * FLUSH_SHARE, now = loop_now_ms(x->o.loop), due;
 
@@ -118,7 +118,7 @@ void exec_hold(struct exec *x, struct node *n)
 		list_add(&x->held, n);
 	n->is_held = true;
 	x->is_unflushed = true;
-	flush_later(x);
+	exec_flush_later(x);
 }
 
 static void poll_is_due(void *arg)
@@ -159,8 +159,7 @@ static bool stir(struct exec *x)
 	bool is_ending = x->is_halted || x->is_stopped;
 	bool is_still = !x->n_running && (!x->ready.n || is_ending);
 
-	if (x->is_unflushed && ((is_still && x->placing.first) || x->held.n >= HELD_MOST ||
-				store_pending_bytes(x->o.store) > PENDING_MOST)) {
+	if (x->is_unflushed && ((is_still && x->placing.first) || x->held.n >= HELD_MOST)) {
 		exec_flush(x);
 		return true;
 	}
@@ -193,6 +192,8 @@ void exec_pump(struct exec *x)
 
 		while ((more = step(x)) && (++n % 64 || now_ms() < until))
 			;
+		if (store_pending_bytes(x->o.store) > PENDING_MOST)
+			exec_flush(x);
 		/* All wants are known before the first choice among them. */
 		if (!x->wanted.first && !x->n_loads)
 			sched_start(x);
