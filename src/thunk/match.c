@@ -305,12 +305,21 @@ static enum match match_builtin(const struct command *c, const struct look *l,
 	const struct builtin *b = builtin_find(l->base[0]);
 	struct buf unheard = { 0 };
 	enum match found;
+	size_t why_at;
 
 	if (!b)
 		b = builtin_find(l->base[1]);
 	if (!b)
 		return MATCH_NONE;
-	found = b->bind(c, a, out, why ? why : &unheard);
+	if (!why)
+		why = &unheard;
+	why_at = why->n;
+	found = b->bind(c, a, out, why);
+	if (found != MATCH_NONE && why->n == why_at)
+		buf_printf(why, "%s: matched, %zu read, %zu written", out->rule, out->n_reads,
+			   out->n_writes);
+	if (why->n > why_at && why->p[why->n - 1] != '\n')
+		buf_char(why, '\n');
 	buf_release(&unheard);
 	return found;
 }
