@@ -24,6 +24,7 @@ LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/t_*.c))
 TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
+BENCHES  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/bench/b_*.c))
 FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 
 .PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
@@ -65,7 +66,7 @@ test: deps-test $(BUILD)/gg $(TESTS)
 demo: deps-demo $(BUILD)/gg
 	@BUILD=$(BUILD) examples/demo.sh
 
-bench: deps-bench $(BUILD)/gg
+bench: deps-bench $(BUILD)/gg $(BENCHES)
 	@BUILD=$(BUILD) test/bench/run.sh $(ROW)
 
 fuzz: deps-test $(FUZZERS)
@@ -96,4 +97,4 @@ install: $(BUILD)/gg
 clean:
 	rm -rf build build-san build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(LIB_SRC:%.c=$(FUZZ)/%.d)

@@ -70,6 +70,7 @@ need_bench()
 	need_demo
 	need ninja-build have ninja
 	need strace have strace
+	need time test -x /usr/bin/time
 }
 
 look()

@@ -1,0 +1,27 @@
+#!/bin/bash
+# run.sh [ROW...] - run the rows and print one table; a row is a script here
+set -u
+cd "$(dirname "$0")" || exit 1
+all='cold noop scale infer tracer store memory'
+rc=0
+
+table()
+{
+	printf '%-16s %12s %12s %7s %11s  %s\n' row gg peer ratio target what
+	while IFS=$'\t' read -r row gg peer ratio target what; do
+		printf '%-16s %12s %12s %7s %11s  %s\n' "$row" "$gg" "$peer" "$ratio" "$target" "$what"
+	done
+}
+
+{
+for row in ${*:-$all}; do
+	if [ -x "$row.sh" ]; then
+		"./$row.sh" || { echo "row $row did not finish" >&2; rc=1; }
+	else
+		echo "there is no row $row" >&2
+		rc=1
+	fi
+done
+exit $rc
+} | table
+exit "${PIPESTATUS[0]}"
