@@ -65,7 +65,10 @@ void exec_free(struct exec *x);
 /* Want output `out` of `thunk`.  path, if not NULL, is where in the project
  * the real file is to stand (plain); it replaces what is there, atomically,
  * when that is a placeholder, absent, or what gg itself had put there.
- * done() comes exactly once, later: NULL err when it is real. */
+ * done() comes exactly once, later: NULL err when it is real.  ERR_FAILED has
+ * been told as EXEC_FAILED before; other codes are of this want alone.  A want
+ * that fails ends when nothing else runs or will be started, so that what was
+ * running is kept. */
 struct want {
 	struct id thunk;
 	const char *out, *path;         /* copied */

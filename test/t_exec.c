@@ -1,5 +1,6 @@
 /* t_exec.c - forcing, on the engine that answers as told */
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -379,6 +380,16 @@ static void running_ones_finish(void)
 	finish();
 	CHECK(bad.e.code == ERR_FAILED);
 	CHECK(slow.times == 1 && slow.e.code == ERR_NONE && access("fine", F_OK) == 0);
+	/* Also when all that was wanted has failed already. */
+	{
+		struct id pair[2] = { step0("slow=100 kept"), step0("exit=2 slow=5") }, value;
+
+		reopen("cpus=2");
+		CHECK(force(step("top", 2, pair), NULL) == ERR_FAILED);
+		CHECK(n_done == 1 && counts().running == 0);
+		value = value_of(pair[0]);
+		CHECK(!id_is_zero(&value));
+	}
 	end();
 }
 
@@ -470,16 +481,16 @@ static void strange_stores(void)
 	struct result r = { &out, 1 };
 
 	begin("");
-	CHECK(force(absent, NULL) == ERR_MISSING);
+	CHECK(force(absent, NULL) == ERR_FAILED);
 	CHECK(strstr(e.text, "is not in the store") && strstr(e.text, "gg infer"));
-	CHECK(force(step1("top", absent), NULL) == ERR_MISSING);
+	CHECK(force(step1("top", absent), NULL) == ERR_FAILED);
 	MUST(store_put(store, bytes_str("gg-thunk 1\nnonsense\n"), &id, &e), e);
-	CHECK(force(id, NULL) == ERR_BAD);
+	CHECK(force(id, NULL) == ERR_FAILED && strstr(e.text, "line 2"));
 	/* A result that says: my value is my own value. */
 	id = step0("liar");
 	out.ref.id = id;
 	MUST(store_put_result(store, &id, &r, &e), e);
-	CHECK(force(id, NULL) == ERR_BAD && strstr(e.text, "never ends"));
+	CHECK(force(id, NULL) == ERR_FAILED && strstr(e.text, "never ends"));
 	/* A result that is garbage is made again. */
 	id = step0("honest");
 	MUST(store_table_put(store, TABLE_RESULT, id_key(&id), bytes_str("?"), &e), e);
@@ -535,10 +546,10 @@ static void tail_hints(void)
 static void endless_tails(void)
 {
 	begin("");
-	CHECK(force(step1("top", step0("self")), NULL) == ERR_BAD);
+	CHECK(force(step1("top", step0("self")), NULL) == ERR_FAILED);
 	CHECK(strstr(e.text, "fake self: it never ends") == e.text);
 	CHECK(n_failed == 2 && n_own_failures == 1);
-	CHECK(force(step0("bounce=0"), NULL) == ERR_BAD && strstr(e.text, "never ends"));
+	CHECK(force(step0("bounce=0"), NULL) == ERR_FAILED && strstr(e.text, "never ends"));
 	/* Others are still served. */
 	CHECK(force(step0("fine"), NULL) == ERR_NONE);
 	end();
@@ -558,7 +569,7 @@ static void only_tails_are_tails(void)
 	file = step0("file");
 	out.ref.id = dir;
 	MUST(store_put_result(store, &file, &r, &e), e);
-	CHECK(force(file, NULL) == ERR_BAD && strstr(e.text, "gives a directory"));
+	CHECK(force(file, NULL) == ERR_FAILED && strstr(e.text, "gives a directory"));
 	end();
 }
 
@@ -604,7 +615,7 @@ static void room_is_kept(void)
 	CHECK(n_done == 13 && n_at_most == 1);
 	id = step0("greedy");
 	MUST(hints_put(store, &id, &(struct hints){ .cpus = 2, .gpus = 2 }, &e), e);
-	CHECK(force(id, NULL) == ERR_REFUSED);
+	CHECK(force(id, NULL) == ERR_FAILED);
 	CHECK(strstr(e.text, "needs 2 cpus, 2 gpus") != NULL);
 	end();
 }
@@ -651,6 +662,48 @@ static void stopping(void)
 	/* Nothing is half done: the next process makes it. */
 	reopen("cpus=1");
 	CHECK(force(step0("never"), NULL) == ERR_NONE);
+	end();
+}
+
+/* Killed at any moment: the next one finishes with nothing wrong. */
+static void killed(void)
+{
+	struct end d;
+	pid_t pid;
+
+	begin("");
+	for (int round = 0; round < 12; round++) {
+		struct end all[40];
+		struct id deps[40];
+		char path[32];
+
+		close_all();
+		pid = fork();
+		if (pid < 0)
+			exit(1);
+		open_all(pid ? "" : "delay=1,cpus=2", false);
+		for (int i = 0; i < 40; i++) {
+			snprintf(path, sizeof(path), "r%d i%d", round, i);
+			deps[i] = step1(path, step0(path));
+			snprintf(path, sizeof(path), "r%d/%d", round, i);
+			if (!pid)
+				want(deps[i], path, &all[i]);
+		}
+		want(step("top", 40, deps), "top", &d);
+		if (!pid) {
+			finish();
+			_exit(0);
+		}
+		usleep(5000u * (unsigned)round + 1000);
+		kill(pid, SIGKILL);
+		CHECK(waitpid(pid, NULL, 0) == pid);
+		for (int i = 0; i < 40; i++) {
+			snprintf(path, sizeof(path), "r%d/%d", round, i);
+			CHECK(force(deps[i], path) == ERR_NONE && access(path, F_OK) == 0);
+		}
+		CHECK(d.times == 1 && d.e.code == ERR_NONE);
+		CHECK(unlink("top") == 0);
+	}
 	end();
 }
 
@@ -752,6 +805,7 @@ static const struct test tests[] = {
 	{ "room is never overcommitted, and what can never fit fails", room_is_kept },
 	{ "a want may be added from inside a call back", want_from_inside },
 	{ "stopping cancels what runs and ends every want", stopping },
+	{ "killed at any moment, the next run finishes with nothing wrong", killed },
 	{ "the user's own file is not overwritten", edited_target },
 	{ "a chain of 20,000 is loaded and run", deep_chain },
 	{ "processes that force the same run each thunk once between them", many_processes },

@@ -41,12 +41,17 @@ static void end_want(struct exec *x, struct want_kept *w, const struct err *e)
 	free(w);
 }
 
-static void end_failed(struct exec *x, struct want_kept *w, const struct failure *f)
+void wants_end_failing(struct exec *x)
 {
+	struct want_kept *w;
 	struct err e;
 
-	err_set(&e, f->code, "%s: %s", f->label, f->text);
-	end_want(x, w, &e);
+	while ((w = list_pop(&x->failing))) {
+		const struct failure *f = w->node->failure;
+
+		err_set(&e, ERR_FAILED, "%s: %s", f->label, f->text);
+		end_want(x, w, &e);
+	}
 }
 
 void exec_end_wants(struct exec *x, struct node *n)
@@ -55,10 +60,7 @@ void exec_end_wants(struct exec *x, struct node *n)
 
 	while ((w = n->wants)) {
 		n->wants = w->next;
-		if (n->state == NODE_FAILED)
-			end_failed(x, w, n->failure);
-		else
-			list_push(&x->placing, w);
+		list_push(n->state == NODE_FAILED ? &x->failing : &x->placing, w);
 	}
 }
 
@@ -190,6 +192,7 @@ int exec_new(const struct exec_opts *o, struct exec **out, struct err *e)
 	x->queue_end = &x->queue;
 	x->wanted.last = &x->wanted.first;
 	x->placing.last = &x->placing.first;
+	x->failing.last = &x->failing.first;
 	x->room = o->engine->room(o->backend);
 	x->other.name = "other";
 	if (x->room.cpus <= 0) {
@@ -216,6 +219,7 @@ void exec_free(struct exec *x)
 	if (!x)
 		return;
 	free_wants(x->wanted.first);
+	free_wants(x->failing.first);
 	free_wants(x->placing.first);
 	x->placing.first = NULL;
 	exec_flush(x);

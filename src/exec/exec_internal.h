@@ -49,7 +49,6 @@ struct edge {
 /* Why a node failed; shared by all above the one that did. */
 struct failure {
 	struct id cause;
-	enum err_code code;
 	const char *label, *text;
 };
 
@@ -137,6 +136,8 @@ struct exec {
 	struct node_list ready;         /* heap */
 	struct node_list polling, held;
 	struct want_list wanted, placing;
+	struct want_list failing;       /* told when nothing runs any more, so
+					 * that no caller leaves before */
 	struct run *runs, *last_run;
 	struct map shapes;
 	struct shape other;             /* for shapes beyond those kept */
@@ -169,6 +170,7 @@ void exec_poll_later(struct exec *x, struct node *n);
 /* exec.c.  Look at one want, place one: false when there is none. */
 bool wants_look(struct exec *x);
 bool wants_place(struct exec *x);
+void wants_end_failing(struct exec *x);
 void wants_end_placing(struct exec *x, const struct err *e);
 /* Nothing new may start and nothing runs: what is open ends here. */
 void wants_give_up(struct exec *x);

@@ -84,7 +84,6 @@ void node_fail(struct exec *x, struct node *n, const char *label, struct bytes l
 	struct exec_event ev = { .kind = EXEC_FAILED, .thunk = &n->id, .log = log };
 
 	f->cause = n->id;
-	f->code = e->code;
 	f->label = label ? arena_str(&x->keep, label) : node_label(x, n, &x->keep, 120);
 	f->text = arena_str(&x->keep, e->text);
 	n->failure = f;

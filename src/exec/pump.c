@@ -166,8 +166,12 @@ static bool stir(struct exec *x)
 	/* A failure halts only what was wanted with it. */
 	if (!x->n_open && !x->broken.code)
 		x->is_halted = false;
-	if (!is_still || !x->n_open)
+	if (!is_still)
 		return false;
+	if (!x->n_open) {
+		wants_end_failing(x);
+		return x->wanted.first;
+	}
 	if (is_ending) {
 		wants_give_up(x);
 		return true;

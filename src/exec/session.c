@@ -4,40 +4,84 @@
  * A wait is a struct ask; it is asked again when what it waits for is there.
  * Most events need no thread in particular: quick() answers them.
  */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "file.h"
 #include "session_private.h"
+
+/* Standard output or error goes to a file that an earlier command of the same
+ * shell was to write: that one's part comes first.  TRACE_GO: all is well. */
+static enum trace_answer settle_held(struct session *s, struct ask *k, int *status)
+{
+	for (int fd = 1; fd < 3; fd++) {
+		struct held *h = held_find(s, k->pid, fd);
+		struct err e;
+
+		if (!h)
+			continue;
+		if (!held_is_known(s, h))
+			return ask_force(s, k, NULL, held_placeholder(h), status);
+		if (held_settle(s, h, &e) < 0)
+			s->o.complain(s->o.arg, &e);
+	}
+	return TRACE_GO;
+}
+
+static int build_command(struct session *s, struct ask *k, bool is_script,
+			 struct command *c)
+{
+	struct trace_exec x;
+	struct err e;
+
+	if (tracer_exec(k->t, k->cookie, &s->arena, &x, &e) < 0)
+		return -1;
+	if (is_script)
+		watch_see_through(s, k->path, &x);
+	*c = (struct command){
+		.program = is_script ? x.args[0] :
+			   path_clean(&s->arena, x.cwd, k->path),
+		.args = x.args, .n_args = x.n_args, .env = x.env, .n_env = x.n_env,
+		.cwd = x.cwd, .root = s->o.project->root,
+	};
+	for (int fd = 0; fd < 3; fd++)
+		stream_of(k->pid, fd, &s->arena, &c->std[fd]);
+	return 0;
+}
+
+static enum infer_verdict infer(struct session *s, struct ask *k, struct command *c,
+				struct infer_helper *helper, struct err *e)
+{
+	struct held *held[3] = { NULL };
+	struct buf why = { 0 };
+	enum infer_verdict v;
+
+	for (int fd = 1; fd < 3; fd++)
+		if (c->std[fd].kind == STREAM_FILE && c->std[fd].is_shared &&
+		    !c->std[fd].appends && !held_find(s, k->pid, fd))
+			held[fd] = held_keep(s, k->pid, fd, c->std[fd].path);
+	v = infer_command(s->infer, c, &s->arena, &why, helper, e);
+	for (int fd = 1; fd < 3; fd++)
+		held_decide(s, held[fd], v == INFER_DEFERRED);
+	if (s->o.explain && v != INFER_HELPER && v != INFER_FORCE)
+		s->o.explain(s->o.arg, c, v == INFER_DEFERRED, why.p ? why.p : "");
+	buf_release(&why);
+	return v;
+}
 
 /* An execve of a program that may have a model. */
 static enum trace_answer judge_command(struct session *s, struct ask *k,
 				       bool is_script, int *status)
 {
-	struct trace_exec x;
-	struct command c = { 0 };
 	struct infer_helper helper = { 0 };
-	struct buf why = { 0 };
-	enum infer_verdict v;
+	struct command c;
+	enum trace_answer a = settle_held(s, k, status);
 	struct err e;
 
-	if (tracer_exec(k->t, k->cookie, &s->arena, &x, &e) < 0)
-		return TRACE_GO;
-	if (is_script)
-		watch_see_through(s, k->path, &x);
-	c.program = is_script ? x.args[0] : path_clean(&s->arena, x.cwd, k->path);
-	c.args = x.args;
-	c.n_args = x.n_args;
-	c.env = x.env;
-	c.n_env = x.n_env;
-	c.cwd = x.cwd;
-	c.root = s->o.project->root;
-	for (int fd = 0; fd < 3; fd++)
-		stream_of(k->pid, fd, &s->arena, &c.std[fd]);
-	v = infer_command(s->infer, &c, &s->arena, &why, &helper, &e);
-	if (s->o.explain && v != INFER_HELPER && v != INFER_FORCE)
-		s->o.explain(s->o.arg, &c, v == INFER_DEFERRED, why.p ? why.p : "");
-	buf_release(&why);
-	switch (v) {
+	if (a != TRACE_GO || build_command(s, k, is_script, &c) < 0)
+		return a;
+	switch (infer(s, k, &c, &helper, &e)) {
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
 		return TRACE_EXIT;
@@ -55,6 +99,14 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	return TRACE_GO;
 }
 
+static bool is_link(const struct session *s, const char *path)
+{
+	struct stat st;
+
+	return fstatat(s->o.project->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISLNK(st.st_mode);
+}
+
 static void moved(struct session *s, const char *path, const char *path2)
 {
 	const char *from = watch_inside(s, &s->arena, path);
@@ -64,7 +116,7 @@ static void moved(struct session *s, const char *path, const char *path2)
 	struct err e;
 
 	memo_output_moved(s->o.memo, path, path2);
-	if (!from || !to ||
+	if (!from || !to || is_link(s, from) ||
 	    placeholder_at(s->o.project->root_fd, from, &s->arena, &ph, &e) != 1)
 		return;
 	r.thunk = ph.thunk;
@@ -97,8 +149,15 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 		if (a != TRACE_GO)
 			return a;
 	}
-	if (watch_placeholder(s, &s->arena, &ev, &at, &ph))
-		return ask_force(s, k, at, &ph, status);
+	if (watch_placeholder(s, &s->arena, &ev, &at, &ph)) {
+		struct held *h = held_at(s, at);
+		struct err e;
+
+		if (!h || !held_is_known(s, h))
+			return ask_force(s, k, h ? NULL : at, &ph, status);
+		if (held_settle(s, h, &e) < 0)
+			s->o.complain(s->o.arg, &e);
+	}
 	if (k->t == s->tracer) {
 		s->counts.n_real += k->kind == TRACE_EXEC;
 		memo_touch(s->o.memo, k->path, touch_of[k->kind]);
@@ -192,6 +251,7 @@ void session_serve(struct session *s)
 		loop_unwatch(s->watch);
 		s->watch = NULL;
 	}
+	held_finish(s);
 }
 
 static void note_output(void *arg, const char *path, const struct placeholder *ph)
@@ -255,6 +315,7 @@ void session_free(struct session *s)
 		return;
 	while (s->helpers)
 		helper_free(s->helpers);
+	held_drop(s);
 	if (s->watch)
 		loop_unwatch(s->watch);
 	tracer_free(s->tracer);

@@ -1,7 +1,8 @@
 /* session_private.h - what the files of a session share
  *
  * session.c answers events, wait.c lets calls wait for placeholders, watch.c
- * knows what a call would see, helper.c runs commands of our own.
+ * knows what a call would see, helper.c runs commands of our own, held.c keeps
+ * redirected files that several commands may write.
  */
 #ifndef GG_SESSION_PRIVATE_H
 #define GG_SESSION_PRIVATE_H
@@ -19,6 +20,7 @@ struct session {
 	struct watch *watch;
 	struct session_counts counts;
 	struct helper *helpers;
+	struct held *held;
 	struct arena arena;             /* of one event */
 	size_t root_len;
 	atomic_size_t n_quick;          /* real commands that quick() let go */
@@ -78,5 +80,23 @@ void watch_see_through(struct session *s, const char *path, struct trace_exec *x
 enum trace_answer helper_start(struct session *s, const struct ask *k,
 			       const struct infer_helper *what, int *status);
 void helper_free(struct helper *h);
+
+/* A deferred command's standard stream goes to c->std[fd], which its parent has
+ * open too.  held_find: the file that was kept so before, or NULL.
+ * held_settle: others wrote it as well, so what the thunk gives, known by now,
+ * is put before that, and the file is nobody's output any more. */
+struct held *held_find(struct session *s, pid_t pid, int fd);
+struct held *held_at(struct session *s, const char *path);
+bool held_is_known(struct session *s, const struct held *h);
+int held_settle(struct session *s, struct held *h, struct err *e);
+/* Keep the file at c->std[fd] before a placeholder takes its place, and say
+ * after the verdict what thunk that is, or forget it (NULL). */
+struct held *held_keep(struct session *s, pid_t pid, int fd, const char *path);
+void held_decide(struct session *s, struct held *h, bool is_deferred);
+const struct placeholder *held_placeholder(const struct held *h);
+/* At the end: settle those that others wrote, drop the rest.  held_drop only
+ * drops. */
+void held_finish(struct session *s);
+void held_drop(struct session *s);
 
 #endif

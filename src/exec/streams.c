@@ -2,8 +2,10 @@
  *
  * A stream can be deferred when it is nobody's (terminal, /dev/null), when it
  * is the one that this program has itself, or when it is a file opened for
- * this command alone.  A pipe, or a file that the parent has open too, is
- * shared with others who count on its order.
+ * this command alone.  A pipe is shared with others who count on its order.
+ * A file that the parent has open too may be either: a shell that starts
+ * commands by vfork has it open for the one command, another for several.
+ * held.c sees to it that both come out right.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -29,7 +31,7 @@ static bool is_ours(const struct stat *st)
 	return false;
 }
 
-static pid_t parent_of(pid_t pid)
+pid_t stream_parent(pid_t pid)
 {
 	char path[64], text[512], *p;
 	int fd, parent = 0;
@@ -55,7 +57,7 @@ static bool parent_has(pid_t pid, int fd, const struct stat *st)
 	char path[64];
 	struct stat theirs;
 
-	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)parent_of(pid), fd);
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)stream_parent(pid), fd);
 	return stat(path, &theirs) == 0 && same_file(st, &theirs);
 }
 
@@ -91,14 +93,13 @@ static void regular(pid_t pid, int fd, const struct stat *st, const char *link,
 		out->path = "a deleted temporary file";
 	} else if (shared && fd == 0) {
 		out->kind = STREAM_QUIET;
-	} else if (shared) {
-		out->path = "a file that other commands write too";
 	} else if (fd == 0 && offset_of(pid, fd) != 0) {
 		out->path = "a file that was read in part";
 	} else {
 		out->kind = STREAM_FILE;
 		out->path = link;
 		out->appends = fd && st->st_size > 0;
+		out->is_shared = shared;
 	}
 }
 

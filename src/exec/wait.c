@@ -59,7 +59,8 @@ enum trace_answer ask_force(struct session *s, const struct ask *k, const char *
 	struct err e;
 
 	if (kept->n_waits > MAX_WAITS)
-		err_set(&e, ERR_BAD, "%s: still a placeholder after it was made", path);
+		err_set(&e, ERR_BAD, "%s: still a placeholder after it was made",
+			path ? path : ph->out);
 	else if (exec_want(s->o.exec, &w, &e) == 0)
 		return TRACE_LATER;
 	s->o.complain(s->o.arg, &e);

@@ -1,5 +1,6 @@
 /* watch.c - what a call would see: placeholders, and programs with models */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -29,6 +30,34 @@ static const bool sees[] = {
 	[TRACE_LINK] = true, [TRACE_LOOK] = true, [TRACE_CHANGE] = false,
 };
 
+/* A look at a placeholder is a look at an older file to make and its kind, and
+ * forcing it would force everything.  These programs go by what they saw when
+ * they then open the file, or print it. */
+static bool looks_closely(pid_t pid)
+{
+	static const char *const programs[] = {
+		"cp", "install", "tar", "rsync", "cpio", "zip", "stat", "du", "wc",
+		"gzip", "xz", "bzip2", "zstd", "cmp", "diff", "scp", "git",
+	};
+	char path[64], name[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : file_read_fd(fd, name, sizeof name - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false;
+	name[n] = 0;
+	name[strcspn(name, "\n")] = 0;
+	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
+		if (strcmp(name, programs[i]) == 0)
+			return true;
+	return false;
+}
+
 bool watch_placeholder(struct session *s, struct arena *a,
 			     const struct trace_event *ev, const char **at,
 			     struct placeholder *ph)
@@ -42,9 +71,8 @@ bool watch_placeholder(struct session *s, struct arena *a,
 		return false;
 	dir = arena_str(a, path);
 	*at = dir;
-	if (ev->kind != TRACE_LOOK &&
-	    placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
-		return true;
+	if (placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
+		return ev->kind != TRACE_LOOK || looks_closely(ev->pid);
 	if (!strchr(dir, '/') ||
 	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return false;
