@@ -92,6 +92,7 @@ struct stream {
 	enum stream_kind kind;
 	const char *path;       /* STREAM_FILE: absolute; OTHER: what, in words */
 	bool appends;           /* STREAM_FILE, output: there was content before */
+	bool is_shared;         /* STREAM_FILE, output: the parent has it too */
 };
 
 /* A command that is about to run, all strings borrowed. */

@@ -70,6 +70,20 @@ check "a copy of a placeholder is a copy of the value" \
 "$GG" run sh -c 'sh up.sh a.txt --out b6.txt; mv b6.txt b7.txt' >/dev/null 2>&1
 check "a renamed placeholder is forced under its new name" test "$(cat b7.txt)" = HELLO
 
+cat >group.sh <<'END'
+{ sh up.sh a.txt; echo then; sh up.sh a.txt; } >log.txt
+END
+for sh in dash bash; do
+	"$GG" run --fresh $sh group.sh >/dev/null 2>&1
+	check "$sh: a file that several commands write comes out whole" \
+		test "$(cat log.txt)" = "HELLO
+then
+HELLO"
+done
+printf '{ sh up.sh a.txt; echo then; } >log2.txt; cat log2.txt\n' >group2.sh
+check "also when the shell itself writes the rest" test \
+	"$("$GG" run --quiet --fresh dash group2.sh | head -2)" = "HELLO
+then"
 check "a directory is an output" deferred sh many.sh --dir out --n 3
 check "its placeholder is a directory" is_placeholder out/.gg-placeholder
 check "a directory is an input, placeholder or not" deferred sh tree.sh out all.txt

@@ -91,9 +91,9 @@ static void regular(pid_t pid, int fd, const struct stat *st, const char *link,
 	out->kind = STREAM_OTHER;
 	if (st->st_nlink == 0) {
 		out->path = "a deleted temporary file";
-	} else if (shared && fd == 0) {
-		out->kind = STREAM_QUIET;
 	} else if (fd == 0 && offset_of(pid, fd) != 0) {
+		/* A loop that reads lines has its commands inherit the rest. */
+		out->kind = shared ? STREAM_QUIET : STREAM_OTHER;
 		out->path = "a file that was read in part";
 	} else {
 		out->kind = STREAM_FILE;

@@ -1,11 +1,12 @@
 /* What a cell costs over bare fork and exec, for `sh -c 'cat in/i > out/i'`.
- * One at a time, the two ways in turn; medians.  Arguments: rounds, steps. */
+ * Two at a time, the two ways in turn; medians.  Arguments: rounds, steps,
+ * how many at a time, only "bare" or "cells" (for perf stat). */
 #include "../cell_rig.h"
 
 #include <spawn.h>
 #include <time.h>
 
-enum { ROUNDS_MAX = 100 };
+enum { ROUNDS_MAX = 100, AT_ONCE_MAX = 64 };
 
 static double now_s(void)
 {
@@ -29,7 +30,7 @@ static double median(double *v, int n)
 }
 
 /* The same commands in a folder with all inputs there. */
-static double bare(const struct rig *r, int steps)
+static double bare(const struct rig *r, int steps, int at_once)
 {
 	char path[400], script[80];
 	double t0;
@@ -49,17 +50,53 @@ static double bare(const struct rig *r, int steps)
 		pid_t pid;
 
 		snprintf(script, sizeof script, "cat in/%d > out/%d", i, i);
-		if (posix_spawn(&pid, "/bin/sh", NULL, NULL, args, env) != 0 ||
-		    waitpid(pid, &status, 0) < 0 || status)
+		if (posix_spawn(&pid, "/bin/sh", NULL, NULL, args, env) != 0)
+			exit(1);
+		if (i >= at_once - 1 && (wait(&status) < 0 || status))
 			exit(1);
 	}
+	for (int i = 0; i < at_once - 1 && i < steps; i++)
+		wait(NULL);
 	return (now_s() - t0) / steps * 1e6;
 }
 
-static double cells(struct rig *r, int steps, int round)
+/* Steps in flight; each that ends starts the next. */
+struct race {
+	struct rig *r;
+	struct bytes *texts;
+	int n, next, left;
+	bool is_over;
+};
+
+static void start_next(struct race *x, struct job *j);
+
+static void ended(struct job *j, const struct run_report *r)
+{
+	struct race *x = j->arg;
+
+	if (r->status != RUN_OK) {
+		printf("%s\n", r->text);
+		exit(1);
+	}
+	x->is_over = --x->left == 0;
+	if (x->next < x->n)
+		start_next(x, j);
+}
+
+static void start_next(struct race *x, struct job *j)
+{
+	struct err e;
+
+	*j = (struct job){ .text = x->texts[x->next++], .host = x->r->host,
+			   .done = ended, .arg = x };
+	MUST(backend_local.start(x->r->b, j, &e), e);
+}
+
+static double cells(struct rig *r, int steps, int round, int at_once)
 {
 	struct bytes *texts = mem_alloc((size_t)steps * sizeof *texts);
-	struct got g = { .is_done = false };
+	struct race x = { .r = r, .texts = texts, .n = steps, .left = steps };
+	struct job jobs[AT_ONCE_MAX];
 	struct err e;
 	double t0;
 
@@ -75,32 +112,26 @@ static double cells(struct rig *r, int steps, int round)
 	}
 	MUST(store_flush(r->store, &e), e);
 	t0 = now_s();
-	for (int i = 0; i < steps; i++) {
-		g = (struct got){ .is_done = false };
-		g.job.text = texts[i];
-		g.job.host = r->host;
-		g.job.done = rig_done;
-		g.job.arg = &g;
-		MUST(backend_local.start(r->b, &g.job, &e), e);
-		loop_run(r->loop, &g.is_done);
-		if (g.r.status != RUN_OK)
-			exit(1);
-		got_free(&g);
-	}
+	for (int i = 0; i < at_once && i < steps; i++)
+		start_next(&x, &jobs[i]);
+	loop_run(r->loop, &x.is_over);
 	free(texts);
 	return (now_s() - t0) / steps * 1e6;
 }
 
 int main(int argc, char **argv)
 {
-	int rounds = argc > 1 ? atoi(argv[1]) : 7, steps = argc > 2 ? atoi(argv[2]) : 500;
-	double a[ROUNDS_MAX], b[ROUNDS_MAX], started;
+	int rounds = argc > 1 ? atoi(argv[1]) : 7, steps = argc > 2 ? atoi(argv[2]) : 500,
+	    at_once = argc > 3 ? atoi(argv[3]) : 2;
+	double a[ROUNDS_MAX] = { 0 }, b[ROUNDS_MAX] = { 0 }, started;
+	const char *only = argc > 4 ? argv[4] : NULL;
 	struct rig r;
 	struct err e;
 
 	if (argc > 1 && strcmp(argv[1], "cell") == 0)
 		return cell_main(argc - 2, argv + 2);
-	if (rounds < 1 || rounds > ROUNDS_MAX || steps < 1)
+	if (rounds < 1 || rounds > ROUNDS_MAX || steps < 1 || at_once < 1 ||
+	    at_once > AT_ONCE_MAX)
 		return 2;
 	rig_open(&r);
 	if (chdir(r.root) < 0)
@@ -108,11 +139,13 @@ int main(int argc, char **argv)
 	MUST(dir_make(AT_FDCWD, "in", &e), e);
 	MUST(dir_make(AT_FDCWD, "out", &e), e);
 	started = now_s();
-	cells(&r, 1, -1);
+	cells(&r, 1, -1, 1);
 	started = now_s() - started;
 	for (int i = 0; i < rounds; i++) {
-		a[i] = bare(&r, steps);
-		b[i] = cells(&r, steps, i);
+		if (!only || strcmp(only, "bare") == 0)
+			a[i] = bare(&r, steps, at_once);
+		if (!only || strcmp(only, "cells") == 0)
+			b[i] = cells(&r, steps, i, at_once);
 	}
 	printf("bare fork and exec %.0f us, through a cell %.0f us, over %.0f us; "
 	       "a cell's start %.1f ms\n", median(a, rounds), median(b, rounds),
