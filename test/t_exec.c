@@ -1,6 +1,7 @@
 /* t_exec.c - forcing, on the engine that answers as told */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -665,6 +666,51 @@ static void stopping(void)
 	end();
 }
 
+/* A thunk over sixty that give 20 KB each. */
+static struct id big_top(void)
+{
+	char words[20100];
+	struct id deps[60];
+
+	for (int i = 0; i < 60; i++) {
+		int n = sprintf(words, "%d give=%d", i, i);
+
+		memset(words + n, 'x', 20000);
+		words[n + 20000] = 0;
+		deps[i] = step0(words);
+	}
+	return step("top", 60, deps);
+}
+
+/* A store on a disk of a few MB: an error, no end of waiting, and all is well
+ * once there is room. */
+static void full_store(void)
+{
+	begin("");
+	close_all();
+	CHECK(rename(".gg", "old") == 0 && mkdir(".gg", 0777) == 0);
+	if (mount("none", ".gg", "tmpfs", 0, "size=2m") < 0) {
+		printf("# skipped: a tmpfs cannot be mounted here\n");
+		open_all("", false);
+		end();
+		return;
+	}
+	open_all("", false);
+	CHECK(force(big_top(), "top") == ERR_IO && strstr(e.text, ".gg/"));
+	CHECK(access("top", F_OK) < 0);
+	backend_fake.close(backend);
+	exec_free(x);
+	loop_free(loop);
+	store_close(store, &e);
+	CHECK(mount("none", ".gg", "tmpfs", MS_REMOUNT, "size=64m") == 0);
+	open_all("", false);
+	CHECK(force(big_top(), "top") == ERR_NONE);
+	close_all();
+	CHECK(umount(".gg") == 0);
+	open_all("", false);
+	end();
+}
+
 /* Killed at any moment: the next one finishes with nothing wrong. */
 static void killed(void)
 {
@@ -740,7 +786,7 @@ enum { N_SHARED = 200, N_PROCESSES = 3 };
 static int one_process(void)
 {
 	struct end d[N_SHARED];
-	int bad = 0;
+	int bad = -test_failures;
 
 	open_all("delay=2,log=runs", false);
 	for (int i = 0; i < N_SHARED; i++) {
@@ -753,7 +799,7 @@ static int one_process(void)
 	for (int i = 0; i < N_SHARED; i++)
 		bad += d[i].times != 1 || d[i].e.code != ERR_NONE;
 	close_all();
-	return bad;
+	return bad + test_failures;
 }
 
 static void many_processes(void)
@@ -767,7 +813,7 @@ static void many_processes(void)
 	close_all();
 	for (int i = 0; i < N_PROCESSES; i++)
 		if (fork() == 0)
-			_exit(one_process() != 0 || test_failures != 0);
+			_exit(one_process() != 0);
 	for (int i = 0; i < N_PROCESSES; i++)
 		CHECK(wait(&status) > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0);
 	MUST(file_read(AT_FDCWD, "runs", 1 << 20, &a, &b, &e), e);
@@ -781,6 +827,33 @@ static void many_processes(void)
 	strs_release(&lines);
 	arena_release(&a);
 	open_all("", false);
+	end();
+}
+
+static void holder_dies(void)
+{
+	struct end d;
+	pid_t pid;
+
+	begin("");
+	close_all();
+	pid = fork();
+	open_all("", false);
+	want(step1("top", step0("slow=400 give=x")), "t", &d);
+	while (pid == 0) {
+		loop_turn(loop);
+		usleep(100);
+	}
+	usleep(100000);
+	for (int i = 0; i < 100; i++) {
+		loop_turn(loop);
+		usleep(1000);
+	}
+	CHECK(n_started == 0 && d.times == 0);
+	kill(pid, SIGKILL);
+	CHECK(waitpid(pid, NULL, 0) == pid);
+	finish();
+	CHECK(n_started == 2 && d.times == 1 && d.e.code == ERR_NONE);
 	end();
 }
 
@@ -805,10 +878,12 @@ static const struct test tests[] = {
 	{ "room is never overcommitted, and what can never fit fails", room_is_kept },
 	{ "a want may be added from inside a call back", want_from_inside },
 	{ "stopping cancels what runs and ends every want", stopping },
+	{ "a store without room fails in words and works again with room", full_store },
 	{ "killed at any moment, the next run finishes with nothing wrong", killed },
 	{ "the user's own file is not overwritten", edited_target },
 	{ "a chain of 20,000 is loaded and run", deep_chain },
 	{ "processes that force the same run each thunk once between them", many_processes },
+	{ "what a killed process had begun is begun again by one that waits", holder_dies },
 	{ 0 }
 };
 

@@ -13,10 +13,11 @@ struct room node_needs(const struct node *n)
 	return (struct room){ (double)n->cpus, (double)n->gpus, (uint64_t)n->mem_mib << 20 };
 }
 
+/* Sums of fractions are not exact. */
+static const double slack = 1e-6;
+
 static bool fits(const struct room *left, const struct room *needs)
 {
-	const double slack = 1e-6;
-
 	return needs->cpus <= left->cpus + slack && needs->gpus <= left->gpus + slack &&
 		needs->mem_bytes <= left->mem_bytes;
 }
@@ -107,9 +108,8 @@ struct node *sched_pick(struct exec *x)
 	size_t n_passed = 0;
 
 	room_take(&left, &x->used);
-	if (left.cpus + 1e-6 < (double)x->least_cpus)
-		return NULL;
-	while (n_passed < LOOK_AHEAD && (n = heap_pop(&x->ready))) {
+	while (n_passed < LOOK_AHEAD && left.cpus + slack >= (double)x->least_cpus &&
+	       (n = heap_pop(&x->ready))) {
 		struct room needs = node_needs(n);
 
 		if (fits(&left, &needs))

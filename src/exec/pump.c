@@ -14,7 +14,7 @@
 
 enum {
 	SLICE_MS = 20,
-	POLL_MS = 50,
+	POLL_MS = 50, POLL_TAKES = 64,
 	FLUSH_LEAST_MS = 20, FLUSH_MOST_MS = 1000,
 	FLUSH_SHARE = 30,               /* a flush takes one part in 30 */
 	HELD_MOST = 2048,
@@ -121,27 +121,50 @@ void exec_hold(struct exec *x, struct node *n)
 	exec_flush_later(x);
 }
 
+/* Has the process that had n put a result, or gone without one?  false: it
+ * is still at it.  *n_taken bounds the claims held by nodes that only wait for
+ * room, so that others can share the work of one that died. */
+static bool poll_one(struct exec *x, struct node *n, unsigned *n_taken)
+{
+	struct result r;
+	struct err e;
+	int rc;
+
+	arena_reset(&x->scratch);
+	rc = node_look(x, n, &n->reduced, &r, &e);
+	if (rc > 0) {
+		node_gave(x, n, &r, false);
+		return true;
+	}
+	if (rc == 0 && *n_taken < POLL_TAKES)
+		rc = store_claim(x->o.store, &n->reduced, &e) * 2;
+	if (rc == 0)
+		return false;
+	if (rc > 0) {
+		++*n_taken;
+		n->has_claim = true;
+		sched_ready(x, n);
+	} else {
+		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
+	}
+	return true;
+}
+
 static void poll_is_due(void *arg)
 {
 	struct exec *x = arg;
-	struct result r;
-	struct err e;
+	unsigned n_taken = 0;
+	size_t kept = 0;
 
-	x->poll_timer = NULL;
-	for (size_t i = 0; i < x->polling.n; i++) {
-		struct node *n = x->polling.v[i];
-		int rc;
-
-		arena_reset(&x->scratch);
-		rc = node_look(x, n, &n->reduced, &r, &e);
-		if (rc > 0)
-			node_gave(x, n, &r, false);
-		else if (rc < 0)
-			node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
-		else
-			sched_ready(x, n);
+	x->poll_timer = loop_after(x->o.loop, POLL_MS, poll_is_due, x);
+	for (size_t i = 0; i < x->polling.n; i++)
+		if (!poll_one(x, x->polling.v[i], &n_taken))
+			x->polling.v[kept++] = x->polling.v[i];
+	x->polling.n = kept;
+	if (!kept) {
+		loop_cancel(x->poll_timer);
+		x->poll_timer = NULL;
 	}
-	x->polling.n = 0;
 	exec_pump(x);
 }
 
