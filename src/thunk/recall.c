@@ -77,7 +77,8 @@ static const char *take_str(struct bytes *b, size_t n, char *room)
 }
 
 struct reader {
-	struct bytes rest;
+	struct bytes all, rest;
+	const char *stamp;              /* where the entry's stamp is in all */
 	char path[4200], out[256];
 };
 
@@ -91,6 +92,7 @@ static int next_entry(struct reader *r, struct memo_entry *x, struct err *e)
 
 	has_id = kind == MEMO_FILE || kind == MEMO_LIST || kind == MEMO_TREE ||
 		 kind == MEMO_OUTPUT;
+	r->stamp = r->rest.p;
 	if (good && (kind == MEMO_LOOKED || has_id))
 		good = take(&r->rest, &x->stamp, sizeof x->stamp);
 	if (good && has_id)
@@ -111,12 +113,24 @@ struct recall {
 	struct arena *a;
 	struct memo_recall *out;
 	size_t wants_room;
+	struct reader reader;
+	struct buf renewed;             /* the record with stamps of now */
 };
 
 static bool differs(struct recall *r, const char *path, const char *how)
 {
 	r->out->reason = arena_printf(r->a, "%s %s", path, how);
 	return false;
+}
+
+/* The entry holds though its stamp is another: the next look is cheaper. */
+static void renew(struct recall *r, const struct stamp *now)
+{
+	size_t at = (size_t)(r->reader.stamp - r->reader.all.p);
+
+	if (!r->renewed.n)
+		buf_add(&r->renewed, r->reader.all.p, r->reader.all.n);
+	memcpy(r->renewed.p + at, now, sizeof *now);
 }
 
 /* 1 it is what it was, 0 it is real no more and is wanted, -1 it is not ours. */
@@ -209,9 +223,13 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		return (is_there && stamp_equal(&now, &x->stamp)) ||
 		       differs(r, x->path, "has changed");
 	case MEMO_FILE:
-		return (is_there && stamp_equal(&now, &x->stamp)) || file_holds(r, x);
 	case MEMO_LIST:
-		return (is_there && stamp_equal(&now, &x->stamp)) || list_holds(r, x);
+		if (is_there && stamp_equal(&now, &x->stamp))
+			return true;
+		if (!(x->kind == MEMO_FILE ? file_holds(r, x) : list_holds(r, x)))
+			return false;
+		renew(r, &now);
+		return true;
 	case MEMO_TREE:
 		return tree_holds(r, x);
 	case MEMO_OUTPUT:
@@ -219,6 +237,8 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		if (is_there && S_ISREG(st.st_mode) && stamp_equal(&now, &x->stamp))
 			return true;
 		rc = output_holds(r, x);
+		if (rc == 1 && S_ISREG(st.st_mode))
+			renew(r, &now);
 		if (rc == 0)
 			add_want(r, x);
 		return rc >= 0 || differs(r, x->path, "was changed by somebody else");
@@ -229,8 +249,9 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 static int open_record(struct store *s, const struct id *key, struct arena *a,
 		       struct reader *r, struct memo_head *head, struct err *e)
 {
-	if (store_table_get(s, TABLE_RUN, id_key(key), a, &r->rest, e) < 0)
+	if (store_table_get(s, TABLE_RUN, id_key(key), a, &r->all, e) < 0)
 		return -1;
+	r->rest = r->all;
 	if (!take(&r->rest, head, sizeof *head) || head->version != MEMO_VERSION)
 		return err_set(e, ERR_MISSING, "another gg remembered it");
 	return 0;
@@ -240,22 +261,23 @@ int memo_recall(struct store *s, struct project *p, const struct id *key,
 		struct arena *a, struct memo_recall *out, struct err *e)
 {
 	struct recall r = { .store = s, .project = p, .a = a, .out = out };
-	struct reader rd;
 	struct memo_head head;
+	int rc = 1;
 
 	*out = (struct memo_recall){ 0 };
-	if (open_record(s, key, a, &rd, &head, e) < 0) {
+	if (open_record(s, key, a, &r.reader, &head, e) < 0) {
 		out->reason = "it was not run like this before";
 		return e->code == ERR_MISSING ? 0 : -1;
 	}
 	out->n_thunks = head.n_thunks;
-	for (uint32_t i = 0; i < head.n_entries; i++) {
+	for (uint32_t i = 0; i < head.n_entries && rc == 1; i++) {
 		struct memo_entry x;
 
-		if (next_entry(&rd, &x, e) < 0)
-			return -1;
-		if (!entry_holds(&r, &x))
-			return 0;
+		rc = next_entry(&r.reader, &x, e) < 0 ? -1 : entry_holds(&r, &x);
 	}
-	return 1;
+	if (rc == 1 && r.renewed.n &&
+	    store_table_put(s, TABLE_RUN, id_key(key), buf_bytes(&r.renewed), e) < 0)
+		rc = -1;
+	buf_release(&r.renewed);
+	return rc;
 }
