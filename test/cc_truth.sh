@@ -10,6 +10,7 @@ set -u
 export LC_ALL=C
 B=${BUILD:-build}
 SHOW=$(realpath "$B/test/t_cc")
+SYSTEM=$(realpath "$B/test/t_system")
 T=$(mktemp -d /tmp/gg-cc-truth-XXXXXX)
 W=$T/work/p
 trap 'rm -rf "$T"' EXIT
@@ -39,7 +40,7 @@ make_project()
 	printf '#include <stdio.h>\n#include "inc/f.h"\nint main(void) { printf("%%d", f(1)); return 0; }\n' >a.c
 	printf '#include "inc/f.h"\nint f(int x) { return x + 1; }\n' >b.c
 	cp b.c b.2.c
-	sed s,inc,../inc, b.c >sub/b.c
+	sed 's,"inc,"../inc,' b.c >sub/b.c
 	cp b.c odd
 	printf '#include "../inc/f.h"\nint f(int x) { return x + 2; }\n' >sub/c.c
 	printf '#include <odd.h>\nint odd(void) { return ODD; }\n' >o.c
@@ -175,6 +176,45 @@ no()
 	if grep -q '^real' "$T/said"; then say ok "real: $*"; else say bad "real: $*"; fi
 }
 
+# Files that a program may open and that shape no object here: the loader's
+# cache, locales, headers (the scan's business), what clang looks at to learn
+# about this machine.
+ORDINARY='^/(proc|dev|etc|tmp|sys)(/|$)|/locale/|/gconv/|^/usr/share/|/include/|os-release$'
+
+# parts COMMAND: each file of the system that it opens is one that the probe
+# leads to, or one that the model or the scan names.
+parts()
+{
+	local probe=()
+
+	fresh
+	"$SHOW" show "$@" >"$T/said"
+	mapfile -t probe < <(sed -n 's/^probe //p' "$T/said")
+	if [ ${#probe[@]} = 0 ]; then
+		: >"$T/probe"
+	else
+		"${probe[@]}" >"$T/probe" 2>&1 || { say bad "parts: $* (probe)"; return; }
+	fi
+	"$SYSTEM" show "$(command -v "$1")" <"$T/probe" |
+		while IFS= read -r f; do realpath "$f"; done >"$T/known"
+	# What a plugin that claims nothing brings along does not count.
+	ldd /usr/lib/bfd-plugins/*.so 2>/dev/null | sed -n 's/.*=> \(\/[^ ]*\).*/\1/p' |
+		while IFS= read -r f; do realpath "$f"; done >>"$T/known"
+	sort -u -o "$T/known" "$T/known"
+	[ -s "$T/known" ] || { say bad "parts: $*"; return; }
+	strace -f -qq -o "$T/trace" -e trace=open,openat,execve "$@" >/dev/null 2>&1
+	grep -vE 'ENOENT|O_DIRECTORY|ENOTDIR|EACCES| = -1 ' "$T/trace" |
+		grep -o '"/[^"]*"' | tr -d '"' | while IFS= read -r f; do
+			[ -f "$f" ] && realpath "$f"
+		done | grep -vE "$ORDINARY" | sort -u >"$T/opened"
+	[ -s "$T/opened" ] || { say bad "parts: $* (strace)"; return; }
+	if comm -13 "$T/known" "$T/opened" | sed 's/^/# unknown part: /' | grep .; then
+		say bad "parts: $*"
+	else
+		say ok "parts: $*"
+	fi
+}
+
 make_project
 for cc in gcc clang; do
 	command -v $cc >/dev/null || continue
@@ -274,5 +314,27 @@ no ar t old.a
 no ar x old.a
 no ld a.o -lc
 no strip --version
+if command -v strace >/dev/null && strace true 2>/dev/null; then
+	for cc in gcc clang; do
+		command -v $cc >/dev/null || continue
+		parts $cc -O2 -c a.c
+		parts $cc -c S.S s.s
+		parts $cc a.c b.c -o obj/prog
+		parts $cc a.o b.o -lm -lpthread -o obj/prog
+		parts $cc a.o b.o -static -lm -o obj/prog
+		parts $cc -shared -fPIC b.c -o obj/b.so
+		parts $cc -Ofast a.o b.o -o obj/prog
+	done
+	parts gcc -flto -O2 a.c b.c -o obj/prog
+	parts gcc -fopenmp a.c b.c -o obj/prog
+	parts gcc -fsanitize=address,undefined a.c b.c -o obj/prog
+	parts g++ v.cc m.cpp -o obj/v
+	parts g++ -static-libstdc++ v.cc m.cpp -o obj/v
+	parts ar rcs new.a a.o b.o
+	parts strip prog
+	parts ld -r a.o b.o -o ab.o
+else
+	say ok "the system's files that a compiler opens # SKIP no strace"
+fi
 echo "1..$n"
 [ $bad = 0 ]

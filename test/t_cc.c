@@ -301,6 +301,8 @@ static void probe_keeps_what_chooses_parts(void)
 		  "-### -fopenmp -pthread -x c /dev/null" },
 		{ "gcc a.o -Wl,-Bstatic -lz -Wl,-Bdynamic -lm -o p",
 		  "-### /dev/null -Wl,-Bstatic -lz -Wl,-Bdynamic -lm" },
+		{ "gcc -static a.o -lm -o p", "-### -static /dev/null -lm" },
+		{ "gcc a.o -Wl,-Bstatic -lz -o p", "-### /dev/null -Wl,-Bstatic -lz" },
 	};
 	struct bound o;
 

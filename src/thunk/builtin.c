@@ -101,6 +101,7 @@ struct expansion {
 	struct strs *out, *lists;
 	const char *bad;
 	unsigned depth;
+	size_t n_bytes;         /* of all lists so far */
 };
 
 static bool expand(struct expansion *x, const char *const *args, size_t n);
@@ -116,12 +117,13 @@ static bool take_list(struct expansion *x, const char *path)
 	char *room;
 	bool is_good;
 
-	if (x->depth == LIST_MAX_DEPTH || x->lists->n == LIST_MAX)
+	if (x->depth == LIST_MAX_DEPTH || x->lists->n >= LIST_MAX ||
+	    x->n_bytes >= LIST_MAX_BYTES)
 		x->bad = arena_printf(x->a, "@%s: lists inside lists without end",
 				      path);
 	else if (stat(full, &st) < 0 || !S_ISREG(st.st_mode))
 		x->bad = arena_printf(x->a, "@%s is no file", path);
-	else if (file_read(-1, full, LIST_MAX_BYTES, x->a, &text, &e) < 0)
+	else if (file_read(-1, full, LIST_MAX_BYTES - x->n_bytes, x->a, &text, &e) < 0)
 		x->bad = arena_printf(x->a, "@%s: %s", path, e.text);
 	else if (bytes_start(text, "gg-placeholder "))
 		x->bad = arena_printf(x->a, "@%s is still a placeholder", path);
@@ -129,6 +131,7 @@ static bool take_list(struct expansion *x, const char *path)
 		x->bad = arena_printf(x->a, "@%s holds a NUL byte", path);
 	if (x->bad)
 		return false;
+	x->n_bytes += text.n;
 	strs_add(x->lists, path);
 	p = text.p;
 	end = text.p + text.n;

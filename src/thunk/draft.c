@@ -95,6 +95,8 @@ static bool is_temporary(const struct draft *d, const char *clean)
 	const char *dirs[] = { "/tmp", "/var/tmp", tmp };
 	const char *base = path_base(clean);
 
+	if (path_is_below(root, clean))
+		return false;
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
 		const char *dir = dirs[i];
 		size_t n;
@@ -103,8 +105,7 @@ static bool is_temporary(const struct draft *d, const char *clean)
 			continue;
 		dir = path_clean(d->a, "/", dir);
 		n = strlen(dir);
-		if ((size_t)(base - clean) == n + 1 &&
-		    strncmp(clean, dir, n) == 0 && !path_is_below(root, dir))
+		if ((size_t)(base - clean) == n + 1 && strncmp(clean, dir, n) == 0)
 			return true;
 	}
 	return false;

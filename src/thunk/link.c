@@ -211,6 +211,14 @@ static bool is_system_dir(const struct link *l, const char *dir)
 	return false;
 }
 
+/* Tell the probe when -l changes its meaning. */
+static void need_kind(struct link *l)
+{
+	if (l->is_static != l->needs_static)
+		strs_add(&l->needs, l->is_static ? "-Wl,-Bstatic" : "-Wl,-Bdynamic");
+	l->needs_static = l->is_static;
+}
+
 static bool take_library(struct link *l, const char *name)
 {
 	struct draft *d = l->d;
@@ -239,11 +247,8 @@ of_system:
 	if (l->is_ld)
 		return draft_refuse(d, "-l%s is in none of the project's folders that "
 				    "-L names", name);
-	if (l->is_static)
-		strs_add(&l->needs, "-Wl,-Bstatic");
+	need_kind(l);
 	strs_add(&l->needs, arena_printf(d->a, "-l%s", name));
-	if (l->is_static)
-		strs_add(&l->needs, "-Wl,-Bdynamic");
 	return true;
 }
 
@@ -423,6 +428,7 @@ bool link_args(struct link *l, const struct strs *args, const char *extra_dirs)
 	struct opt_hit hit;
 	enum act act;
 
+	l->needs_static = l->is_static;
 	/* All -L count for all -l, wherever they stand. */
 	for (size_t i = 0; i < args->n && !l->d->reason; i += hit.n_args) {
 		hit.n_args = 1;
@@ -440,6 +446,8 @@ bool link_args(struct link *l, const struct strs *args, const char *extra_dirs)
 			take(&w, act, &hit);
 		}
 	}
+	/* The compiler's own libraries come last. */
+	need_kind(l);
 	if (!l->d->reason)
 		take_rpaths(l);
 	return !l->d->reason;

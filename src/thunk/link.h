@@ -11,6 +11,7 @@
 struct link {
 	struct draft *d;
 	bool is_static;         /* -l means archives: toggled by -Bstatic */
+	bool needs_static;      /* is_static as the probe has been told */
 	bool is_shared, is_relocatable;
 	bool is_ld;             /* -o and -( are ours, not the compiler's */
 	const char *out;        /* is_ld: what -o says */

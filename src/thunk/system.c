@@ -7,7 +7,7 @@
  * scripts that name further ones.  What is not there is left out: then the
  * program does without it or fails, whatever its name.
  */
-#include <fcntl.h>
+#include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -58,6 +58,29 @@ static const char *find(struct hunt *h, const char *dirs, const char *name)
 
 enum { MAX_DEPTH = 24 };
 
+static bool add(struct hunt *h, const char *path, bool is_program);
+
+/* The library behind binutils loads every plugin of its folders, to learn the
+ * symbols of objects in foreign formats. */
+static void add_plugins(struct hunt *h, const char *library)
+{
+	const char *const dirs[] = {
+		arena_printf(h->a, "%.*sbfd-plugins",
+			     (int)(path_base(library) - library), library),
+		"/usr/lib/bfd-plugins",
+	};
+
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		DIR *in = opendir(dirs[i]);
+		struct dirent *de;
+
+		while (in && (de = readdir(in)))
+			add(h, arena_printf(h->a, "%s/%s", dirs[i], de->d_name), false);
+		if (in)
+			closedir(in);
+	}
+}
+
 /* Add a file; what it needs, if it is a program or a library, too. */
 static bool add(struct hunt *h, const char *path, bool is_program)
 {
@@ -72,6 +95,8 @@ static bool add(struct hunt *h, const char *path, bool is_program)
 		return true;
 	*slot = h;
 	strs_add(h->out, path);
+	if (strncmp(path_base(path), "libbfd-", 7) == 0)
+		add_plugins(h, path);
 	if (!is_program || h->depth == MAX_DEPTH)
 		return true;
 	h->depth++;
@@ -125,7 +150,7 @@ static void add_linked(struct hunt *h, const char *path)
 	struct err e;
 
 	path = path_clean(h->a, "/", path);
-	if (map_get(&h->seen, bytes_str(path)) || !add(h, path, false) ||
+	if (map_get(&h->seen, bytes_str(path)) || !add(h, path, true) ||
 	    h->depth == MAX_DEPTH || stat(path, &st) < 0 ||
 	    st.st_size > MAX_SCRIPT_BYTES)
 		return;
