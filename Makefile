@@ -11,7 +11,6 @@ PREFIX ?= /usr/local
 DEST   := $(DESTDIR)$(PREFIX)
 COMPLETIONS := share/bash-completion/completions
 FUZZ   := $(BUILD)-fuzz
-SECONDS_EACH ?= 60
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude $(PKG_CFLAGS) \
@@ -70,7 +69,7 @@ bench: deps-bench $(BUILD)/gg $(BENCHES)
 	@BUILD=$(BUILD) test/bench/run.sh $(ROW)
 
 fuzz: deps-test $(FUZZERS)
-	@test/fuzz/run.sh $(SECONDS_EACH) $(FUZZERS)
+	@test/fuzz/run.sh $(or $(SECONDS_EACH),60) $(FUZZERS)
 
 $(FUZZ)/%.o: %.c
 	@mkdir -p $(@D)
@@ -80,7 +79,7 @@ $(FUZZ)/f_%: $(FUZZ)/test/fuzz/f_%.o $(LIB_SRC:%.c=$(FUZZ)/%.o)
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LDLIBS)
 
 lint: deps-test
-	@tools/lint.sh
+	@BUILD=$(BUILD) tools/lint.sh
 
 fmt:
 	clang-format -i $(wildcard include/*.h src/*.[ch] src/*/*.[ch] tools/*.[ch] test/*.[ch] test/*/*.[ch])
