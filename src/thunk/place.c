@@ -309,7 +309,7 @@ static int put_real(const struct lay *l, const char *path, const struct ref *val
 {
 	bool is_dir = value->kind == REF_TREE;
 	char temp[PATH_MOST];
-	struct err ignored;
+	struct err ignored, why;
 	int fd, rc;
 
 	fd = temp_make(l->dirfd, path, is_dir, value->kind == REF_VALUE ? 0666 : 0777,
@@ -325,9 +325,11 @@ static int put_real(const struct lay *l, const char *path, const struct ref *val
 	}
 	if (rc < 0) {
 		dir_remove(l->dirfd, temp, &ignored);
-		return err_wrap(e, "%s%s", path, e->code == ERR_IO ?
-				": what stood there still does; make room and force it again"
-				: "");
+		if (e->code != ERR_IO)
+			return err_wrap(e, "%s", path);
+		why = *e;
+		return err_set(e, ERR_IO, "%s: %.600s; what stood there still does: make room "
+			       "and force it again", path, why.text);
 	}
 	if (land(l->dirfd, temp, path, e) < 0)
 		return -1;
