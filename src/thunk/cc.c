@@ -5,6 +5,7 @@
  * compile names them after its object, a link after the program and the
  * source.
  */
+#include <fnmatch.h>
 #include <string.h>
 #include "cc.h"
 #include "file.h"
@@ -43,10 +44,14 @@ static const struct {
 	{ "assembler-with-cpp", LANG_ASM_CPP },
 };
 
-/* What a configure script tries out: it asks for the exit status, at once. */
-static const char *const trials[] = {
-	"conftest.", "CMakeFiles/CMakeTmp", "CMakeFiles/CMakeScratch",
-	"CMakeFiles/ShowIncludes", "CompilerIdC", "meson-private/",
+/* What a configure script tries out: it asks for the exit status, at once.
+ * Names as autoconf, zlib and distutils choose them; folders of CMake, Meson. */
+static const char *const trial_names[] = {
+	"conftest*.*", "ztest[0-9]*.*", "_configtest.*",
+};
+static const char *const trial_dirs[] = {
+	"CMakeFiles/CMakeTmp", "CMakeFiles/CMakeScratch", "CMakeFiles/ShowIncludes",
+	"CompilerIdC", "meson-private/",
 };
 
 /* Of the compiler's environment, what may change its output.  Locale and
@@ -93,6 +98,17 @@ static bool take_lang(struct cc *k, const char *name)
 	return true;
 }
 
+static bool is_trial(const struct cc *k, const char *path)
+{
+	for (size_t i = 0; i < sizeof trial_names / sizeof *trial_names; i++)
+		if (fnmatch(trial_names[i], path_base(path), 0) == 0)
+			return true;
+	for (size_t i = 0; i < sizeof trial_dirs / sizeof *trial_dirs; i++)
+		if (strstr(path, trial_dirs[i]) || strstr(k->d->c->cwd, trial_dirs[i]))
+			return true;
+	return false;
+}
+
 static bool take_source(struct cc *k, const char *path)
 {
 	struct cc_source s = {
@@ -103,10 +119,9 @@ static bool take_source(struct cc *k, const char *path)
 
 	if (strcmp(path, "-") == 0)
 		return draft_refuse(k->d, "- is one of its standard streams");
-	for (size_t i = 0; i < sizeof trials / sizeof *trials; i++)
-		if (strstr(path, trials[i]) || strstr(k->d->c->cwd, trials[i]))
-			return draft_refuse(k->d, "%s: a trial whose exit status is "
-					    "asked for", path);
+	if (is_trial(k, path))
+		return draft_refuse(k->d, "%s: a trial whose exit status is asked for",
+				    path);
 	if (s.lang == LANG_OTHER)
 		return draft_refuse(k->d, "%s: a language that is not modelled",
 				    path);

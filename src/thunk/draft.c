@@ -86,9 +86,10 @@ bool draft_is_exec(const struct draft *d, const char *path)
 	return look(d, path, &st) && S_ISREG(st.st_mode) && st.st_mode & 0111;
 }
 
-/* A file right inside the folder for temporary files belongs to whoever
- * started this command and is gone when a thunk would want it. */
-static bool is_temporary(const struct draft *d, const char *clean)
+/* Where others put what they need for a moment.  Read, a file right inside
+ * such a folder is gone when a thunk would want it; written, any file below
+ * is wanted at once, by whoever chose its name. */
+static bool is_temporary(const struct draft *d, const char *clean, bool is_write)
 {
 	const char *tmp = draft_getenv(d, "TMPDIR");
 	const char *root = d->c->root ? d->c->root : d->c->cwd;
@@ -99,20 +100,19 @@ static bool is_temporary(const struct draft *d, const char *clean)
 		return false;
 	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
 		const char *dir = dirs[i];
-		size_t n;
 
 		if (!dir || *dir != '/')
 			continue;
 		dir = path_clean(d->a, "/", dir);
-		n = strlen(dir);
-		if ((size_t)(base - clean) == n + 1 && strncmp(clean, dir, n) == 0)
+		if (path_is_below(dir, clean) &&
+		    (is_write || (size_t)(base - clean) == strlen(dir) + 1))
 			return true;
 	}
 	return false;
 }
 
 /* The tidied path, or NULL and a reason. */
-static const char *check_path(struct draft *d, const char *path)
+static const char *check_path(struct draft *d, const char *path, bool is_write)
 {
 	const char *clean;
 	size_t n = strlen(path);
@@ -130,8 +130,8 @@ static const char *check_path(struct draft *d, const char *path)
 		draft_refuse(d, "%s is no ordinary file", path);
 		return NULL;
 	}
-	if (is_temporary(d, clean)) {
-		draft_refuse(d, "%s is a temporary file of another program", path);
+	if (is_temporary(d, clean, is_write)) {
+		draft_refuse(d, "%s is a temporary file", path);
 		return NULL;
 	}
 	return clean;
@@ -140,7 +140,7 @@ static const char *check_path(struct draft *d, const char *path)
 bool draft_read(struct draft *d, const char *path, unsigned flags)
 {
 	struct bound_read r = { .path = path, .is_optional = flags & READ_OPTIONAL };
-	const char *clean = check_path(d, path);
+	const char *clean = check_path(d, path, false);
 	void **slot;
 
 	if (!clean)
@@ -162,7 +162,7 @@ bool draft_write(struct draft *d, const char *kind, const char *path,
 		 unsigned flags)
 {
 	struct bound_write w = { .path = path, .is_exec = flags & WRITE_EXEC };
-	const char *clean = check_path(d, path);
+	const char *clean = check_path(d, path, true);
 	size_t same = 1, n = strlen(kind);
 
 	if (!clean)
