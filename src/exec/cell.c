@@ -219,6 +219,7 @@ static int inside(void *arg)
 	struct cell *c = arg;
 	struct frame f;
 
+	c->uid = geteuid();
 	c->has_fine_stamps = sees_fine_stamps(c->box.work);
 	if (chdir(c->box.seen_root) < 0)
 		return 1;

@@ -1,7 +1,7 @@
 /* inside.h - what the parts of a cell share
  *
  * Private to src/exec.  cell.c (the process), run.c (one thunk), items.c,
- * layout.c and tidy.c (inputs in), collect.c (outputs out), verify.c (is the machine
+ * layout.c, tidy.c and spare.c (inputs in), collect.c (outputs out), verify.c (is the machine
  * as the thunk says), blame.c (what went wrong, in words).
  */
 #ifndef GG_INSIDE_H
@@ -28,7 +28,13 @@ struct item {
 	bool is_seen;                   /* by the walk that tidies */
 };
 
-enum { CELL_CHILD_STACK = 1 << 16 };
+enum { CELL_CHILD_STACK = 1 << 16, SPARES_MAX = 256 };
+
+/* A small file in the spare folder, under its number. */
+struct spare {
+	uint32_t size;
+	mode_t mode;
+};
 
 /* In order of path, so that what holds comes before what it holds. */
 struct layout {
@@ -49,6 +55,9 @@ struct cell {
 	bool has_fine_stamps;           /* two changes never have one stamp */
 	bool has_no_reflink;
 	struct layout layouts[2], *now, *next;
+	struct spare spares[SPARES_MAX];
+	size_t n_spares;
+	uid_t uid;
 	struct strs overs;              /* host paths that objects cover now */
 	struct map hosts;               /* host id -> struct host */
 	struct map files;               /* path -> struct known_file */
@@ -89,6 +98,13 @@ const char *layout_changed(struct cell *c);
 /* Remove all but what the next thunk may use again.  -1: cannot, and the cell
  * must end. */
 int layout_tidy(struct cell *c, struct err *e);
+
+/* Keep the small file name of dirfd (st is of it) to be written anew; false
+ * if it has to be removed. */
+bool spare_put(struct cell *c, int dirfd, const char *name, const struct stat *st);
+/* Lay b at path of the private folder by a spare file: open for writing, or
+ * -1 if there is none. */
+int spare_take(struct cell *c, struct bytes b, mode_t mode, const char *path);
 
 /* Is the machine as the thunk's host text and absolute inputs say?  Sets
  * c->program; covers host files where they differ.  ERR_REFUSED. */

@@ -36,10 +36,16 @@ static int unbind(const struct cell *c, const char *path)
 	return rc;
 }
 
-static int take_away(const struct cell *c, const struct item *it, struct err *e)
+static int take_away(struct cell *c, const struct item *it, struct err *e)
 {
+	struct stat st;
+
 	if (it->is_mount && unbind(c, it->path) < 0)
 		return err_sys(e, "cannot take %s away", it->path);
+	if (it->kind == ITEM_FILE &&
+	    fstatat(c->box.root, it->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    spare_put(c, c->box.root, it->path, &st))
+		return 0;
 	if (unlinkat(c->box.root, it->path, it->kind == ITEM_DIR ? AT_REMOVEDIR : 0) < 0 &&
 	    errno != ENOENT)
 		return err_sys(e, "cannot remove %s", it->path);
@@ -85,20 +91,11 @@ static int keep_common(struct cell *c, struct err *e)
 
 /* ---- coming */
 
-static int fill(struct cell *c, struct item *it, int fd, struct err *e)
+static int fill_large(struct cell *c, struct item *it, int large, int fd,
+		      struct err *e)
 {
-	struct bytes b;
-	int large, rc = 0;
-
-	if (cell_object_open(c, &it->id, &b, &large, e) < 0)
-		return err_wrap(e, "input %s", it->path);
-	if (large < 0)
-		return file_write_fd(fd, b.p, b.n) < 0 ?
-			err_sys(e, "cannot write %s", it->path) : 0;
-	if (!c->has_no_reflink && ioctl(fd, FICLONE, large) == 0) {
-		close(large);
+	if (!c->has_no_reflink && ioctl(fd, FICLONE, large) == 0)
 		return 0;
-	}
 	c->has_no_reflink = true;
 	if (!it->is_exec && !it->is_writable && (c->box.walls & WALL_MOUNT)) {
 		struct object_path p = store_object_path(&it->id);
@@ -109,30 +106,39 @@ static int fill(struct cell *c, struct item *it, int fd, struct err *e)
 		if (seen >= 0)
 			close(seen);
 	}
-	if (!it->is_mount)
-		rc = file_copy_fd(large, fd, e);
-	close(large);
-	return rc;
+	return it->is_mount ? 0 : file_copy_fd(large, fd, e);
 }
 
 static int lay_file(struct cell *c, struct item *it, struct err *e)
 {
 	mode_t mode = (it->is_writable ? 0644 : 0444) | (it->is_exec ? 0111 : 0);
-	int fd = openat(c->box.root, it->path,
-			O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
+	int large, fd = -1, rc = 0;
+	struct bytes b;
 	struct stat st;
-	int rc;
 
-	if (fd < 0)
-		return err_sys(e, "cannot lay out %s", it->path);
-	rc = fill(c, it, fd, e);
+	if (cell_object_open(c, &it->id, &b, &large, e) < 0)
+		return err_wrap(e, "input %s", it->path);
+	if (large < 0)
+		fd = spare_take(c, b, mode, it->path);
+	if (fd < 0) {
+		fd = openat(c->box.root, it->path, O_WRONLY | O_CREAT | O_EXCL |
+			    O_NOFOLLOW | O_CLOEXEC, mode);
+		if (fd < 0)
+			rc = err_sys(e, "cannot lay out %s", it->path);
+		else if (large >= 0)
+			rc = fill_large(c, it, large, fd, e);
+		else if (file_write_fd(fd, b.p, b.n) < 0)
+			rc = err_sys(e, "cannot write %s", it->path);
+	}
 	if (rc == 0 && fstat(fd, &st) < 0)
 		rc = err_sys(e, "%s", it->path);
-	if (rc == 0)
-		it->stamp = stamp_of(&st);
-	if (close(fd) < 0 && rc == 0)
+	if (fd >= 0 && close(fd) < 0 && rc == 0)
 		rc = err_sys(e, "%s", it->path);
+	if (large >= 0)
+		close(large);
 	it->is_laid = rc == 0;
+	if (it->is_laid)
+		it->stamp = stamp_of(&st);
 	return rc;
 }
 

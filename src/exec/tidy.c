@@ -69,6 +69,16 @@ static int tidy_folder(struct walk *w, int above, const char *name, struct item 
 	return rc;
 }
 
+static int remove_entry(struct walk *w, int fd, const char *name)
+{
+	struct stat st;
+
+	if (fstatat(fd, name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    spare_put(w->c, fd, name, &st))
+		return 0;
+	return dir_remove(fd, name, w->e);
+}
+
 static int tidy_entry(void *arg, int fd, const char *name)
 {
 	struct walk *w = arg;
@@ -82,7 +92,7 @@ static int tidy_entry(void *arg, int fd, const char *name)
 	if (i < l->n && strcmp(l->v[i].path, w->path.p) == 0)
 		it = &l->v[i];
 	if (!it || !it->is_laid || (it->kind != ITEM_DIR && it->is_writable))
-		rc = dir_remove(fd, name, w->e);
+		rc = remove_entry(w, fd, name);
 	else if (it->kind == ITEM_DIR)
 		rc = tidy_folder(w, fd, name, it);
 	else

@@ -30,7 +30,7 @@ static double median(double *v, int n)
 }
 
 /* The same commands in a folder with all inputs there. */
-static double bare(const struct rig *r, int steps, int at_once)
+static double bare(const struct rig *r, int steps, int round, int at_once)
 {
 	char path[400], script[80];
 	double t0;
@@ -49,7 +49,7 @@ static double bare(const struct rig *r, int steps, int at_once)
 		int status;
 		pid_t pid;
 
-		snprintf(script, sizeof script, "cat in/%d > out/%d", i, i);
+		snprintf(script, sizeof script, "cat in/%d > out/%d-%d", i, round, i);
 		if (posix_spawn(&pid, "/bin/sh", NULL, NULL, args, env) != 0)
 			exit(1);
 		if (i >= at_once - 1 && (wait(&status) < 0 || status))
@@ -143,7 +143,7 @@ int main(int argc, char **argv)
 	started = now_s() - started;
 	for (int i = 0; i < rounds; i++) {
 		if (!only || strcmp(only, "bare") == 0)
-			a[i] = bare(&r, steps, at_once);
+			a[i] = bare(&r, steps, i, at_once);
 		if (!only || strcmp(only, "cells") == 0)
 			b[i] = cells(&r, steps, i, at_once);
 	}
