@@ -151,6 +151,10 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 		rc = status = infer_anew(&r, e);
 	if (rc >= 0 && !is_recalled && runs_add(c, &r.d, e) < 0)
 		rc = -1;
+	if (rc < 0) {
+		exec_stop(c->exec, 0);
+		drive_finish(&r.d);
+	}
 	code = drive_end(&r.d);
 	return rc < 0 ? -1 : code ? code : status ? EXIT_THUNK : EXIT_FINE;
 }

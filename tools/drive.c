@@ -131,6 +131,7 @@ int drive_end(struct drive *d)
 	struct err e;
 	int rc = EXIT_FINE;
 
+	loop_turn(d->c->loop);
 	exec_counts(d->c->exec, &n);
 	ui_free(d->ui);
 	loop_unwatch(d->sigint);
@@ -139,7 +140,6 @@ int drive_end(struct drive *d)
 		note("%s", e.text);
 		rc = EXIT_STORE;
 	}
-	loop_turn(d->c->loop);
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
 	made = n.forced + n.failed;
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;

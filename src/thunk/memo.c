@@ -328,12 +328,15 @@ void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n
 	*n = 0;
 	*v = w;
 	for (size_t i = 0; i < m->n; i++) {
-		struct seen *s = m->order[i];
+		const char *path = m->order[i]->first.path;
+		bool inside = path[0] != '/';
 
-		if (s->first.path[0] == '/')
-			continue;
-		if (placeholder_at(m->project->root_fd, s->first.path, a, &ph, &e) == 1)
-			w[(*n)++] = (struct memo_want){ s->first.path, ph };
+		if (strstr(path, ".."))
+			path = project_path(m->project, a, m->project->root, path,
+					    &inside);
+		if (inside &&
+		    placeholder_at(m->project->root_fd, path, a, &ph, &e) == 1)
+			w[(*n)++] = (struct memo_want){ path, ph };
 	}
 }
 
