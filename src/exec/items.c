@@ -172,7 +172,8 @@ static int sort(struct layout *l, struct err *e)
 {
 	size_t n = 0;
 
-	qsort(l->v, l->n, sizeof *l->v, by_path);
+	if (l->n > 1)
+		qsort(l->v, l->n, sizeof *l->v, by_path);
 	for (size_t i = 0; i < l->n; i++) {
 		struct item *last = n ? &l->v[n - 1] : NULL;
 

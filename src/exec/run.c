@@ -69,7 +69,7 @@ static int child(void *arg)
 	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2)
 		execve(s->program, (char **)s->args, (char **)s->env);
 	s->errnum = errno;
-	_exit(127);
+	return 127;
 }
 
 /* ---- what the program finds */

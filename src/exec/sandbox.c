@@ -181,7 +181,7 @@ static int enter(void *arg)
 	struct attempt *t = arg;
 
 	t->has_failed = build(t) < 0;
-	_exit(t->has_failed ? 1 : t->inside(t->arg));
+	return t->has_failed ? 1 : t->inside(t->arg);
 }
 
 /* The inside shares this process's memory, and this process sleeps until the
