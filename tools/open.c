@@ -86,9 +86,9 @@ int ctx_close(struct ctx *c, struct err *e)
 {
 	int rc = 0;
 
-	exec_free(c->exec);
 	if (c->backend)
 		backend_local.close(c->backend);
+	exec_free(c->exec);
 	loop_free(c->loop);
 	models_free(c->models);
 	if (c->store)
