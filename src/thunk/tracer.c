@@ -1,35 +1,19 @@
-/* tracer.c - who serves the stopped calls, and when
+/* tracer.c - the owner's side: start, questions, answers, end
  *
- * The kernel hands over a stopped call in 6 us if the server is the only one
- * and runs on the asker's processor, and in 40 us if another processor has to
- * wake up.  So there are two ways, by what is seen of the askers:
- *
- * SINGLE  One process asks at a time.  The owner's thread receives, with the
- *         kernel's SYNC_WAKE_UP: it runs where the asker ran.
- * MULTI   Askers alternate: A, B, A.  A thread pinned to each processor
- *         receives, the one on the asker's processor is there at once, and
- *         SCHED_BATCH keeps it from pushing aside another asker.  What
- *         ops.quick declines goes to the owner over a queue.
- *
- * Receiving waits when there is nothing, and cannot be told not to.  So the
- * owner receives only while no thread does and a call is known to be there; it
- * waits in ppoll, where a signal, the queue and the end can wake it too.  When
- * the mode turns to SINGLE, each thread parks after one call more, and the
- * last one hands over to the owner.
+ * The owner waits in ppoll for four things at once: a stopped call (while no
+ * thread of servers.c receives), the queue of what those threads leave to it,
+ * the keeper's news, and signals.  A question stays open until it is answered,
+ * by the call back or later, and its process stays stopped so long.
  *
  * A known limit of the kernel: a signal whose handler has no SA_RESTART makes
  * a call that stops fail with EINTR as long as nobody has received it (5.19
  * and later: only until then, and that is microseconds).
  */
-#include "tracee.h"
+#include "servers.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
-#include <pthread.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,92 +25,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Newer than the headers of Debian 12; Linux 6.6. */
-#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
-#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
-#define SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (1UL << 0)
-#endif
-
-enum mode { SINGLE, MULTI, DONE };
-
-enum {
-	MAX_SERVERS = 4,                /* each call wakes all that wait */
-	WINDOW = 64,                    /* askers looked at for the mode */
-	MULTI_FROM = 6,                 /* A, B, A so often in a window */
-	SINGLE_TO = 1,
-	MAX_SPARE = 64,                 /* calls kept for reuse */
-};
-
-/* A thread that receives in MULTI. */
-struct server {
-	struct tracer *t;
-	struct call *call;
-	pthread_t thread;
-	int cpu;
-};
-
-/* Who asked of late. */
-struct pattern {
-	atomic_uint last, before, seen, turns;
-};
-
-struct tracer {
-	struct tracer_ops ops;
-	int listener, sock, wake, epoll;
-	pid_t keeper;
-	int status, no_exec;            /* wait status; errno of the first exec */
-	bool has_hung_up, is_ended, is_serving;
-	char *program;
-	struct call *call;              /* the owner's, being received */
-	struct call **open;             /* event() was asked, no answer yet */
-	size_t n_open, room_open;
-
-	atomic_int mode, broken;        /* broken: errno that nothing can mend */
-	struct pattern askers;
-	struct server servers[MAX_SERVERS];
-	unsigned n_servers;
-
-	pthread_mutex_t lock;           /* of what follows */
-	pthread_cond_t unpark;
-	unsigned n_receiving;           /* servers that are not parked */
-	bool is_in_epoll;               /* the listener */
-	struct call *queue, **queue_end;
-	struct call *spare;
-	unsigned n_spare;
-	struct map elf;                 /* path to elf_64 or elf_32 */
-	struct arena elf_paths;
-};
-
-static char elf_64, elf_32;
-
 /* ---- calls */
-
-static struct call *call_take(struct tracer *t)
-{
-	struct call *c;
-
-	pthread_mutex_lock(&t->lock);
-	c = t->spare;
-	if (c) {
-		t->spare = c->next;
-		t->n_spare--;
-	}
-	pthread_mutex_unlock(&t->lock);
-	return c ? c : mem_alloc(sizeof *c);
-}
-
-static void call_put(struct tracer *t, struct call *c)
-{
-	pthread_mutex_lock(&t->lock);
-	if (t->n_spare < MAX_SPARE) {
-		c->next = t->spare;
-		t->spare = c;
-		t->n_spare++;
-		c = NULL;
-	}
-	pthread_mutex_unlock(&t->lock);
-	free(c);
-}
 
 static void free_calls(struct call *c)
 {
@@ -136,68 +35,6 @@ static void free_calls(struct call *c)
 		free(c);
 		c = next;
 	}
-}
-
-static void wake_owner(struct tracer *t)
-{
-	uint64_t one = 1;
-
-	/* Full means that it is readable already. */
-	if (write(t->wake, &one, sizeof one) < 0)
-		return;
-}
-
-static void fail(struct tracer *t, int err)
-{
-	atomic_store(&t->broken, err);
-	wake_owner(t);
-}
-
-static void go(struct tracer *t, const struct call *c)
-{
-	if (call_go(t->listener, c) < 0)
-		fail(t, errno);
-}
-
-/* The class of a program is remembered by its path: asking the file costs
- * more than all else that is done for an execve. */
-static bool is_32_bit(struct tracer *t, const char *path)
-{
-	const char *known;
-	int is_32;
-
-	pthread_mutex_lock(&t->lock);
-	known = map_get(&t->elf, bytes_str(path));
-	pthread_mutex_unlock(&t->lock);
-	if (known)
-		return known == &elf_32;
-	is_32 = elf_is_32_bit(path);
-	if (is_32 < 0)
-		return false;
-	pthread_mutex_lock(&t->lock);
-	*map_at(&t->elf, bytes_str(arena_str(&t->elf_paths, path))) =
-		is_32 ? &elf_32 : &elf_64;
-	pthread_mutex_unlock(&t->lock);
-	return is_32;
-}
-
-/* Read the call and answer it if no question is left.  What quick is asked
- * may be wrong if the process dies meanwhile and its number is another's: then
- * one path too many was asked about, which harms nothing and saves a check of
- * each call. */
-static bool is_answered(struct tracer *t, struct call *c)
-{
-	call_read(c);
-	if (c->has_event && c->ev.kind == TRACE_EXEC && is_32_bit(t, c->ev.path))
-		snprintf(c->why, sizeof c->why,
-			 "%.500s is a 32-bit program, whose calls gg does not see",
-			 c->ev.path);
-	if (c->why[0])
-		return false;
-	if (c->has_event && !(t->ops.quick && t->ops.quick(t->ops.arg, &c->ev)))
-		return false;
-	go(t, c);
-	return true;
 }
 
 /* ---- the owner's part */
@@ -231,7 +68,7 @@ void tracer_answer(struct tracer *t, uint64_t cookie, enum trace_answer a,
 		return;
 	t->open[i] = t->open[--t->n_open];
 	if (a != TRACE_EXIT || !call_end(t->listener, c, status))
-		go(t, c);
+		call_let_go(t, c);
 	call_put(t, c);
 }
 
@@ -251,217 +88,13 @@ static void ask(struct tracer *t, struct call *c)
 		t->ops.blind(t->ops.arg, c->why);
 	if (!c->has_event ||
 	    (c->why[0] && t->ops.quick && t->ops.quick(t->ops.arg, &c->ev))) {
-		go(t, c);
+		call_let_go(t, c);
 		call_put(t, c);
 		return;
 	}
 	open_add(t, c);
 	a = t->ops.event(t->ops.arg, t, &c->ev, &status);
 	tracer_answer(t, cookie, a, status);
-}
-
-static void set_sync(struct tracer *t, bool is_on)
-{
-	uint64_t flags = is_on ? SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP : 0;
-
-	/* Refused before Linux 6.6, which then wakes as it always did. */
-	ioctl(t->listener, SECCOMP_IOCTL_NOTIF_SET_FLAGS, flags);
-}
-
-/* Is the listener the owner's now?  Under lock. */
-static bool owner_receives(const struct tracer *t)
-{
-	return atomic_load(&t->mode) == SINGLE && t->n_receiving == 0 &&
-	       !t->has_hung_up;
-}
-
-/* The epoll set has the listener while the owner receives, but not while it
- * waits in tracer_serve: each waiter costs at each call.  Under lock. */
-static void set_epoll(struct tracer *t)
-{
-	struct epoll_event ev = { .events = EPOLLIN };
-	bool wanted = owner_receives(t) && !t->is_serving;
-
-	if (wanted == t->is_in_epoll)
-		return;
-	epoll_ctl(t->epoll, wanted ? EPOLL_CTL_ADD : EPOLL_CTL_DEL, t->listener, &ev);
-	t->is_in_epoll = wanted;
-}
-
-/* ---- modes and servers */
-
-static void count_asker(struct tracer *t, unsigned pid);
-
-/* Receive one call, which has to be there if this must not wait.  False: it
- * has gone. */
-static bool receive(struct tracer *t, struct call *c)
-{
-	memset(&c->q, 0, sizeof c->q);  /* or the kernel refuses */
-	if (ioctl(t->listener, SECCOMP_IOCTL_NOTIF_RECV, &c->q) == 0)
-		return true;
-	/* ENOENT: the asker has died, or all have. */
-	if (errno != EINTR && errno != ENOENT)
-		fail(t, errno);
-	return false;
-}
-
-static bool has_hung_up(const struct tracer *t)
-{
-	struct pollfd p = { .fd = t->listener };
-
-	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
-}
-
-/* Hand c over to the owner; the call to go on with. */
-static struct call *enqueue(struct tracer *t, struct call *c)
-{
-	bool was_empty;
-
-	pthread_mutex_lock(&t->lock);
-	was_empty = !t->queue;
-	c->next = NULL;
-	*t->queue_end = c;
-	t->queue_end = &c->next;
-	pthread_mutex_unlock(&t->lock);
-	if (was_empty)
-		wake_owner(t);
-	return call_take(t);
-}
-
-/* Wait until there is work for threads; false at the end. */
-static bool park(struct tracer *t)
-{
-	pthread_mutex_lock(&t->lock);
-	if (--t->n_receiving == 0 && atomic_load(&t->mode) == SINGLE) {
-		set_sync(t, true);
-		set_epoll(t);
-		wake_owner(t);
-	}
-	while (atomic_load(&t->mode) == SINGLE)
-		pthread_cond_wait(&t->unpark, &t->lock);
-	t->n_receiving++;
-	pthread_mutex_unlock(&t->lock);
-	return atomic_load(&t->mode) != DONE;
-}
-
-/* Receive as a server, which may be cancelled only here. */
-static bool server_receive(struct server *s)
-{
-	bool is_there;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	is_there = receive(s->t, s->call);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	return is_there;
-}
-
-static void *serve(void *arg)
-{
-	struct server *s = arg;
-	struct tracer *t = s->t;
-	cpu_set_t one;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
-	CPU_ZERO(&one);
-	CPU_SET((unsigned)s->cpu, &one);
-	sched_setaffinity(0, sizeof one, &one);
-	sched_setscheduler(0, SCHED_BATCH, &(struct sched_param){ 0 });
-	while (!atomic_load(&t->broken)) {
-		int mode = atomic_load(&t->mode);
-
-		if (mode == DONE || (mode == SINGLE && !park(t)))
-			break;
-		if (!server_receive(s)) {
-			if (has_hung_up(t))
-				break;
-			continue;
-		}
-		count_asker(t, s->call->q.pid);
-		if (!is_answered(t, s->call))
-			s->call = enqueue(t, s->call);
-	}
-	return NULL;
-}
-
-/* The threads, when they are needed for the first time.  Signals are the
- * owner's. */
-static void start_servers(struct tracer *t)
-{
-	sigset_t all, before;
-	cpu_set_t cpus;
-
-	if (t->n_servers || sched_getaffinity(0, sizeof cpus, &cpus) < 0)
-		return;
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	for (int cpu = 0; cpu < CPU_SETSIZE && t->n_servers < MAX_SERVERS; cpu++) {
-		struct server *s = &t->servers[t->n_servers];
-
-		if (!CPU_ISSET((unsigned)cpu, &cpus))
-			continue;
-		*s = (struct server){ .t = t, .cpu = cpu };
-		s->call = mem_alloc(sizeof *s->call);
-		if (pthread_create(&s->thread, NULL, serve, s) != 0) {
-			free(s->call);
-			break;
-		}
-		t->n_servers++;
-		t->n_receiving++;
-	}
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-}
-
-static void set_mode(struct tracer *t, enum mode m)
-{
-	pthread_mutex_lock(&t->lock);
-	if (atomic_load(&t->mode) != DONE && atomic_load(&t->mode) != (int)m) {
-		if (m == MULTI) {
-			start_servers(t);
-			set_sync(t, false);
-		}
-		if (m != MULTI || t->n_servers)
-			atomic_store(&t->mode, m);
-		set_epoll(t);
-		pthread_cond_broadcast(&t->unpark);
-	}
-	pthread_mutex_unlock(&t->lock);
-}
-
-/* Look at who asks.  A chain of short processes, each after the other, does
- * not come back to one that asked before; two at work at once do. */
-static void count_asker(struct tracer *t, unsigned pid)
-{
-	struct pattern *p = &t->askers;
-	unsigned last = atomic_load_explicit(&p->last, memory_order_relaxed), turns;
-
-	if (pid != last) {
-		if (pid == atomic_load_explicit(&p->before, memory_order_relaxed))
-			atomic_fetch_add_explicit(&p->turns, 1, memory_order_relaxed);
-		atomic_store_explicit(&p->before, last, memory_order_relaxed);
-		atomic_store_explicit(&p->last, pid, memory_order_relaxed);
-	}
-	if (atomic_fetch_add_explicit(&p->seen, 1, memory_order_relaxed) + 1 < WINDOW)
-		return;
-	turns = atomic_exchange(&p->turns, 0);
-	atomic_store(&p->seen, 0);
-	if (turns >= MULTI_FROM && t->ops.quick)
-		set_mode(t, MULTI);
-	else if (turns <= SINGLE_TO)
-		set_mode(t, SINGLE);
-}
-
-/* At the end, when no call can come any more: a thread that still waits for
- * one (it does before Linux 6.11) loses nothing. */
-static void stop_servers(struct tracer *t)
-{
-	set_mode(t, DONE);
-	for (unsigned i = 0; i < t->n_servers; i++) {
-		pthread_cancel(t->servers[i].thread);
-		pthread_join(t->servers[i].thread, NULL);
-		free(t->servers[i].call);
-	}
-	t->n_servers = 0;
 }
 
 /* ---- serving */
@@ -471,10 +104,9 @@ static void serve_one(struct tracer *t)
 {
 	struct call *c = t->call;
 
-	if (!receive(t, c))
+	if (!call_receive(t, c))
 		return;
-	count_asker(t, c->q.pid);
-	if (is_answered(t, c))
+	if (call_is_answered(t, c))
 		return;
 	t->call = call_take(t);
 	ask(t, c);
@@ -519,7 +151,7 @@ static int hear_keeper(struct tracer *t, struct err *e)
 	}
 	if (!t->is_ended)
 		return 0;
-	stop_servers(t);
+	servers_stop(t);
 	if (!t->no_exec)
 		return 0;
 	return err_set(e, t->no_exec == ENOENT ? ERR_MISSING : ERR_REFUSED,
@@ -530,7 +162,7 @@ static void hang_up(struct tracer *t)
 {
 	pthread_mutex_lock(&t->lock);
 	t->has_hung_up = true;
-	set_epoll(t);
+	owner_set_epoll(t);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -582,7 +214,7 @@ static void set_serving(struct tracer *t, bool is_serving)
 {
 	pthread_mutex_lock(&t->lock);
 	t->is_serving = is_serving;
-	set_epoll(t);
+	owner_set_epoll(t);
 	pthread_mutex_unlock(&t->lock);
 }
 
@@ -759,7 +391,7 @@ int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 	if (keeper_start(&k, &t->keeper, &t->sock, e) < 0 ||
 	    meet(t, o->cwd, e) < 0 || open_fds(t, e) < 0)
 		goto out;
-	set_sync(t, true);
+	servers_set_sync(t, true);
 	set_serving(t, false);
 	*out = t;
 	t = NULL;
@@ -791,7 +423,7 @@ void tracer_free(struct tracer *t)
 	if (!t)
 		return;
 	end_keeper(t);
-	stop_servers(t);
+	servers_stop(t);
 	for (size_t i = 0; i < t->n_open; i++)
 		free(t->open[i]);
 	free(t->open);
