@@ -59,25 +59,23 @@ const char *blame_status(struct arena *a, enum run_status status, int code)
 
 /* ---- reading a log */
 
+static bool says(struct bytes line, const char *text)
+{
+	return memmem(line.p, line.n, text, strlen(text)) != NULL;
+}
+
 static bool is_absent_line(struct bytes line)
 {
-	static const char *const says[] = {
+	static const char *const ways[] = {
 		"No such file", "no such file", "not found", "annot open", "an't open",
 		"annot find", "an't find", "annot stat", "annot access", "does not exist",
 		"doesn't exist", "No module named", "No rule to make", "ENOENT",
 	};
 
-	for (size_t i = 0; i < sizeof says / sizeof *says; i++)
-		if (memmem(line.p, line.n, says[i], strlen(says[i])))
+	for (size_t i = 0; i < sizeof ways / sizeof *ways; i++)
+		if (says(line, ways[i]))
 			return true;
 	return false;
-}
-
-static bool is_read_only_line(struct bytes line)
-{
-	static const char text[] = "Read-only file system";
-
-	return memmem(line.p, line.n, text, sizeof text - 1) != NULL;
 }
 
 /* As a path of the project, plain; NULL if it is none. */
@@ -199,23 +197,25 @@ static const char *each_token(struct cell *c, struct bytes line, judge_token *ju
 	return NULL;
 }
 
-static const char *is_outside(struct cell *c, struct bytes token)
+static const char *wrote_input(struct cell *c, struct bytes token)
 {
-	const char *who = blame_who(c), *path;
-	const char *s = arena_strn(&c->arena, token.p, token.n);
-	const struct input *in;
+	const char *path = as_plain(c, token);
 
-	path = as_plain(c, token);
-	in = path ? thunk_input(&c->thunk, path) : NULL;
-	if (in && is_declared(&c->thunk, path))
+	if (path && thunk_input(&c->thunk, path))
 		return arena_printf(&c->arena, "%s tried to write its input %s: let it "
 				    "write to another path, or declare that path as an "
-				    "output too", who, path);
-	if (s[0] != '/' || path)
+				    "output too", blame_who(c), path);
+	return NULL;
+}
+
+static const char *wrote_outside(struct cell *c, struct bytes token)
+{
+	if (token.p[0] != '/' || as_plain(c, token))
 		return NULL;
 	return arena_printf(&c->arena, "%s tried to write %s, outside the project: let it "
 			    "write below the project and declare that as an output, or "
-			    "below $TMPDIR what need not last", who, s);
+			    "below $TMPDIR what need not last", blame_who(c),
+			    arena_strn(&c->arena, token.p, token.n));
 }
 
 static const char *blame_line(struct cell *c, struct bytes line)
@@ -223,8 +223,12 @@ static const char *blame_line(struct cell *c, struct bytes line)
 	static const char module[] = "No module named ";
 	const char *p = memmem(line.p, line.n, module, sizeof module - 1), *found;
 
-	if (is_read_only_line(line)) {
-		found = each_token(c, line, is_outside);
+	if (says(line, "Permission denied"))
+		return each_token(c, line, wrote_input);
+	if (says(line, "Read-only file system")) {
+		found = each_token(c, line, wrote_input);
+		if (!found)
+			found = each_token(c, line, wrote_outside);
 		return found ? found : arena_printf(&c->arena,
 			"%s tried to write where it may not: a step writes below the "
 			"project, what it declared, or below $TMPDIR", blame_who(c));
