@@ -21,6 +21,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include "db.h"
 #include "disk.h"
@@ -64,8 +65,20 @@ static const struct {
 	  "then gg starts a new one and makes results again" },
 };
 
+enum { FEW_BLOCKS = 64 };
+
+/* The database calls a write that was cut short an input/output error. */
+static bool disk_is_full(const struct db *d)
+{
+	struct statvfs v;
+
+	return statvfs(d->path, &v) == 0 && v.f_bavail < FEW_BLOCKS;
+}
+
 static int fail(const struct db *d, int rc, struct err *e)
 {
+	if (rc == EIO && disk_is_full(d))
+		rc = ENOSPC;
 	for (size_t i = 0; i < sizeof(meanings) / sizeof(meanings[0]); i++)
 		if (meanings[i].rc == rc)
 			return err_set(e, meanings[i].code, "%s: %s", d->path,
@@ -96,6 +109,30 @@ static int prepare_lock_file(const struct db *d, struct err *e)
 	if (rc == ENOSPC)
 		unlink(path);
 	return rc ? fail(d, rc, e) : 0;
+}
+
+static const uint32_t MAGIC = 0xbeefc0de;
+enum { MAGIC_AT = 16 };
+
+/* A process that was killed, or met a full disk, while it made the file has
+ * left the first of the two pages that the database looks for. */
+static int drop_half_made(const struct db *d)
+{
+	off_t whole = 2 * sysconf(_SC_PAGESIZE);
+	uint32_t magic = 0;
+	struct stat st;
+	int fd = open(d->path, O_RDWR | O_CLOEXEC), rc = 0;
+
+	if (fd < 0)
+		return errno == ENOENT ? 0 : errno;
+	if (fstat(fd, &st) < 0)
+		rc = errno;
+	else if (st.st_size > 0 && st.st_size < whole &&
+		 pread(fd, &magic, sizeof(magic), MAGIC_AT) == sizeof(magic) &&
+		 magic == MAGIC && ftruncate(fd, 0) < 0)
+		rc = errno;
+	close(fd);
+	return rc;
 }
 
 /* Reading the map behind the end of the file would be a SIGBUS, so that the
@@ -263,7 +300,9 @@ int db_open(const char *path, bool is_read_only, struct db **out,
 	d->is_read_only = is_read_only;
 	if (!is_read_only && prepare_lock_file(d, e) < 0)
 		goto out;
-	rc = attach(d);
+	rc = is_read_only ? 0 : drop_half_made(d);
+	if (!rc)
+		rc = attach(d);
 	if (!rc && !d->has_no_lock)
 		rc = mdb_reader_check(d->env, NULL);
 	if (!rc) {
