@@ -1,6 +1,7 @@
 #!/bin/bash
-# Resident memory of one force of 100,000 steps, and what each step adds.
+# Resident memory of one force of 100,000 steps ($BIG), and what each step adds.
 . "$(dirname "$0")/lib.sh"
+big=${BIG:-100000}
 
 resident() # N: KiB
 {
@@ -11,9 +12,9 @@ resident() # N: KiB
 	kib=$(cat "$work/kib")
 }
 
-resident 10000
+resident $((big / 10))
 small=$kib
-resident 100000
-tell memory "$((kib / 1024)) MiB" - - '< 200 MiB' '100,000 steps, resident at most'
-tell memory "$(((kib - small) * 1024 / 90000)) B" - - '<= 2048 B' 'each step more'
+resident "$big"
+tell memory "$((kib / 1024)) MiB" - - '< 200 MiB' "force of $big steps, resident at most"
+tell memory "$(((kib - small) * 1024 / (big - big / 10))) B" - - '<= 2048 B' 'each step more'
 cd "$work" && rm -rf memory
