@@ -1,7 +1,8 @@
 /* tracer.h - watch every process below a command, without root
  *
- * src/thunk/tracer.c (who serves, and when), tracee.c (memory, ends and
- * starts of processes), filter.c (the calls that are watched).
+ * src/thunk/tracer.c (the owner's side), servers.c (who receives, and when),
+ * tracee.c (a stopped process: memory and end), keeper.c (start of the command,
+ * and the end of all), filter.c (the calls that are watched).
  *
  * One seccomp filter in the command, inherited by all below it, stops only
  * the calls that matter, and hands each to this process by user notification
@@ -58,7 +59,8 @@ struct tracer_ops {
 	enum trace_answer (*event)(void *arg, struct tracer *t,
 				   const struct trace_event *ev, int *status);
 	/* Something was not seen, so that nothing may be concluded from what
-	 * was: a 32-bit program, a process whose memory cannot be read. */
+	 * was: a 32-bit program, a process whose memory cannot be read.  On
+	 * the owner's thread, before the event if there is one. */
 	void (*blind)(void *arg, const char *why);
 	void *arg;
 };
@@ -66,7 +68,12 @@ struct tracer_ops {
 /* Start args (looked up in PATH) with env in cwd.  out_fd, if not -1, is its
  * standard output.  *out is the caller's.  ERR_MISSING if there is no such
  * program, ERR_REFUSED if this kernel has no user notification or another
- * tracer is at work above. */
+ * tracer is at work above.
+ *
+ * The command shares gg's process group and terminal, and starts with no
+ * signal blocked.  Without CAP_SYS_ADMIN it runs with no new privileges, so
+ * that sudo and other set-user-id programs fail below it.  Everything below it
+ * is killed when the owner's process ends in whatever way. */
 struct tracer_opts {
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
@@ -78,12 +85,14 @@ int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 /* Readable when tracer_step has work; the same fd until tracer_free. */
 int tracer_fd(const struct tracer *t);
 /* Serve all calls that wait now, without waiting.  1 while any traced process
- * lives, 0 once all have gone. */
+ * lives, 0 once all have gone; in place of 0 -1 with ERR_MISSING or ERR_REFUSED
+ * if the command could not be executed.  Else -1 is ERR_IO and final. */
 int tracer_step(struct tracer *t, struct err *e);
 /* The same, but wait and go on, for an owner that has nothing else to wait
  * for: cheaper by two thread switches a call.  Returns 1 when *leave has
  * become true (in a call back or a signal handler) or a signal arrived, 0
- * once all have gone. */
+ * once all have gone, -1 as above.  Call backs run with all signals blocked;
+ * one that came meanwhile ends the next wait. */
 int tracer_serve(struct tracer *t, const volatile bool *leave, struct err *e);
 /* Answer what was left for later.  That its process has died is fine. */
 void tracer_answer(struct tracer *t, uint64_t cookie, enum trace_answer a,

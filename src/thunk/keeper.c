@@ -268,76 +268,88 @@ static void close_others(int keep1, int keep2)
 	}
 }
 
-/* Reap what has ended; false once nothing is left. */
-static bool reap(int sock, pid_t command)
-{
-	int status;
-	pid_t pid;
+struct keeper {
+	pid_t owner, command;
+	int sock, from;                 /* to gg; from the command's process */
+};
 
-	while ((pid = waitpid(-1, &status, WNOHANG)) > 0)
-		if (pid == command)
-			tell(sock, NEWS_STATUS, status, -1);
-	return pid == 0 || errno != ECHILD;
-}
-
-/* Hand on what the command's process says before it executes. */
-static bool hand_on(int from, int sock)
+/* Hand on one message of the command's process, which it can send until it
+ * executes; false at their end. */
+static bool hand_on(struct keeper *k)
 {
 	struct news n;
 	int fd;
 
-	if (keeper_news(from, true, &n, &fd) < 0)
+	if (k->from < 0)
 		return false;
-	tell(sock, (enum news_kind)n.kind, n.value, fd);
+	if (keeper_news(k->from, true, &n, &fd) < 0) {
+		close(k->from);
+		k->from = -1;
+		return false;
+	}
+	tell(k->sock, (enum news_kind)n.kind, n.value, fd);
 	/* fd stays open: see the top of this file. */
 	return true;
 }
 
-static void end_all(int sock, pid_t command)
+/* Reap what has ended; false once nothing is left.  Why the command's process
+ * could not execute comes before that it has ended. */
+static bool reap(struct keeper *k)
+{
+	int status;
+	pid_t pid;
+
+	while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+		if (pid != k->command)
+			continue;
+		while (hand_on(k))
+			;
+		tell(k->sock, NEWS_STATUS, status, -1);
+	}
+	return pid == 0 || errno != ECHILD;
+}
+
+static void end_all(struct keeper *k)
 {
 	struct timespec pause = { .tv_nsec = KILL_AGAIN_NS };
 
-	while (reap(sock, command)) {
+	while (reap(k)) {
 		keeper_kill_below(getpid(), SIGKILL);
 		nanosleep(&pause, NULL);
 	}
 }
 
-static _Noreturn void keep(pid_t owner, pid_t command, int sock, int from)
+static _Noreturn void keep(struct keeper *k)
 {
 	struct signalfd_siginfo si[16];
-	struct pollfd p[] = { { .fd = sock, .events = POLLIN },
-			      { .fd = from, .events = POLLIN },
-			      { .events = POLLIN } };
+	struct pollfd p[] = { { .fd = k->sock, .events = POLLIN },
+			      { .events = POLLIN }, { .events = POLLIN } };
 	sigset_t set;
 
 	sigemptyset(&set);
 	sigaddset(&set, SIGCHLD);
 	sigaddset(&set, PARENT_DIED);
 	p[2].fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	while (reap(sock, command)) {
+	while (reap(k)) {
+		p[1].fd = k->from;
 		if (poll(p, 3, -1) < 0 && errno != EINTR)
 			break;
-		if (p[1].revents && !hand_on(from, sock)) {
-			close(from);
-			p[1].fd = -1;
-		}
-		if (p[0].revents || getppid() != owner)
+		if (p[1].revents)
+			hand_on(k);
+		if (p[0].revents || getppid() != k->owner)
 			break;
 		if (p[2].revents && read(p[2].fd, si, sizeof si) < 0)
 			continue;
 	}
-	end_all(sock, command);
-	while (p[1].fd >= 0 && hand_on(from, sock))
-		;
-	tell(sock, NEWS_END, 0, -1);
+	end_all(k);
+	tell(k->sock, NEWS_END, 0, -1);
 	_exit(0);
 }
 
 static _Noreturn void be_keeper(const struct keeper_opts *o, pid_t owner, int sock)
 {
+	struct keeper k = { .owner = owner, .sock = sock };
 	int pair[2];
-	pid_t command;
 
 	prctl(PR_SET_NAME, "gg-keeper");
 	prctl(PR_SET_PDEATHSIG, PARENT_DIED);
@@ -345,14 +357,15 @@ static _Noreturn void be_keeper(const struct keeper_opts *o, pid_t owner, int so
 	if (getppid() != owner || prctl(PR_SET_CHILD_SUBREAPER, 1) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair) < 0)
 		_exit(1);
-	command = fork();
-	if (command == 0)
+	k.command = fork();
+	if (k.command == 0)
 		be_command(o, pair[1]);
-	if (command < 0)
+	if (k.command < 0)
 		_exit(1);
 	close(pair[1]);
-	close_others(sock, pair[0]);
-	keep(owner, command, sock, pair[0]);
+	k.from = pair[0];
+	close_others(k.sock, k.from);
+	keep(&k);
 }
 
 int keeper_start(const struct keeper_opts *o, pid_t *keeper, int *sock,
