@@ -5,7 +5,7 @@ big=${BIG:-100000}
 
 resident() # N: KiB
 {
-	fresh_cat "$1" "$work/memory"
+	cd "$work" && fresh_cat "$1" "$work/memory"
 	cd "$work/memory" || die "no $work/memory"
 	"$gg" init >/dev/null && "$gg" infer -q sh cmds.sh >/dev/null 2>&1 || die 'gg infer failed'
 	timed /usr/bin/time -f %M -o "$work/kib" "$gg" force -q -j2
