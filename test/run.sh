@@ -21,7 +21,7 @@ trap 'exit 130' INT TERM
 # Count the promises of $out, whose program ended with $2; print one line.
 read_tap()
 {
-	local name=$1 rc=$2 secs=$3 ok bad skip plan why
+	local name=$1 rc=$2 secs=$3 ok bad skip plan why after
 
 	skip=$(grep -cE '^ok .*# SKIP' "$out")
 	ok=$(grep -cE '^ok ' "$out")
@@ -50,10 +50,14 @@ read_tap()
 	else
 		printf 'FAIL  %-28s %d of %d\n' "$name" "$bad" $((ok + skip + bad))
 		[ -n "$why" ] && printf '      %s\n' "$why"
-		# A failed promise follows the notes that led to it.
-		awk '/^#/ { notes = notes "\n      " $0; next }
-			/^not ok/ { print "      " $0 notes }
-			{ notes = "" }' "$out"
+		# The notes on a failed promise stand before it (test.h) or after
+		# it (lib.sh).
+		case $name in *.sh) after=1 ;; *) after=0 ;; esac
+		awk -v after="$after" '
+			/^#/ && after { if (is_bad) print "        " $0; next }
+			/^#/ { notes = notes "\n        " $0; next }
+			/^(not )?ok/ { is_bad = /^not/; if (is_bad) print "      " $0 notes; notes = "" }
+		' "$out"
 		[ -n "$why" ] && tail -15 "$out" | sed 's/^/      | /'
 	fi
 	grep -E '^ok .*# SKIP' "$out" | sed 's/^ok [0-9]* *-* */skip  /'

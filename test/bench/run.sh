@@ -1,6 +1,8 @@
 #!/bin/bash
 # run.sh [ROW...] - run the rows and print one table; a row is a script here
 set -u
+BUILD=$(realpath "${BUILD:-build}")
+export BUILD
 cd "$(dirname "$0")" || exit 1
 all='cold noop scale infer tracer store memory'
 rc=0
@@ -9,6 +11,8 @@ table()
 {
 	printf '%-16s %12s %12s %7s %11s  %s\n' row gg peer ratio target what
 	while IFS=$'\t' read -r row gg peer ratio target what; do
+		# A row may print a line of its own making.
+		[ -n "$gg" ] || { echo "$row"; continue; }
 		printf '%-16s %12s %12s %7s %11s  %s\n' "$row" "$gg" "$peer" "$ratio" "$target" "$what"
 	done
 }
