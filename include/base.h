@@ -50,6 +50,9 @@ struct bytes bytes_str(const char *s);
 bool bytes_equal(struct bytes a, struct bytes b);
 int bytes_compare(struct bytes a, struct bytes b);
 bool bytes_start(struct bytes b, const char *prefix);
+/* How many bytes the UTF-8 character at the front of b has, at most 4; 0 when
+ * there is none, or a control character, which a terminal would obey. */
+size_t bytes_printable(struct bytes b);
 
 /* Abort on lack of memory, else malloc, realloc, strdup. */
 void *mem_alloc(size_t n_bytes);

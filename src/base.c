@@ -78,6 +78,27 @@ bool bytes_start(struct bytes b, const char *prefix)
 	return b.n >= n && (n == 0 || memcmp(b.p, prefix, n) == 0);
 }
 
+size_t bytes_printable(struct bytes b)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	const unsigned char *p = (const unsigned char *)b.p;
+	size_t n = !b.n ? 0 : p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 :
+		   p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
+	uint32_t c;
+
+	if (!n || n > b.n)
+		return 0;
+	c = n == 1 ? p[0] : p[0] & (0xffu >> (n + 1));
+	for (size_t i = 1; i < n; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) ? 0 : n;
+}
+
 void *mem_alloc(size_t n_bytes)
 {
 	void *p = malloc(n_bytes ? n_bytes : 1);

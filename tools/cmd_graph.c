@@ -1,7 +1,6 @@
 /* cmd_graph.c - gg graph: the thunks behind outputs, as DOT, SVG or JSON */
 #include <errno.h>
 #include <fcntl.h>
-#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +8,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "shown.h"
 
 struct graph {
 	struct ctx *c;
@@ -81,8 +81,8 @@ static int add_node(struct graph *g, const struct id *id, struct err *e)
 	buf_printf(&g->dot, "\t\"%.12s\" [label=", id_hex(id).s);
 	quote(&g->dot, label);
 	buf_printf(&g->dot, "%s];\n", is_done ? ", style=filled, fillcolor=lightgrey" : "");
-	json_array_append_new(g->nodes, json_pack("{s:s s:s s:b}", "thunk", id_hex(id).s,
-						  "label", label, "done", is_done));
+	json_array_append_new(g->nodes, json_pack("{s:s s:o s:b}", "thunk", id_hex(id).s,
+						  "label", json_text(bytes_str(label)), "done", is_done));
 	for (size_t i = 0; i < t.n_in; i++) {
 		const struct input *in = &t.in[i];
 
@@ -91,11 +91,11 @@ static int add_node(struct graph *g, const struct id *id, struct err *e)
 		reach(g, &in->ref.id);
 		buf_printf(&g->dot, "\t\"%.12s\" -> \"%.12s\" [label=",
 			   id_hex(&in->ref.id).s, id_hex(id).s);
-		quote(&g->dot, path_base(in->path));
+		quote(&g->dot, shown(&a, path_base(in->path)));
 		buf_str(&g->dot, "];\n");
-		json_array_append_new(g->edges, json_pack("{s:s s:s s:s}", "from",
+		json_array_append_new(g->edges, json_pack("{s:s s:s s:o}", "from",
 					id_hex(&in->ref.id).s, "to", id_hex(id).s,
-					"path", in->path));
+					"path", json_name(in->path)));
 	}
 	arena_release(&a);
 	return 0;

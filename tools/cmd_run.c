@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "gg.h"
+#include "shown.h"
 
 extern char **environ;
 
@@ -17,11 +18,12 @@ static void explain(void *arg, const struct command *c, bool is_deferred,
 		    const char *why)
 {
 	struct run *r = arg;
+	struct arena a = { 0 };
 
 	ui_clear(r->d.ui);
 	fprintf(stderr, "%s", is_deferred ? "deferred:" : "for real:");
 	for (size_t i = 0; i < c->n_args; i++)
-		fprintf(stderr, " %s", c->args[i]);
+		fprintf(stderr, " %s", shown(&a, c->args[i]));
 	fputc('\n', stderr);
 	while (*why) {
 		size_t n = strcspn(why, "\n");
@@ -29,6 +31,7 @@ static void explain(void *arg, const struct command *c, bool is_deferred,
 		fprintf(stderr, "    %.*s\n", (int)n, why);
 		why += n + (why[n] == '\n');
 	}
+	arena_release(&a);
 }
 
 static void complain(void *arg, const struct err *e)

@@ -1,11 +1,11 @@
 /* cmd_show.c - gg show, cat and log: look at one thing */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "shown.h"
 
 static const char *const kind_names[] = { "value", "exec", "tree", "thunk" };
 
@@ -27,7 +27,8 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		printf("# result\n");
 		for (size_t i = 0; i < r.n; i++)
 			printf("%s %s %s\n", kind_names[r.v[i].ref.kind],
-			       id_hex(&r.v[i].ref.id).s, r.v[i].name);
+			       id_hex(&r.v[i].ref.id).s,
+			       shown(&c->arena, r.v[i].name));
 	} else if (e->code == ERR_MISSING) {
 		printf("# no result yet\n");
 	} else {
@@ -52,19 +53,23 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 
 static json_t *json_of_thunk(struct ctx *c, const struct named *n, struct bytes text)
 {
-	json_t *o = json_pack("{s:s s:s%}", "thunk", id_hex(&n->id).s, "text", text.p,
-			      text.n);
+	json_t *o = json_pack("{s:s s:o}", "thunk", id_hex(&n->id).s, "text",
+			      json_text(text));
 	json_t *outs = json_object();
 	struct observation ob;
 	struct result r;
 	struct err e;
 
 	if (store_get_result(c->store, &n->id, &c->arena, &r, &e) == 0) {
-		for (size_t i = 0; i < r.n; i++)
-			json_object_set_new(outs, r.v[i].name,
+		for (size_t i = 0; i < r.n; i++) {
+			json_t *name = json_name(r.v[i].name);
+
+			json_object_set_new(outs, json_string_value(name),
 					    json_pack("{s:s s:s}", "kind",
 						      kind_names[r.v[i].ref.kind], "id",
 						      id_hex(&r.v[i].ref.id).s));
+			json_decref(name);
+		}
 		json_object_set(o, "result", outs);
 	}
 	json_decref(outs);

@@ -4,11 +4,11 @@
  * project now, or when it depends on an output that is stale.
  */
 #include <fcntl.h>
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include "file.h"
 #include "gg.h"
+#include "shown.h"
 
 struct status {
 	struct ctx *c;
@@ -104,13 +104,15 @@ static int print_one(struct status *s, const char *path, struct err *e)
 		  why_stale(s, &r.thunk) : NULL;
 	name = state_name(now);
 	if (c->o.json)
-		json_array_append_new(s->list, json_pack("{s:s% s:s s:b s:s s:s?}", "path",
-					path, strlen(path), "state", name, "stale",
+		json_array_append_new(s->list, json_pack("{s:o s:s s:b s:s s:o}", "path",
+					json_name(path), "state", name, "stale",
 					because != NULL, "thunk", id_hex(&r.thunk).s,
-					"because", because));
+					"because",
+					because ? json_name(because) : json_null()));
 	else
-		printf("%-12s%s%s%s%s\n", because ? "stale" : name, path,
-		       because ? "  (" : "", because ? because : "", because ? ")" : "");
+		printf("%-12s%s%s%s%s\n", because ? "stale" : name,
+		       shown(&c->arena, path), because ? "  (" : "",
+		       because ? shown(&c->arena, because) : "", because ? ")" : "");
 	s->n[because ? 5 : now]++;
 	return 0;
 }

@@ -3,10 +3,10 @@
  * The thunk that stands there is held against the one whose result stood
  * there before.  A change further up is followed to its source and told once.
  */
-#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
 #include "gg.h"
+#include "shown.h"
 
 struct why {
 	struct ctx *c;
@@ -22,10 +22,11 @@ static void tell(struct why *w, const char *where, const char *what)
 {
 	w->n_told++;
 	if (w->c->o.json)
-		json_array_append_new(w->list, json_pack("{s:s s:s}", "output", where,
-							 "change", what));
+		json_array_append_new(w->list, json_pack("{s:o s:o}", "output",
+							 json_name(where), "change",
+							 json_name(what)));
 	else
-		printf("%s: %s\n", where, what);
+		printf("%s: %s\n", shown(&w->c->arena, where), shown(&w->c->arena, what));
 }
 
 static int load(struct why *w, const struct id *id, struct thunk *t, struct err *e)

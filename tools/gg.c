@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "shown.h"
 
 const struct verb verbs[] = {
 	{ "init", cmd_init, 0, "", "[DIR]", "make an empty store",
@@ -67,13 +68,17 @@ const struct verb *verb_find(const char *name)
 
 void note(const char *fmt, ...)
 {
+	struct arena a = { 0 };
+	char text[4096], *line, *rest = text;
 	va_list ap;
 
 	va_start(ap, fmt);
-	fputs("gg: ", stderr);
-	vfprintf(stderr, fmt, ap);
-	fputc('\n', stderr);
+	vsnprintf(text, sizeof text, fmt, ap);
 	va_end(ap);
+	fputs("gg: ", stderr);
+	while ((line = strsep(&rest, "\n")))
+		fprintf(stderr, "%s\n", shown(&a, line));
+	arena_release(&a);
 }
 
 static int exit_code(enum err_code code)

@@ -7,15 +7,24 @@
 #include "exec.h"
 #include "file.h"
 
-/* Quoted as little as a shell needs, control bytes shown as "?". */
+/* Quoted as little as a shell needs; what is no printable character is shown
+ * as "?". */
 static void add_word(struct buf *b, const char *w)
 {
 	bool quotes = !*w || strpbrk(w, " \t\n'\"$`\\;&|<>()*?[]#~");
 
 	if (quotes)
 		buf_char(b, '\'');
-	for (; *w; w++)
-		buf_char(b, (unsigned char)*w < 0x20 || *w == 0x7f ? ' ' : *w);
+	for (size_t left = strlen(w), n; left; w += n, left -= n) {
+		n = bytes_printable((struct bytes){ w, left });
+		if (*w == '\'')
+			buf_str(b, "'\\''");
+		else if (n)
+			buf_add(b, w, n);
+		else
+			buf_char(b, '?');
+		n += !n;
+	}
 	if (quotes)
 		buf_char(b, '\'');
 }
