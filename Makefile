@@ -59,7 +59,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 check: $(BUILD)/gg $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test $(BUILD)/gg $(TESTS)
+test: deps-test $(BUILD)/gg $(TESTS) $(BUILD)/test/check_store
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
 demo: deps-demo $(BUILD)/gg
