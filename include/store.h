@@ -1,7 +1,9 @@
 /* store.h - objects kept by content, results kept by thunk, and small tables
  *
- * src/thunk/db.c (the only file that knows the database), store.c (objects
- * and results), stat.c (which file has which name).
+ * src/thunk/db.c (the only file that knows the database), store.c (opening,
+ * flushing, results), table.c (records), object.c, object_file.c, pack.c,
+ * compact.c (objects), claim.c, stat.c and stat_tree.c (which file has which
+ * name).
  *
  * A store is one directory, .gg.  Bytes go in once and never change.  Any
  * number of processes share one store.  What is put is seen at once by this
@@ -21,8 +23,10 @@
 struct store;
 
 /* Open the store in dir, making it if absent (STORE_CREATE).  *out is the
- * caller's until store_close(), which flushes.  ERR_MISSING if there is none,
- * ERR_IO, ERR_BAD if a newer version made it. */
+ * caller's until store_close(), which flushes.  A process has a folder open
+ * once at most.  ERR_MISSING if there is none, ERR_IO, ERR_REFUSED if it may
+ * not be written (STORE_READ_ONLY opens it all the same), ERR_BAD if a newer
+ * version made it or it is damaged. */
 enum { STORE_CREATE = 1, STORE_READ_ONLY = 2 };
 int store_open(const char *dir, unsigned flags, struct store **out,
 	       struct err *e);
@@ -53,7 +57,8 @@ int store_put_fd(struct store *s, int fd, struct id *id, struct err *e);
 bool store_has(struct store *s, const struct id *id);
 /* Lend the bytes of id, of any size: they live in a, or for a large object
  * in a mapping that a's owner need not release before store_close().  Small
- * ones are checked against their name.  ERR_MISSING, ERR_IO. */
+ * ones are checked against their name; one that lies is removed and missing.
+ * ERR_MISSING, ERR_IO. */
 int store_get(struct store *s, const struct id *id, struct arena *a,
 	      struct bytes *out, struct err *e);
 /* Size without reading.  ERR_MISSING. */
@@ -66,12 +71,15 @@ int store_open_large(struct store *s, const struct id *id, int *fd,
 /* Read the object again and check its name: ERR_BAD if it lies, and then it
  * is removed, so that it is missing from now on. */
 int store_check(struct store *s, const struct id *id, struct err *e);
-/* Forget an object. */
+/* Forget an object.  store_compact gives back the room that small ones held;
+ * call it once after many drops. */
 int store_drop(struct store *s, const struct id *id, struct err *e);
+int store_compact(struct store *s, struct err *e);
 
 /* Where large objects rest, for those that rename a finished file into place
  * themselves: an open directory, and the path of id relative to it.  The file
- * must be synced, mode 0444, and really have that name. */
+ * must be synced, mode 0444, and really have that name.  The folder HH may be
+ * absent, even after it was there: make it (dir_make_above) and try again. */
 int store_objects_fd(const struct store *s);
 struct object_path {
 	char s[ID_HEX + 2];             /* HH/HEX... */
@@ -87,7 +95,7 @@ int store_get_result(struct store *s, const struct id *thunk, struct arena *a,
 
 /* Tables of small records; keys of any length, values opaque here. */
 enum table {
-	TABLE_OBJECT,           /* id -> bytes of a small object */
+	TABLE_OBJECT,           /* id -> a small object; store.c's own */
 	TABLE_RESULT,           /* id -> result text */
 	TABLE_STAT,             /* device, inode -> stamp and id (stat.c) */
 	TABLE_REF,              /* project path -> struct ref_record (place.h) */

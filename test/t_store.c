@@ -269,6 +269,100 @@ static void each_and_drop(void)
 	MUST(store_close(s, &e), e);
 }
 
+static off_t db_bytes(const char *name)
+{
+	struct stat st;
+
+	if (stat(arena_printf(&a, "%s/%s/db", dir, name), &st) < 0)
+		return -1;
+	return st.st_size;
+}
+
+/* Three of four are dropped, and as many bytes are put again. */
+static void compacted(void)
+{
+	struct store *s = open_at("compact", STORE_CREATE);
+	size_t seen[2] = { 0 };
+	struct id id;
+	off_t full;
+
+	for (unsigned i = 0; i < 4000; i++)
+		MUST(store_put(s, random_bytes(4096, i), &id, &e), e);
+	MUST(store_flush(s, &e), e);
+	full = db_bytes("compact");
+	CHECK(full > 4000 * 4096 && full < 4000 * 4096 * 5 / 4);
+	for (unsigned i = 0; i < 4000; i++) {
+		id = id_of(random_bytes(4096, i));
+		if (i % 4)
+			MUST(store_drop(s, &id, &e), e);
+	}
+	MUST(store_compact(s, &e), e);
+	MUST(store_compact(s, &e), e);
+	/* The database uses pages again from the next commit but one. */
+	for (unsigned i = 10000; i < 12000; i++) {
+		MUST(store_put(s, random_bytes(4096, i), &id, &e), e);
+		if (i % 100 == 0)
+			MUST(store_flush(s, &e), e);
+	}
+	MUST(store_close(s, &e), e);
+	printf("# %ld KiB, then %ld KiB\n", (long)full >> 10,
+	       (long)db_bytes("compact") >> 10);
+	CHECK(db_bytes("compact") < full * 3 / 2);
+	s = open_at("compact", 0);
+	for (unsigned i = 0; i < 4000; i += 4) {
+		id = id_of(random_bytes(4096, i));
+		MUST(store_check(s, &id, &e), e);
+	}
+	MUST(store_each_object(s, count_objects, seen, &e), e);
+	CHECK(seen[0] == 3000 && seen[1] == 3000 * 4096);
+	MUST(store_close(s, &e), e);
+}
+
+static int compact_on(void *arg)
+{
+	struct store *s;
+	struct err ce;
+
+	(void)arg;
+	if (store_open(arena_printf(&a, "%s/busy", dir), STORE_CREATE, &s, &ce) < 0)
+		return 1;
+	for (int i = 0; i < 60; i++)
+		if (store_compact(s, &ce) < 0)
+			return 2;
+	return store_close(s, &ce) < 0;
+}
+
+/* One puts and drops while two others compact. */
+static void compacted_meanwhile(void)
+{
+	struct store *s = open_at("busy", STORE_CREATE);
+	struct id ids[900];
+	pid_t pids[2];
+
+	fflush(stdout);
+	for (int i = 0; i < 2; i++)
+		if ((pids[i] = fork()) == 0)
+			_exit(compact_on(NULL));
+	for (unsigned i = 0; i < 900; i++) {
+		MUST(store_put(s, random_bytes(3000, i), &ids[i], &e), e);
+		if (i % 10 == 9)
+			MUST(store_flush(s, &e), e);
+		if (i >= 30 && i % 3)
+			MUST(store_drop(s, &ids[i - 30], &e), e);
+	}
+	for (int i = 0; i < 2; i++) {
+		int status = -1;
+
+		waitpid(pids[i], &status, 0);
+		CHECK(status == 0);
+	}
+	MUST(store_compact(s, &e), e);
+	for (unsigned i = 0; i < 900; i++)
+		if (i >= 870 || (i + 30) % 3 == 0)
+			CHECK(store_check(s, &ids[i], &e) == 0);
+	MUST(store_close(s, &e), e);
+}
+
 /* Two names with the same first two bytes are not hard to come by. */
 static void find_many(void)
 {
@@ -725,6 +819,8 @@ static const struct test tests[] = {
 	{ "a large object that was changed is found and removed", lying_large },
 	{ "a small object that was changed is found and removed", lying_small },
 	{ "each object is visited once, a dropped one never", each_and_drop },
+	{ "compacting gives room back and keeps what lives", compacted },
+	{ "compacting beside a writer loses nothing", compacted_meanwhile },
 	{ "a short name that two objects have is known as such", find_many },
 	{ "a result comes back", results },
 	{ "keys of any length stay apart and come back", tables },

@@ -35,6 +35,7 @@ struct db {
 	unsigned n_walks;       /* db_each that are under way */
 	const char *low, *high; /* values lent lately lie between these */
 	unsigned n_lent;
+	size_t newest;          /* commit, when the reading began */
 	jmp_buf escape;         /* see look_over */
 };
 
@@ -345,20 +346,6 @@ static struct bytes unval(MDB_val v)
 	return (struct bytes){ v.mv_data, v.mv_size };
 }
 
-static struct bytes lend(struct db *d, MDB_val v, struct arena *a)
-{
-	const char *p = v.mv_data;
-
-	if (!a)
-		return (struct bytes){ NULL, v.mv_size };
-	if (!d->low || p < d->low)
-		d->low = p;
-	if (p + v.mv_size > d->high)
-		d->high = p + v.mv_size;
-	d->n_lent++;
-	return arena_bytes(a, unval(v));
-}
-
 /* Without the lock file a writer may have used a page again while it was
  * read.  That takes two commits, so that an unchanged counter proves it was
  * not. */
@@ -370,26 +357,39 @@ static size_t newest(const struct db *d)
 	return info.me_last_txnid;
 }
 
-int db_get(struct db *d, struct bytes key, struct arena *a, struct bytes *out,
-	   struct err *e)
+int db_begin(struct db *d, struct err *e)
 {
-	MDB_val k = val(key), v;
-	size_t before;
 	int rc;
 
-	do {
-		before = d->has_no_lock ? newest(d) : 0;
-		rc = begin(d, &d->read);
-		if (rc)
-			return fail(d, rc, e);
-		rc = mdb_get(d->read, d->dbi, &k, &v);
-		if (!rc)
-			*out = lend(d, v, a);
-		mdb_txn_reset(d->read);
-	} while (d->has_no_lock && newest(d) != before);
+	d->newest = d->has_no_lock ? newest(d) : 0;
+	rc = begin(d, &d->read);
+	return rc ? fail(d, rc, e) : 0;
+}
+
+int db_peek(struct db *d, struct bytes key, struct bytes *out, struct err *e)
+{
+	MDB_val k = val(key), v;
+	int rc = mdb_get(d->read, d->dbi, &k, &v);
+	const char *p;
+
 	if (rc == MDB_NOTFOUND)
 		return 0;
-	return rc ? fail(d, rc, e) : 1;
+	if (rc)
+		return fail(d, rc, e);
+	p = v.mv_data;
+	if (!d->low || p < d->low)
+		d->low = p;
+	if (p + v.mv_size > d->high)
+		d->high = p + v.mv_size;
+	d->n_lent++;
+	*out = unval(v);
+	return 1;
+}
+
+bool db_end(struct db *d)
+{
+	mdb_txn_reset(d->read);
+	return !d->has_no_lock || newest(d) == d->newest;
 }
 
 int db_each(struct db *d, struct bytes prefix,

@@ -23,10 +23,12 @@ int db_close(struct db *d, struct err *e);
 /* For the child of a fork: let go of the memory and touch nothing else. */
 void db_abandon(struct db *d);
 
-/* 1 and a copy of the value in a (a NULL: only its size), 0 if there is none,
- * -1.  Sees all that any process has committed. */
-int db_get(struct db *d, struct bytes key, struct arena *a, struct bytes *out,
-	   struct err *e);
+/* Read what any process has committed, between begin and end: 1 and the
+ * value, lent until db_end, 0 if there is none, -1.  What was read holds only
+ * if db_end gives true; else it is to be read again. */
+int db_begin(struct db *d, struct err *e);
+int db_peek(struct db *d, struct bytes key, struct bytes *out, struct err *e);
+bool db_end(struct db *d);
 
 /* Visit what starts with prefix, in order, as of the call; fn returns
  * non-zero to stop, and may use d. */

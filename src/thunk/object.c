@@ -236,12 +236,13 @@ struct object_visit {
 static int visit_small(void *arg, struct bytes key, struct bytes value)
 {
 	struct object_visit *v = arg;
+	struct place w;
 	struct id id;
 
-	if (key.n != ID_BYTES)
+	if (key.n != ID_BYTES || !pack_place(value, &w))
 		return 0;
 	memcpy(id.b, key.p, ID_BYTES);
-	v->is_stopped = v->fn(v->arg, &id, value.n) != 0;
+	v->is_stopped = v->fn(v->arg, &id, w.n) != 0;
 	return v->is_stopped;
 }
 

@@ -1,13 +1,15 @@
 /* store_private.h - what the files of the store share
  *
  * store.c (open, close, flush), table.c (what is put and not yet committed),
- * object.c, object_file.c (large ones), claim.c, stat.c, stat_tree.c.
+ * object.c, object_file.c (large ones), pack.c and compact.c (small ones),
+ * claim.c, stat.c, stat_tree.c.
  */
 #ifndef GG_STORE_PRIVATE_H
 #define GG_STORE_PRIVATE_H
 
 #include "db.h"
 #include "disk.h"
+#include "pack.h"
 #include "store.h"
 
 /* A file that gg wrote and whose ctime an edit in the same tick of the clock
@@ -16,6 +18,9 @@ struct noted {
 	uint64_t dev, ino;
 	int64_t ctime_ns;
 };
+
+/* Packs are a table that only pack.c and compact.c know. */
+#define TABLE_PACK ((enum table)(PACK_PREFIX - 1))
 
 /* A piece that is read and hashed while it is in the second-level cache;
  * holds every small object and one byte more. */

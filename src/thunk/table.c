@@ -67,6 +67,28 @@ static bool unwrap(struct bytes stored, struct bytes *key, struct bytes *value)
 	return true;
 }
 
+/* Take a record out of the form in which the database holds it. */
+static int take(struct store *s, enum table t, struct bytes key,
+		struct arena *a, struct bytes *out, struct err *e)
+{
+	struct bytes own_key;
+	struct place w;
+	int got = 1;
+
+	if (t == TABLE_OBJECT && a)
+		got = pack_bytes(s->db, *out, out, e);
+	else if (t == TABLE_OBJECT && (got = pack_place(*out, &w)))
+		out->n = w.n;
+	else if (key_is_long(key))
+		got = unwrap(*out, &own_key, out);
+	if (got > 0 && a)
+		*out = arena_bytes(a, *out);
+	if (got > 0)
+		return 1;
+	return got < 0 ? -1 : err_set(e, ERR_BAD, "%s: a record is damaged; move "
+				      "db away, then gg starts a new one", s->dir);
+}
+
 int table_get(struct store *s, enum table t, struct bytes key, struct arena *a,
 	      struct bytes *out, struct err *e)
 {
@@ -80,21 +102,22 @@ int table_get(struct store *s, enum table t, struct bytes key, struct arena *a,
 	c = map_get(&s->pending, full);
 	if (c && c->deletes)
 		return 0;
-	if (c && a)
-		*out = arena_bytes(a, c->value);
-	else if (c)
-		*out = (struct bytes){ NULL, c->value.n };
-	got = c ? 1 : db_get(s->db, full, a, out, e);
-	if (got <= 0 || !key_is_long(key))
-		return got;
-	if (!a) {
-		out->n -= sizeof(uint32_t) + key.n;
+	if (c) {
+		*out = c->value;
+		if (key_is_long(key))
+			unwrap(c->value, &own_key, out);
+		if (a)
+			*out = arena_bytes(a, *out);
 		return 1;
 	}
-	if (!unwrap(*out, &own_key, out))
-		return err_set(e, ERR_BAD, "%s: a record is damaged; "
-			       "move db away, then gg starts a new one", s->dir);
-	return 1;
+	do {
+		if (db_begin(s->db, e) < 0)
+			return -1;
+		got = db_peek(s->db, full, out, e);
+		if (got > 0)
+			got = take(s, t, key, a, out, e);
+	} while (!db_end(s->db));
+	return got;
 }
 
 /* Room in the pending map for one change of this key. */
@@ -210,23 +233,43 @@ static int by_key(const void *a, const void *b)
 	return bytes_compare((*x)->key, (*y)->key);
 }
 
-/* In order of keys, so that each page of the database is visited once. */
+/* All changes as the database gets them, in order of their keys, so that each
+ * of its pages is visited once; packs come last by their prefix. */
+static struct db_change **collect(struct store *s, struct packer *p, size_t *n)
+{
+	struct db_change **v = mem_alloc(s->pending.n * sizeof(*v));
+	struct bytes key;
+	size_t pos = 0;
+	void *value;
+
+	*n = 0;
+	while (map_each(&s->pending, &pos, &key, &value))
+		v[(*n)++] = value;
+	qsort(v, *n, sizeof(*v), by_key);
+	for (size_t i = 0; i < *n; i++)
+		if (v[i]->key.p[0] == 1 + TABLE_OBJECT && !v[i]->deletes)
+			v[i] = pack_add(p, v[i]);
+	pack_finish(p);
+	v = mem_grow(v, (*n + p->n) * sizeof(*v));
+	if (p->n)
+		memcpy(v + *n, p->v, p->n * sizeof(*v));
+	*n += p->n;
+	return v;
+}
+
 int table_commit(struct store *s, struct err *e)
 {
+	struct packer p = { 0 };
 	struct db_change **v;
-	struct bytes key;
-	size_t n = 0, pos = 0;
-	void *value;
+	size_t n;
 	int rc;
 
 	if (!s->pending.n)
 		return 0;
-	v = mem_alloc(s->pending.n * sizeof(*v));
-	while (map_each(&s->pending, &pos, &key, &value))
-		v[n++] = value;
-	qsort(v, n, sizeof(*v), by_key);
+	v = collect(s, &p, &n);
 	rc = db_commit(s->db, v, n, e);
 	free(v);
+	pack_release(&p);
 	if (rc < 0)
 		return -1;
 	map_release(&s->pending);
