@@ -305,6 +305,10 @@ static int place(struct question *q, const struct output *o, bool is_exec,
 	if (place_placeholder(in->o.store, in->o.project, o->path, &ph, o->is_dir,
 			      is_exec, e) < 0)
 		return -1;
+	/* Only by its record can a directory be told from one of the user's,
+	 * which gg would never replace. */
+	if (value && value->kind == REF_TREE && store_flush(in->o.store, e) < 0)
+		return -1;
 	if (value && value->kind != REF_THUNK &&
 	    place_real(in->o.store, in->o.project, o->path, &ph, value, &missing,
 		       e) < 0 && e->code != ERR_MISSING)

@@ -98,6 +98,40 @@ static bool holds_more(int root, const char *path)
 	return more;
 }
 
+/* Is what stands at path the very content that value names? */
+static bool is_same_content(struct store *s, int root, const char *path,
+			    const struct ref *value, const struct stat *st)
+{
+	struct err ignored;
+	struct id id;
+
+	if (S_ISDIR(st->st_mode))
+		return value->kind == REF_TREE &&
+			stat_tree(s, root, path, 0, NULL, &id, &ignored) == 0 &&
+			id_equal(&id, &value->id);
+	return S_ISREG(st->st_mode) && value->kind != REF_TREE &&
+		stat_name(s, root, path, 0, &id, NULL, &ignored) == 0 &&
+		id_equal(&id, &value->id);
+}
+
+/* A gg that died after its rename and before its record was on the disk has
+ * left the real thing where the record still says placeholder. */
+static bool is_ours_unsaid(struct store *s, int root, const char *path,
+			   const struct ref_record *r, const struct stat *st)
+{
+	struct arena a = { 0 };
+	const struct ref *value = NULL;
+	struct result known;
+	struct err ignored;
+	bool is_ours;
+
+	if (store_get_result(s, &r->thunk, &a, &known, &ignored) == 0)
+		value = result_output(&known, r->out);
+	is_ours = value && is_same_content(s, root, path, value, st);
+	arena_release(&a);
+	return is_ours;
+}
+
 /* What stands at path, and *st of it unless that is NOW_ABSENT. */
 static int look(struct store *s, int root, const char *path,
 		const struct ref_record *r, enum place_now *out, struct stat *st,
@@ -131,6 +165,8 @@ static int look(struct store *s, int root, const char *path,
 		if (found)
 			return found < 0 ? -1 : 0;
 	}
+	if (r && !is_ours && is_ours_unsaid(s, root, path, r, st))
+		*out = NOW_REAL;
 	if (!is_ours || S_ISDIR(st->st_mode) != (r->value.kind == REF_TREE))
 		return 0;
 	if (S_ISDIR(st->st_mode))
@@ -286,23 +322,6 @@ static int note_real(struct store *s, const char *path, const struct placeholder
 	return ref_put(s, path, &r, e);
 }
 
-/* Is what somebody put there the same as value after all?  So it is when gg
- * died after its rename and before its record was on the disk. */
-static bool is_same_content(struct store *s, int root, const char *path,
-			    const struct ref *value, const struct stat *st)
-{
-	struct err ignored;
-	struct id id;
-
-	if (S_ISDIR(st->st_mode))
-		return value->kind == REF_TREE &&
-			stat_tree(s, root, path, 0, NULL, &id, &ignored) == 0 &&
-			id_equal(&id, &value->id);
-	return S_ISREG(st->st_mode) && value->kind != REF_TREE &&
-		stat_name(s, root, path, 0, &id, NULL, &ignored) == 0 &&
-		id_equal(&id, &value->id);
-}
-
 /* Write value beside path and make it stand there. */
 static int put_real(const struct lay *l, const char *path, const struct ref *value,
 		    struct stat *st, struct err *e)
@@ -364,8 +383,8 @@ int place_real(struct store *s, const struct project *p, const char *path,
 	rc = ref_find(s, path, &a, &space, &r, e);
 	if (rc == 0)
 		rc = look(s, l.dirfd, path, r, &now, &st, e);
-	is_there = rc == 0 && now == NOW_REAL && r->value.kind == value->kind &&
-		id_equal(&r->value.id, &value->id);
+	is_there = rc == 0 && now == NOW_REAL && r->state == PLACE_REAL &&
+		r->value.kind == value->kind && id_equal(&r->value.id, &value->id);
 	if (is_there && id_equal(&r->thunk, &ph->thunk) && strcmp(r->out, ph->out) == 0)
 		goto out;
 	if (rc == 0 && now == NOW_EDITED) {
