@@ -16,6 +16,7 @@ struct project {
 	char *root;             /* real absolute path, no trailing slash */
 	char *store_dir;        /* absolute path of .gg */
 	int root_fd;
+	struct spare *spare;    /* spare.c's own */
 };
 
 /* Find the project that holds cwd by walking up to a folder with .gg; when

@@ -15,6 +15,7 @@
 #include "file.h"
 #include "lay.h"
 #include "place.h"
+#include "spare.h"
 
 enum { PATH_MOST = 4096, TEMP_TRIES = 100 };
 
@@ -322,13 +323,40 @@ static int note_real(struct store *s, const char *path, const struct placeholder
 	return ref_put(s, path, &r, e);
 }
 
+/* Where a placeholder stands a file of ours can change places with it: 1 it
+ * has, 0 it is to be done in the ordinary way. */
+static int swap_real(const struct project *p, const struct lay *l, const char *path,
+		     const struct ref *value, struct err *e)
+{
+	int fd = spare_open(p, value->kind == REF_VALUE ? 0666 : 0777), rc;
+
+	if (fd < 0)
+		return 0;
+	rc = lay_file(l, fd, &value->id, e);
+	if (close(fd) < 0 && rc == 0)
+		rc = err_sys(e, "cannot write");
+	if (rc < 0)
+		return -1;
+	return spare_land(p, path) == 0;
+}
+
+static int explain_unlaid(const char *path, struct err *e)
+{
+	struct err why = *e;
+
+	if (e->code != ERR_IO)
+		return err_wrap(e, "%s", path);
+	return err_set(e, ERR_IO, "%s: %.600s; what stood there still does: make room "
+		       "and force it again", path, why.text);
+}
+
 /* Write value beside path and make it stand there. */
 static int put_real(const struct lay *l, const char *path, const struct ref *value,
 		    struct stat *st, struct err *e)
 {
 	bool is_dir = value->kind == REF_TREE;
 	char temp[PATH_MOST];
-	struct err ignored, why;
+	struct err ignored;
 	int fd, rc;
 
 	fd = temp_make(l->dirfd, path, is_dir, value->kind == REF_VALUE ? 0666 : 0777,
@@ -344,15 +372,30 @@ static int put_real(const struct lay *l, const char *path, const struct ref *val
 	}
 	if (rc < 0) {
 		dir_remove(l->dirfd, temp, &ignored);
-		if (e->code != ERR_IO)
-			return err_wrap(e, "%s", path);
-		why = *e;
-		return err_set(e, ERR_IO, "%s: %.600s; what stood there still does: make room "
-			       "and force it again", path, why.text);
+		return explain_unlaid(path, e);
 	}
 	if (land(l->dirfd, temp, path, e) < 0)
 		return -1;
 	return stamp_at(l->dirfd, path, st, e);
+}
+
+/* The same; *st is what stands there now and then what stands there after. */
+static int make_real(const struct project *p, const struct lay *l, const char *path,
+		     const struct ref *value, struct stat *st, struct err *e)
+{
+	int swapped = 0;
+
+	if (l->mtime && S_ISREG(st->st_mode) && st->st_nlink == 1 &&
+	    value->kind != REF_TREE) {
+		struct timespec mtime = *l->mtime;
+		struct lay own = *l;
+
+		own.mtime = &mtime;
+		swapped = swap_real(p, &own, path, value, e);
+	}
+	if (swapped < 0)
+		return explain_unlaid(path, e);
+	return swapped ? stamp_at(l->dirfd, path, st, e) : put_real(l, path, value, st, e);
 }
 
 static int refuse_edited(const char *path, const struct stat *st, struct err *e)
@@ -398,7 +441,7 @@ int place_real(struct store *s, const struct project *p, const char *path,
 	if (now == NOW_PLACEHOLDER || now == NOW_OTHER_PLACEHOLDER)
 		l.mtime = &st.st_mtim;
 	if (rc == 0 && !is_there)
-		rc = put_real(&l, path, value, &st, e);
+		rc = make_real(p, &l, path, value, &st, e);
 	if (rc == 0)
 		rc = note_real(s, path, ph, value, &st, e);
 out:

@@ -13,12 +13,14 @@
 #include <unistd.h>
 #include "file.h"
 #include "project.h"
+#include "spare.h"
 
 enum { WALK_ROOM = 4096, LINKS_MAX = 40 };
 
 static int open_root(struct project *out, struct err *e)
 {
 	out->root_fd = open(out->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	out->spare = spare_new();
 	if (out->root_fd >= 0)
 		return 0;
 	err_sys(e, "%s: cannot open the project's folder", out->root);
@@ -100,6 +102,7 @@ void project_close(struct project *p)
 	if (p->root && p->root_fd >= 0)
 		close(p->root_fd);
 	free(p->root);
+	spare_free(p);
 	free(p->store_dir);
 	*p = (struct project){ .root_fd = -1 };
 }
