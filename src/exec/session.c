@@ -107,21 +107,26 @@ static bool is_link(const struct session *s, const char *path)
 	       S_ISLNK(st.st_mode);
 }
 
+/* What gg put at path has another name now. */
 static void moved(struct session *s, const char *path, const char *path2)
 {
 	const char *from = watch_inside(s, &s->arena, path);
 	const char *to = watch_inside(s, &s->arena, path2);
 	struct placeholder ph;
 	struct ref_record r = { 0 };
+	enum place_now now;
 	struct err e;
 
+	memo_touch(s->o.memo, path2, MEMO_WRITE);
 	memo_output_moved(s->o.memo, path, path2);
-	if (!from || !to || is_link(s, from) ||
-	    placeholder_at(s->o.project->root_fd, from, &s->arena, &ph, &e) != 1)
+	if (!from || !to || is_link(s, from))
 		return;
-	r.thunk = ph.thunk;
-	r.out = ph.out;
-	r.state = PLACE_PLACEHOLDER;
+	if (placeholder_at(s->o.project->root_fd, from, &s->arena, &ph, &e) == 1)
+		r = (struct ref_record){ .thunk = ph.thunk, .out = ph.out };
+	else if (ref_get(s->o.store, from, &s->arena, &r, &e) < 0 ||
+		 place_look(s->o.store, s->o.project, from, &r, &now, &e) < 0 ||
+		 now != NOW_REAL)
+		return;
 	if (ref_put(s->o.store, to, &r, &e) < 0 ||
 	    ref_delete(s->o.store, from, &e) < 0)
 		s->o.complain(s->o.arg, &e);
@@ -197,7 +202,7 @@ static enum trace_answer event(void *arg, struct tracer *t,
 	if (ev->kind == TRACE_RENAME)
 		moved(s, ev->path, ev->path2);
 	a = session_judge(s, &k, status);
-	if (a == TRACE_GO && (ev->kind == TRACE_RENAME || ev->kind == TRACE_LINK))
+	if (a == TRACE_GO && ev->kind == TRACE_LINK)
 		memo_touch(s->o.memo, ev->path2, MEMO_WRITE);
 	if (a == TRACE_LATER)
 		s->must_wait = true;

@@ -22,6 +22,7 @@ struct seen {
 	bool depends;                   /* first touched by a look or a read */
 	bool is_read, is_listed;        /* content matters, names matter */
 	bool is_tree;                   /* so does all that is below */
+	struct id tree;                 /* is_tree: as the first step had it */
 	bool has_first_id;
 	bool is_output;
 	struct placeholder ph;
@@ -76,6 +77,8 @@ static bool is_ignored(const char *path)
 	static const char *const places[] = { "/proc/", "/sys/", "/dev/", ".gg/",
 					      "/run/" };
 
+	if (strncmp(path, "/dev/shm/", 9) == 0)
+		return false;
 	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
 		if (strncmp(path, places[i], strlen(places[i])) == 0)
 			return true;
@@ -134,15 +137,34 @@ static struct seen *seen_at(struct memo *m, const char *path, bool *is_new)
 	return s;
 }
 
-static enum memo_kind state_of(struct memo *m, const char *path, struct stamp *stamp)
+void memo_look(int root_fd, const char *path, struct memo_entry *out)
 {
+	char target[4096];
 	struct stat st;
+	ssize_t n;
 
-	if (fstatat(m->project->root_fd, path, &st, 0) < 0)
-		return MEMO_ABSENT;
-	*stamp = stamp_of(&st);
-	return S_ISREG(st.st_mode) ? MEMO_LOOKED : S_ISDIR(st.st_mode) ? MEMO_DIR :
-	       MEMO_ODD;
+	out->kind = MEMO_ABSENT;
+	out->flags = 0;
+	if (fstatat(root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return;
+	if (S_ISLNK(st.st_mode)) {
+		n = readlinkat(root_fd, path, target, sizeof target);
+		out->flags = MEMO_LINK;
+		out->link = id_of((struct bytes){ target, n > 0 ? (size_t)n : 0 });
+		if (fstatat(root_fd, path, &st, 0) < 0)
+			return;
+	}
+	out->stamp = stamp_of(&st);
+	out->kind = S_ISREG(st.st_mode) ? MEMO_LOOKED :
+		    S_ISDIR(st.st_mode) ? MEMO_DIR : MEMO_ODD;
+	if (out->kind == MEMO_LOOKED && st.st_mode & 0111)
+		out->flags |= MEMO_EXEC;
+}
+
+bool memo_same_form(const struct memo_entry *a, const struct memo_entry *b)
+{
+	return a->flags == b->flags &&
+	       (!(a->flags & MEMO_LINK) || id_equal(&a->link, &b->link));
 }
 
 static int compare_names(const void *x, const void *y)
@@ -225,7 +247,7 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 	s = seen_at(m, path, &is_new);
 	if (is_new && how != MEMO_WRITE) {
 		s->depends = true;
-		s->first.kind = state_of(m, path, &s->first.stamp);
+		memo_look(m->project->root_fd, path, &s->first);
 	}
 	if (needs_name(s, how)) {
 		if (!is_owner)
@@ -258,11 +280,19 @@ bool memo_quick(struct memo *m, const char *raw, enum memo_touch how)
 	return is_noted;
 }
 
+static int tree_id(struct memo *m, const char *path, struct id *out, struct err *e)
+{
+	return stat_tree(m->store, m->project->root_fd, path, 0,
+			 path[0] == '/' ? NULL : PROJECT_DIR, out, e);
+}
+
 void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 {
 	struct tidy t;
 	const char *path = tidy(m, raw, &t);
+	struct memo_entry now;
 	struct seen *s;
+	struct err e;
 	bool is_new;
 
 	if (is_ignored(path))
@@ -271,11 +301,15 @@ void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 	s = seen_at(m, path, &is_new);
 	if (is_new) {
 		s->depends = true;
-		s->first.kind = state_of(m, path, &s->first.stamp);
+		memo_look(m->project->root_fd, path, &s->first);
 	}
 	s->is_read |= kind == INPUT_CONTENT;
-	s->is_tree |= kind == INPUT_CONTENT &&
-		      state_of(m, path, &(struct stamp){ 0 }) == MEMO_DIR;
+	memo_look(m->project->root_fd, path, &now);
+	if (kind == INPUT_CONTENT && now.kind == MEMO_DIR && !s->is_tree) {
+		s->is_tree = true;
+		if (tree_id(m, path, &s->tree, &e) < 0)
+			memo_spoil(m, e.text);
+	}
 	if (kind == INPUT_NAMES)
 		list_first(m, s);
 	pthread_mutex_unlock(&m->lock);
@@ -319,6 +353,14 @@ void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 	pthread_mutex_unlock(&m->lock);
 }
 
+static bool is_link(const struct memo *m, const char *path)
+{
+	struct stat st;
+
+	return fstatat(m->project->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       S_ISLNK(st.st_mode);
+}
+
 void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n)
 {
 	struct memo_want *w = arena_alloc(a, (m->n + 1) * sizeof *w);
@@ -331,9 +373,10 @@ void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n
 		const char *path = m->order[i]->first.path;
 		bool inside = path[0] != '/';
 
-		if (strstr(path, ".."))
-			path = project_path(m->project, a, m->project->root, path,
-					    &inside);
+		/* With something behind it the path of a link is followed. */
+		if (strstr(path, "..") || is_link(m, path))
+			path = project_path(m->project, a, m->project->root,
+					    arena_printf(a, "%s/.", path), &inside);
 		if (inside &&
 		    placeholder_at(m->project->root_fd, path, a, &ph, &e) == 1)
 			w[(*n)++] = (struct memo_want){ path, ph };
@@ -349,6 +392,12 @@ void memo_each(struct memo *m, void (*fn)(void *arg, const struct memo_want *w),
 						     m->order[i]->ph });
 }
 
+static void changed(struct memo *m, const char *path)
+{
+	memo_spoil(m, arena_printf(&m->arena, "%s was looked at and then changed",
+				   path));
+}
+
 /* The state at the end, and whether it is the one that was relied upon. */
 static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 		       struct err *e)
@@ -357,7 +406,7 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 	bool same;
 
 	*x = (struct memo_entry){ .path = s->first.path };
-	x->kind = state_of(m, x->path, &x->stamp);
+	memo_look(m->project->root_fd, x->path, x);
 	if (s->is_output) {
 		struct placeholder ph;
 		bool is_real = placeholder_at(m->project->root_fd, x->path, &m->scratch,
@@ -378,10 +427,11 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 		x->kind = MEMO_FILE;
 	}
 	if (x->kind == MEMO_DIR && s->is_tree) {
-		if (stat_tree(m->store, m->project->root_fd, x->path, 0,
-			      x->path[0] == '/' ? NULL : PROJECT_DIR, &x->id, e) < 0)
+		if (tree_id(m, x->path, &x->id, e) < 0)
 			return -1;
 		x->kind = MEMO_TREE;
+		if (!id_equal(&x->id, &s->tree))
+			changed(m, x->path);
 		return 0;
 	}
 	if (x->kind == MEMO_DIR && s->is_listed) {
@@ -406,20 +456,21 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 	default:
 		same = s->first.kind == x->kind;
 	}
-	if (!same)
-		memo_spoil(m, arena_printf(&m->arena, "%s was looked at and then changed",
-					   x->path));
+	if (!same || !memo_same_form(&s->first, x))
+		changed(m, x->path);
 	return 0;
 }
 
 static void write_entry(struct buf *b, const struct memo_entry *x)
 {
-	uint8_t kind = (uint8_t)x->kind;
+	uint8_t kind = (uint8_t)(x->kind | x->flags);
 	uint16_t n = (uint16_t)strlen(x->path);
 
 	buf_add(b, &kind, 1);
 	buf_add(b, &n, sizeof n);
 	buf_add(b, x->path, n);
+	if (x->flags & MEMO_LINK)
+		buf_add(b, &x->link, sizeof x->link);
 	switch (x->kind) {
 	case MEMO_ABSENT:
 	case MEMO_DIR:

@@ -84,12 +84,16 @@ struct reader {
 
 static int next_entry(struct reader *r, struct memo_entry *x, struct err *e)
 {
-	uint8_t kind, len;
+	uint8_t kind = 0, len;
 	uint16_t n;
 	bool has_id, good = take(&r->rest, &kind, 1) && take(&r->rest, &n, sizeof n) &&
 		    n < sizeof r->path - 1 && take_str(&r->rest, n, r->path) &&
-		    kind <= MEMO_OUTPUT;
+		    (kind & MEMO_KIND) <= MEMO_OUTPUT;
 
+	x->flags = kind & (MEMO_EXEC | MEMO_LINK);
+	kind &= MEMO_KIND;
+	if (good && x->flags & MEMO_LINK)
+		good = take(&r->rest, &x->link, sizeof x->link);
 	has_id = kind == MEMO_FILE || kind == MEMO_LIST || kind == MEMO_TREE ||
 		 kind == MEMO_OUTPUT;
 	r->stamp = r->rest.p;
@@ -204,41 +208,42 @@ static bool tree_holds(struct recall *r, const struct memo_entry *x)
 
 static bool entry_holds(struct recall *r, const struct memo_entry *x)
 {
-	struct stat st;
-	struct stamp now = { 0 };
-	bool is_there = fstatat(r->project->root_fd, x->path, &st, 0) == 0;
+	struct memo_entry now = { 0 };
+	bool is_there, is_same;
 	int rc;
 
-	if (is_there)
-		now = stamp_of(&st);
+	memo_look(r->project->root_fd, x->path, &now);
+	is_there = now.kind != MEMO_ABSENT;
+	is_same = now.kind == MEMO_LOOKED && stamp_equal(&now.stamp, &x->stamp);
+	if (x->kind != MEMO_OUTPUT && !memo_same_form(&now, x))
+		return differs(r, x->path, is_there ? "has changed" : "is gone");
 	switch (x->kind) {
 	case MEMO_ABSENT:
 		return !is_there || differs(r, x->path, "was not there before");
 	case MEMO_DIR:
-		return (is_there && S_ISDIR(st.st_mode)) ||
+		return now.kind == MEMO_DIR ||
 		       differs(r, x->path, "is no directory any more");
 	case MEMO_ODD:
 		return is_there || differs(r, x->path, "is gone");
 	case MEMO_LOOKED:
-		return (is_there && stamp_equal(&now, &x->stamp)) ||
-		       differs(r, x->path, "has changed");
+		return is_same || differs(r, x->path, "has changed");
 	case MEMO_FILE:
 	case MEMO_LIST:
-		if (is_there && stamp_equal(&now, &x->stamp))
+		if (is_there && stamp_equal(&now.stamp, &x->stamp))
 			return true;
 		if (!(x->kind == MEMO_FILE ? file_holds(r, x) : list_holds(r, x)))
 			return false;
-		renew(r, &now);
+		renew(r, &now.stamp);
 		return true;
 	case MEMO_TREE:
 		return tree_holds(r, x);
 	case MEMO_OUTPUT:
 		r->out->n_outputs++;
-		if (is_there && S_ISREG(st.st_mode) && stamp_equal(&now, &x->stamp))
+		if (is_same)
 			return true;
 		rc = output_holds(r, x);
-		if (rc == 1 && S_ISREG(st.st_mode))
-			renew(r, &now);
+		if (rc == 1 && now.kind == MEMO_LOOKED)
+			renew(r, &now.stamp);
 		if (rc == 0)
 			add_want(r, x);
 		return rc >= 0 || differs(r, x->path, "was changed by somebody else");
