@@ -3,8 +3,8 @@
 #
 # One file of 1 GiB, then 100,000 of 4 KiB, of bytes that do not compress.
 # Each side runs on one core, with the files in the page cache; ours ends with
-# all of it synced.  Rows: what, ours, peer, ratio; the median of RUNS, ours
-# and the peer in turn.
+# all of it synced.  The median of RUNS, ours and the peer in turn.  Columns:
+# row, gg, peer, ratio, target, what.
 set -eu
 BUILD=${BUILD:-build}
 RUNS=${RUNS:-5}
@@ -32,10 +32,12 @@ median()
 	sort -n "$1" | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'
 }
 
+# row NAME OURS PEER WHAT
 row()
 {
-	awk -v what="$1" -v ours="$2" -v peer="$3" 'BEGIN {
-		printf "%-44s %8.2f s %8.2f s %6.2f\n", what, ours, peer, ours / peer }'
+	awk -v name="$1" -v ours="$2" -v peer="$3" -v what="$4" 'BEGIN {
+		printf "%s\t%.2f s\t%.2f s\t%.2f\t<= 1.3\t%s\n", name, ours, peer,
+			ours / peer, what " / sha256sum" }'
 }
 
 put() { $B put "$WORK/store" < "$WORK/list"; }
@@ -57,16 +59,16 @@ measure()
 	done
 	paste "$WORK/t_put" "$WORK/t_check" | awk '{ print $1 + $2 }' > "$WORK/t_both"
 	sum=$(median "$WORK/t_peer")
-	row "store: put $1 / sha256sum" "$(median "$WORK/t_put")" "$sum"
-	row "store: check $1 / sha256sum" "$(median "$WORK/t_check")" "$sum"
-	row "store: put and check $1 / sha256sum" "$(median "$WORK/t_both")" "$sum"
+	row "store-put-$1" "$(median "$WORK/t_put")" "$sum" "put and sync $2"
+	row "store-check-$1" "$(median "$WORK/t_check")" "$sum" "check $2"
+	row "store-both-$1" "$(median "$WORK/t_both")" "$sum" "put, sync and check $2"
 }
 
 head -c 1073741824 /dev/urandom > "$WORK/big"
 echo "$WORK/big" > "$WORK/list"
-measure "1 GiB"
+measure 1g "one file of 1 GiB"
 rm -rf "$WORK/big" "$WORK/store"
 mkdir "$WORK/many"
 head -c 409600000 /dev/urandom | (cd "$WORK/many" && split -a 5 -b 4096 -)
 ls "$WORK/many" | sed "s|^|$WORK/many/|" > "$WORK/list"
-measure "100,000 x 4 KiB"
+measure 4k "100,000 files of 4 KiB"
