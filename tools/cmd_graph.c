@@ -82,7 +82,8 @@ static int add_node(struct graph *g, const struct id *id, struct err *e)
 	quote(&g->dot, label);
 	buf_printf(&g->dot, "%s];\n", is_done ? ", style=filled, fillcolor=lightgrey" : "");
 	json_array_append_new(g->nodes, json_pack("{s:s s:o s:b}", "thunk", id_hex(id).s,
-						  "label", json_text(bytes_str(label)), "done", is_done));
+						  "label", json_text(bytes_str(label)),
+						  "done", is_done));
 	for (size_t i = 0; i < t.n_in; i++) {
 		const struct input *in = &t.in[i];
 
@@ -175,7 +176,8 @@ int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e)
 		g.n_below = (size_t)i + 1;
 		g.below[i] = project_path(&c->project, &c->arena, c->cwd, argv[i], &inside);
 	}
-	buf_str(&g.dot, "digraph gg {\n\trankdir=LR;\n\tnode [shape=box, fontname=\"Helvetica\"];\n");
+	buf_str(&g.dot, "digraph gg {\n\trankdir=LR;\n"
+		"\tnode [shape=box, fontname=\"Helvetica\"];\n");
 	rc = ref_each(c->store, add_ref, &g, e);
 	for (size_t i = 0; i < g.n && rc == 0; i++) {
 		struct id id = g.queue[i];      /* the queue may move */

@@ -47,7 +47,8 @@ static int find_id(struct ctx *c, const char *word, struct named *out, struct er
 	if (n < 0)
 		return -1;
 	if (n > 1)
-		return err_set(e, ERR_USAGE, "%s is the beginning of several names; give more of it",
+		return err_set(e, ERR_USAGE,
+			       "%s is the beginning of several names; give more of it",
 			       word);
 	if (n == 0)
 		return err_set(e, ERR_MISSING, "nothing is named %s", word);

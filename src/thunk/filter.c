@@ -1,11 +1,11 @@
 /* filter.c - which system calls are watched
  *
  * One table says for each watched call where its paths are and what event it
- * makes; the seccomp program is written from it.  A call that is not in the
+ * makes; libseccomp writes the program from it.  A call that is not in the
  * table costs nothing that can be measured: where the verdict depends on the
  * number alone, the kernel keeps it in a bitmap and does not run the program.
- * For the others the program is a plain chain, the frequent ones first; a
- * hundred compares are nothing beside a stop.
+ * For the others the frequent ones are compared first; a hundred compares are
+ * nothing beside a stop.
  *
  * Not watched on purpose:
  * - fstat in disguise: stat calls with AT_EMPTY_PATH.  What was opened has
@@ -23,10 +23,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/audit.h>
 #include <linux/filter.h>
 #include <sched.h>
-#include <stddef.h>
+#include <seccomp.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -41,7 +42,7 @@
 #endif
 enum {
 	NR_FCHMODAT2 = 452, NR_SETXATTRAT = 463, NR_REMOVEXATTRAT = 466,
-	X32_BIT = 0x40000000, REALPATH_ROOM = 1023,
+	REALPATH_ROOM = 1023,
 };
 
 /* When a call of this number is watched. */
@@ -112,7 +113,6 @@ static const struct watch watches[] = {
 
 enum {
 	N_WATCHES = sizeof watches / sizeof *watches,
-	MAX_OPS = 10 + 7 * N_WATCHES,
 };
 
 const struct watch *filter_watch(int nr)
@@ -123,77 +123,65 @@ const struct watch *filter_watch(int nr)
 	return NULL;
 }
 
-struct program {
-	struct sock_filter op[MAX_OPS];
-	unsigned short n;
-};
-
-static void op(struct program *p, unsigned code, uint32_t k)
+/* What the arguments must be for the call to be watched; how many tests. */
+static unsigned tests(const struct watch *w, struct scmp_arg_cmp cmp[1])
 {
-	p->op[p->n++] = (struct sock_filter)BPF_STMT((unsigned short)code, k);
-}
-
-/* Skip so many operations if the test holds, or if it does not. */
-static void jump(struct program *p, unsigned test, uint32_t k, unsigned yes,
-		 unsigned no)
-{
-	p->op[p->n++] = (struct sock_filter)BPF_JUMP(
-		(unsigned short)(BPF_JMP | test | BPF_K), k,
-		(unsigned char)yes, (unsigned char)no);
-}
-
-/* The low or the high half of argument i. */
-static void load_arg(struct program *p, int i, bool is_high)
-{
-	op(p, BPF_LD | BPF_W | BPF_ABS,
-	   (uint32_t)(offsetof(struct seccomp_data, args) + 8 * (unsigned)i + 4 * is_high));
-}
-
-static void add_watch(struct program *p, const struct watch *w)
-{
-	unsigned short at = p->n;
-
-	jump(p, BPF_JEQ, (uint32_t)w->nr, 0, 0);
 	switch (w->only) {
 	case NOT_EMPTY_PATH:
-		load_arg(p, w->flags, false);
-		jump(p, BPF_JSET, AT_EMPTY_PATH, 0, 1);
-		op(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-		break;
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, 0);
+		return 1;
 	case NOT_REALPATH:
-		load_arg(p, w->flags, false);
-		jump(p, BPF_JEQ, REALPATH_ROOM, 0, 1);
-		op(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-		break;
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_NE, REALPATH_ROOM);
+		return 1;
 	case NEW_MOUNTS:
-		load_arg(p, w->flags, false);
-		jump(p, BPF_JSET, CLONE_NEWNS, 1, 0);
-		op(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-		break;
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, CLONE_NEWNS,
+				  CLONE_NEWNS);
+		return 1;
 	case WITH_PATH:
-		load_arg(p, w->path, false);
-		jump(p, BPF_JEQ, 0, 0, 3);
-		load_arg(p, w->path, true);
-		jump(p, BPF_JEQ, 0, 0, 1);
-		op(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-		break;
+		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_NE, 0);
+		return 1;
 	}
-	op(p, BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF);
-	p->op[at].jf = (unsigned char)(p->n - at - 1);
+	return 0;
 }
 
-static void write_program(struct program *p)
+/* The frequent calls are decided first. */
+static int add_watches(scmp_filter_ctx ctx)
 {
-	op(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-	jump(p, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);
-	op(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-	op(p, BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-	jump(p, BPF_JGE, X32_BIT, 1, 0);
-	jump(p, BPF_JEQ, SYS_io_uring_setup, 0, 1);
-	op(p, BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS);
-	for (size_t i = 0; i < N_WATCHES; i++)
-		add_watch(p, &watches[i]);
-	op(p, BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
+	struct scmp_arg_cmp cmp[1];
+
+	for (size_t i = 0; i < N_WATCHES; i++) {
+		const struct watch *w = &watches[i];
+
+		if (seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, w->nr, tests(w, cmp),
+					   cmp) < 0 ||
+		    seccomp_syscall_priority(ctx, w->nr, (uint8_t)(255 - i)) < 0)
+			return -1;
+	}
+	return seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SYS_io_uring_setup, 0);
+}
+
+/* The program as bytes; the library cannot yet install it in the way that is
+ * wanted here (waits that only a kill may end). */
+static int write_program(struct sock_filter *ops, size_t room, struct sock_fprog *prog)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int fd = memfd_create("filter", MFD_CLOEXEC);
+	ssize_t n = -1;
+
+	if (ctx && fd >= 0 &&
+	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW) == 0 &&
+	    add_watches(ctx) == 0 && seccomp_export_bpf(ctx, fd) == 0)
+		n = pread(fd, ops, room, 0);
+	if (ctx)
+		seccomp_release(ctx);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0 || (size_t)n == room) {
+		errno = EINVAL;
+		return -1;
+	}
+	*prog = (struct sock_fprog){ (unsigned short)((size_t)n / sizeof *ops), ops };
+	return 0;
 }
 
 static int install(const struct sock_fprog *prog)
@@ -210,15 +198,16 @@ static int install(const struct sock_fprog *prog)
 
 int filter_install(void)
 {
-	struct program p = { .n = 0 };
+	static const size_t room = BPF_MAXINSNS * sizeof(struct sock_filter);
+	struct sock_filter *ops = mem_alloc(room);
 	struct sock_fprog prog;
-	int fd;
+	int fd = -1;
 
-	write_program(&p);
-	prog = (struct sock_fprog){ .len = p.n, .filter = p.op };
-	fd = install(&prog);
+	if (write_program(ops, room, &prog) == 0)
+		fd = install(&prog);
 	/* Whoever may administer the system keeps sudo working below. */
 	if (fd < 0 && errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)
 		fd = install(&prog);
+	free(ops);
 	return fd;
 }

@@ -42,7 +42,7 @@ enum {
 	MAX_SPARE = 64,                 /* calls kept for reuse */
 };
 
-static char elf_64, elf_32;
+static const char elf_64, elf_32;
 
 struct call *call_take(struct tracer *t)
 {
@@ -109,7 +109,7 @@ static bool is_32_bit(struct tracer *t, const char *path)
 		return false;
 	pthread_mutex_lock(&t->lock);
 	*map_at(&t->elf, bytes_str(arena_str(&t->elf_paths, path))) =
-		is_32 ? &elf_32 : &elf_64;
+		(void *)(is_32 ? &elf_32 : &elf_64);
 	pthread_mutex_unlock(&t->lock);
 	return is_32;
 }
