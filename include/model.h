@@ -85,6 +85,7 @@
 enum stream_kind {
 	STREAM_QUIET,   /* terminal, /dev/null, closed, or the one gg has */
 	STREAM_FILE,    /* a regular file redirected for this command alone */
+	STREAM_GATHERED, /* a pipe to a build tool, which prints it afterwards */
 	STREAM_OTHER,   /* a pipe, a shared file, a socket: cannot be deferred */
 };
 

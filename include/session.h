@@ -50,6 +50,8 @@ void session_free(struct session *s);
 
 /* What standard stream fd of a stopped process is, from a (streams.c). */
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out);
+/* The name a process goes by; false if it has died. */
+bool stream_comm(pid_t pid, char *name, size_t room);
 /* The parent of a process, 0 if it has died. */
 pid_t stream_parent(pid_t pid);
 

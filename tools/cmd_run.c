@@ -9,9 +9,10 @@ extern char **environ;
 struct run {
 	struct drive d;
 	struct memo *memo;
-	struct id key;
+	struct script_input input;
 	const char **args;
 	bool forces;
+	bool was_refused;               /* something the script wanted */
 };
 
 static void explain(void *arg, const struct command *c, bool is_deferred,
@@ -39,6 +40,7 @@ static void complain(void *arg, const struct err *e)
 	struct run *r = arg;
 
 	ui_clear(r->d.ui);
+	r->was_refused = true;
 	if (e->code != ERR_FAILED)
 		note("%s", e->text);
 }
@@ -48,8 +50,13 @@ static int recall(struct run *r, struct err *e)
 {
 	struct ctx *c = r->d.c;
 	struct memo_recall m;
-	int rc = memo_recall(c->store, &c->project, &r->key, &c->arena, &m, e);
+	int rc = memo_recall(c->store, &c->project, &r->input.key, &c->arena, &m, e);
+	const char *reason = m.reason;
 
+	if (rc == 0) {
+		rc = memo_recall(c->store, &c->project, &r->input.any, &c->arena, &m, e);
+		m.reason = reason;
+	}
 	if (rc < 0)
 		return -1;
 	if (rc == 0 || c->o.fresh || c->o.explain) {
@@ -124,8 +131,11 @@ static int infer_anew(struct run *r, struct err *e)
 	if (rc == 0)
 		drive_finish(&r->d);
 	exec_counts(c->exec, &done);
-	if (rc == 0 && n.status == 0 && !done.failed && !r->d.n_interrupts)
-		rc = memo_save(r->memo, &r->key, r->d.n_thunks, e);
+	if (!script_input_is_known(&r->input))
+		memo_spoil(r->memo, "what came on its standard input is not known");
+	if (rc == 0 && n.status == 0 && !done.failed && !r->d.n_interrupts &&
+	    !r->was_refused)
+		rc = memo_save(r->memo, &r->input.key, r->d.n_thunks, e);
 	if (rc == 0 && c->o.verbose && memo_spoilt(r->memo))
 		note("%s will run again next time: %s", r->args[0],
 		     memo_spoilt(r->memo));
@@ -140,13 +150,16 @@ static int infer_anew(struct run *r, struct err *e)
 static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 {
 	struct run r = { .args = (const char **)argv, .forces = forces };
+	struct id key;
 	int rc, status = 0, code;
 	bool is_recalled;
 
 	drive_begin(&r.d, c);
-	r.key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
-			 c->models_text);
-	rc = recall(&r, e);
+	key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
+		       c->models_text);
+	rc = script_input_look(c->store, &key, &c->arena, &r.input, e);
+	if (rc == 0)
+		rc = recall(&r, e);
 	is_recalled = rc == 1;
 	if (rc == 1)
 		drive_finish(&r.d);
@@ -159,7 +172,7 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 		drive_finish(&r.d);
 	}
 	code = drive_end(&r.d);
-	return rc < 0 ? -1 : code ? code : status ? EXIT_THUNK : EXIT_FINE;
+	return rc < 0 ? -1 : code ? code : status || r.was_refused ? EXIT_THUNK : EXIT_FINE;
 }
 
 int cmd_infer(struct ctx *c, int argc, char **argv, struct err *e)

@@ -100,6 +100,18 @@ int ctx_close(struct ctx *c, struct err *e);
 /* Say something on standard error that is not a failure. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
+/* What a script may read on its standard input (script_input.c).  An inference
+ * is kept under key, or, when the script got nothing from an open pipe, under
+ * any: that one holds for every input. */
+struct script_input {
+	enum { INPUT_QUIET, INPUT_IDLE, INPUT_UNKNOWN } kind;
+	struct id key, any;
+};
+int script_input_look(struct store *s, const struct id *key, struct arena *a,
+		      struct script_input *out, struct err *e);
+/* After the script has ended: is it known what it could have read? */
+bool script_input_is_known(const struct script_input *in);
+
 /* Forcing: a drive wants outputs and serves the loop until all are there. */
 struct drive {
 	struct ctx *c;

@@ -5,8 +5,11 @@
  * this command alone.  A pipe is shared with others who count on its order.
  * A file that the parent has open too may be either: a shell that starts
  * commands by vfork has it open for the one command, another for several.
- * held.c sees to it that both come out right.
+ * held.c sees to it that both come out right.  Build tools gather what their
+ * commands print, each by a pipe or a file without a name, only to print it in
+ * one piece: where that goes is then what counts.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -50,6 +53,24 @@ pid_t stream_parent(pid_t pid)
 	if (p && sscanf(p + 1, " %*c %d", &parent) != 1)
 		return 0;
 	return parent;
+}
+
+bool stream_comm(pid_t pid, char *name, size_t room)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : file_read_fd(fd, name, room - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false;
+	name[n] = 0;
+	name[strcspn(name, "\n")] = 0;
+	return true;
 }
 
 static bool parent_has(pid_t pid, int fd, const struct stat *st)
@@ -103,6 +124,47 @@ static void regular(pid_t pid, int fd, const struct stat *st, const char *link,
 	}
 }
 
+/* Is it a build tool that has this file open to gather output?  What make
+ * reads from a pipe it takes as text: $(shell ...). */
+static bool gathers(pid_t pid, const struct stat *st)
+{
+	static const struct {
+		const char *name;
+		mode_t kind;
+	} tools[] = { { "ninja", S_IFIFO }, { "samu", S_IFIFO },
+		      { "make", S_IFREG }, { "gmake", S_IFREG } };
+	char path[64], name[64];
+	struct stat own;
+	struct dirent *de;
+	bool is_tool = false, has = false;
+	DIR *d;
+
+	if (!stream_comm(pid, name, sizeof name))
+		return false;
+	for (size_t i = 0; i < sizeof tools / sizeof *tools; i++)
+		is_tool |= strcmp(name, tools[i].name) == 0 &&
+			   (st->st_mode & S_IFMT) == tools[i].kind;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	d = is_tool ? opendir(path) : NULL;
+	while (d && !has && (de = readdir(d)))
+		has = de->d_name[0] != '.' && atoi(de->d_name) > 2 &&
+		      fstatat(dirfd(d), de->d_name, &own, 0) == 0 && same_file(&own, st);
+	if (d)
+		closedir(d);
+	return has;
+}
+
+/* The build tool above that gathers this stream, or 0. */
+static pid_t gatherer_of(pid_t pid, const struct stat *st)
+{
+	for (int i = 0; i < 16 && pid > 1; i++) {
+		pid = stream_parent(pid);
+		if (pid > 1 && gathers(pid, st))
+			return pid;
+	}
+	return 0;
+}
+
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 {
 	char path[64], link[4096];
@@ -111,8 +173,21 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 
 	*out = (struct stream){ .kind = STREAM_QUIET };
 	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-	if (stat(path, &st) < 0 || S_ISCHR(st.st_mode) || is_ours(&st))
+	if (stat(path, &st) < 0 || S_ISCHR(st.st_mode))
 		return;
+	if (is_ours(&st) && (fd || !S_ISREG(st.st_mode)))
+		return;
+	if (fd && (S_ISFIFO(st.st_mode) || (S_ISREG(st.st_mode) && !st.st_nlink))) {
+		pid_t tool = gatherer_of(pid, &st);
+
+		if (tool)
+			stream_of(tool, fd, a, out);
+		if (tool && out->kind == STREAM_QUIET)
+			out->kind = STREAM_GATHERED;
+		if (tool && out->kind == STREAM_GATHERED)
+			return;
+		*out = (struct stream){ .kind = STREAM_QUIET };
+	}
 	if (!S_ISREG(st.st_mode)) {
 		if (fd == 0 && parent_has(pid, fd, &st))
 			return;

@@ -39,19 +39,10 @@ static bool looks_closely(pid_t pid)
 		"cp", "install", "tar", "rsync", "cpio", "zip", "stat", "du", "wc",
 		"gzip", "xz", "bzip2", "zstd", "cmp", "diff", "scp", "git",
 	};
-	char path[64], name[64];
-	ssize_t n;
-	int fd;
+	char name[64];
 
-	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : file_read_fd(fd, name, sizeof name - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
+	if (!stream_comm(pid, name, sizeof name))
 		return false;
-	name[n] = 0;
-	name[strcspn(name, "\n")] = 0;
 	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
 		if (strcmp(name, programs[i]) == 0)
 			return true;

@@ -9,6 +9,7 @@
 #include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "file.h"
 #include "gather.h"
@@ -121,6 +122,19 @@ static int bind_outputs(struct question *q, struct err *e)
 	return 0;
 }
 
+/* Build tools read such a file as soon as the command has ended, one after
+ * another. */
+static const char *rules_file(const struct question *q)
+{
+	for (size_t i = 0; i < q->b.n_writes; i++) {
+		size_t n = strlen(q->b.writes[i].path);
+
+		if (n > 2 && strcmp(q->b.writes[i].path + n - 2, ".d") == 0)
+			return q->b.writes[i].path;
+	}
+	return NULL;
+}
+
 static const char *bad_stream(const struct question *q)
 {
 	static const char *const names[] = { "standard input", "standard output",
@@ -128,6 +142,9 @@ static const char *bad_stream(const struct question *q)
 	const struct command *c = q->g.c;
 
 	for (int i = 0; i < 3; i++) {
+		if (c->std[i].kind == STREAM_GATHERED && rules_file(q))
+			return arena_printf(q->g.a, "what started it reads %s at once",
+					    rules_file(q));
 		if (c->std[i].kind == STREAM_OTHER)
 			return arena_printf(q->g.a, "its %s is %s", names[i],
 					    c->std[i].path);
@@ -164,6 +181,20 @@ static int gather_reads(struct question *q, struct err *e)
 					   g->c->std[0].path, &inside);
 	}
 	return 0;
+}
+
+/* A link that stands where an output is to be would be written through. */
+static const char *through_link(const struct question *q)
+{
+	for (size_t i = 0; i < q->t.n_out; i++) {
+		struct stat st;
+
+		if (fstatat(q->g.in->o.project->root_fd, q->out[i].path, &st,
+			    AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
+			return arena_printf(q->g.a, "it writes through the link %s",
+					    q->out[i].path);
+	}
+	return NULL;
 }
 
 /* An output may lie inside a directory that is read: then the model cannot
@@ -361,8 +392,9 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 	}
 	if (bind_outputs(q, e) < 0)
 		return -1;
-	if (!q->t.n_out) {
-		*v = real(q, "%s", "it writes no file");
+	reason = q->t.n_out ? through_link(q) : "it writes no file";
+	if (reason) {
+		*v = real(q, "%s", reason);
 		return 0;
 	}
 	if (gather_reads(q, e) < 0)
