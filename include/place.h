@@ -1,5 +1,5 @@
 /* place.h - what gg has put at a path of the project; src/thunk/place.c,
- * ref.c (the records), lay.c (a value as files)
+ * ref.c (the records), lay.c (a value as files), litter.c (what is left behind)
  *
  * A ref remembers, for each project path that is an output, which output of
  * which thunk it is and what gg last put there.
@@ -65,5 +65,9 @@ int place_real(struct store *s, const struct project *p, const char *path,
  * ref, ERR_REFUSED if something else stands there. */
 int place_touch(struct store *s, const struct project *p, const char *path,
 		struct err *e);
+
+/* Remove what killed gg were writing, in the project and in .gg/work.  Only
+ * while no other gg uses the store.  What cannot be removed stays. */
+void litter_sweep(const struct project *p);
 
 #endif

@@ -17,6 +17,7 @@ struct project {
 	char *store_dir;        /* absolute path of .gg */
 	int root_fd;
 	struct spare *spare;    /* spare.c's own */
+	struct litter *litter;  /* litter.c's own */
 };
 
 /* Find the project that holds cwd by walking up to a folder with .gg; when

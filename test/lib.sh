@@ -4,6 +4,7 @@
 # is checked by `check "promise" command...`; plan at the end prints 1..N.
 
 GG=${GG:-$PWD/build/gg}
+BUILD=${BUILD:-$(dirname "$GG")}
 here=$(cd "$(dirname "$0")/.." && pwd)
 n_checks=0
 n_bad=0
@@ -85,4 +86,53 @@ says()
 	echo "wanted status $status and \"$text\", got $rc and:"
 	tail -5 "$work/.log"
 	return 1
+}
+
+# A copy of gg, so that the processes of this test can be told from others.
+own_gg()
+{
+	cp "$GG" "$work/gg" && GG=$work/gg
+}
+
+# The processes that own_gg's gg left: itself, or what its thunks run.
+left_over()
+{
+	local p
+
+	for p in /proc/[0-9]*; do
+		[ "$p" = /proc/$$ ] && continue
+		case $(readlink "$p/exe" 2>/dev/null) in
+		"$work"/*) echo "${p#/proc/} $(tr '\0' ' ' <"$p/cmdline")" ;;
+		*) grep -qsz -- "${work##*/}" "$p/cmdline" &&
+			echo "${p#/proc/} $(tr '\0' ' ' <"$p/cmdline")" ;;
+		esac
+	done
+}
+
+# Ends with 0 once none is left, with 1 if that takes more than 10 s.
+none_left()
+{
+	local i
+
+	for i in $(seq 100); do
+		[ -z "$(left_over)" ] && return 0
+		sleep 0.1
+	done
+	left_over
+	return 1
+}
+
+# Nothing temporary is in the project, in .gg/work or among the mounts.
+nothing_temporary()
+{
+	find . -name '.gg-*' | grep . && return 1
+	find .gg/work -mindepth 1 2>/dev/null | grep . && return 1
+	grep "$work" /proc/mounts && return 1
+	return 0
+}
+
+# Every object of ./.gg is what its name says, every result is whole.
+store_is_right()
+{
+	"$BUILD/test/check_store" .gg
 }

@@ -9,22 +9,27 @@
 
 enum { MODELS_MAX = 16 << 20 };
 
-/* Any number of commands share a store; gc has it alone. */
+/* Any number of commands share a store; gc has it alone.  Who finds nobody
+ * else there clears away what killed ones have left. */
 static int lock(struct ctx *c, bool alone, struct err *e)
 {
-	struct flock l = { .l_type = alone ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
 	char *path = arena_printf(&c->arena, "%s/lock", c->project.store_dir);
 
 	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (c->lock_fd < 0)
 		return errno == EROFS || errno == EACCES ? 0 :
 		       err_sys(e, "cannot open %s", path);
-	if (fcntl(c->lock_fd, F_OFD_SETLK, &l) == 0)
-		return 0;
-	if (alone)
+	if (fcntl(c->lock_fd, F_OFD_SETLK, &l) == 0) {
+		litter_sweep(&c->project);
+		if (alone)
+			return 0;
+	} else if (alone) {
 		return err_set(e, ERR_REFUSED,
 			       "another gg is using %s; try again when it has ended",
 			       c->project.store_dir);
+	}
+	l.l_type = F_RDLCK;
 	if (fcntl(c->lock_fd, F_OFD_SETLKW, &l) < 0)
 		return err_sys(e, "cannot lock %s", path);
 	return 0;

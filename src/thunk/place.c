@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "lay.h"
+#include "litter.h"
 #include "place.h"
 #include "spare.h"
 
@@ -287,6 +288,7 @@ int place_placeholder(struct store *s, const struct project *p, const char *path
 
 	if (!path_is_plain(path))
 		return err_set(e, ERR_REFUSED, "%s: not a path inside the project", path);
+	litter_note(p, path);
 	rc = placeholder_encode(ph, &text, e);
 	if (rc == 0)
 		rc = temp_placeholder(root, path, buf_bytes(&text),
@@ -440,6 +442,8 @@ int place_real(struct store *s, const struct project *p, const char *path,
 	}
 	if (now == NOW_PLACEHOLDER || now == NOW_OTHER_PLACEHOLDER)
 		l.mtime = &st.st_mtim;
+	if (rc == 0 && !is_there)
+		litter_note(p, path);
 	if (rc == 0 && !is_there)
 		rc = make_real(p, &l, path, value, &st, e);
 	if (rc == 0)

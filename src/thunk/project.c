@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "file.h"
+#include "litter.h"
 #include "project.h"
 #include "spare.h"
 
@@ -21,6 +22,7 @@ static int open_root(struct project *out, struct err *e)
 {
 	out->root_fd = open(out->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	out->spare = spare_new();
+	out->litter = litter_new();
 	if (out->root_fd >= 0)
 		return 0;
 	err_sys(e, "%s: cannot open the project's folder", out->root);
@@ -103,6 +105,7 @@ void project_close(struct project *p)
 		close(p->root_fd);
 	free(p->root);
 	spare_free(p);
+	litter_free(p);
 	free(p->store_dir);
 	*p = (struct project){ .root_fd = -1 };
 }
