@@ -29,7 +29,7 @@ static void explain(void *arg, const struct command *c, bool is_deferred,
 	while (*why) {
 		size_t n = strcspn(why, "\n");
 
-		fprintf(stderr, "    %.*s\n", (int)n, why);
+		fprintf(stderr, "    %s\n", shown(&a, arena_strn(&a, why, n)));
 		why += n + (why[n] == '\n');
 	}
 	arena_release(&a);

@@ -14,6 +14,14 @@ static void print_bytes(struct bytes b)
 	fwrite(b.p, 1, b.n, stdout);
 }
 
+static void print_lines(struct ctx *c, struct bytes text)
+{
+	char *line, *rest = arena_strn(&c->arena, text.p, text.n);
+
+	while ((line = strsep(&rest, "\n")) && (*line || rest))
+		printf("%s\n", shown(&c->arena, line));
+}
+
 static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		      struct err *e)
 {
@@ -22,7 +30,7 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 	struct hints h;
 
 	printf("# thunk %s\n", id_hex(&n->id).s);
-	print_bytes(text);
+	print_lines(c, text);
 	if (store_get_result(c->store, &n->id, &c->arena, &r, e) == 0) {
 		printf("# result\n");
 		for (size_t i = 0; i < r.n; i++)

@@ -7,8 +7,8 @@
 #include "exec.h"
 #include "file.h"
 
-/* Quoted as little as a shell needs; what is no printable character is shown
- * as "?". */
+/* Quoted as little as a shell needs; control bytes are blanks, and what is
+ * no character is "?". */
 static void add_word(struct buf *b, const char *w)
 {
 	bool quotes = !*w || strpbrk(w, " \t\n'\"$`\\;&|<>()*?[]#~");
@@ -22,7 +22,7 @@ static void add_word(struct buf *b, const char *w)
 		else if (n)
 			buf_add(b, w, n);
 		else
-			buf_char(b, '?');
+			buf_char(b, (unsigned char)*w < 0x80 ? ' ' : '?');
 		n += !n;
 	}
 	if (quotes)
