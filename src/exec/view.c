@@ -66,9 +66,24 @@ static int cover_project(struct sandbox *b, int root, struct err *e)
 		    dir_make(b->tmps[i], p + n + 1, e) < 0)
 			return -1;
 	}
+	if (b->shm >= 0 && path_is_below("/dev/shm", p) &&
+	    dir_make(b->shm, p + sizeof "/dev/shm", e) < 0)
+		return -1;
 	if (mount(fd_path(root).s, p, NULL, MS_BIND, NULL) < 0)
 		return err_sys(e, "private %s", p);
 	return 0;
+}
+
+static int cover_shm(struct sandbox *b, struct err *e)
+{
+	struct stat st;
+
+	if (lstat("/dev/shm", &st) < 0 || !S_ISDIR(st.st_mode))
+		return 0;
+	if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV, "mode=1777") < 0)
+		return err_sys(e, "private /dev/shm");
+	b->shm = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return b->shm < 0 ? err_sys(e, "private /dev/shm") : 0;
 }
 
 static void unescape(char *s)
@@ -147,7 +162,8 @@ static int freeze(struct sandbox *b, struct err *e)
 		return err_sys(e, "cannot make the file system read-only");
 	if (!is_new && freeze_each(e) < 0)
 		return -1;
-	if (thaw("/tmp", is_new, e) < 0 || thaw("/var/tmp", is_new, e) < 0)
+	if (thaw("/tmp", is_new, e) < 0 || thaw("/var/tmp", is_new, e) < 0 ||
+	    (b->shm >= 0 && thaw("/dev/shm", is_new, e) < 0))
 		return -1;
 	return thaw(b->project, is_new, e);
 }
@@ -162,21 +178,13 @@ static int mount_own(struct sandbox *b, const struct sources *from, struct err *
 	    lstat(b->store_dir, &st) == 0 &&
 	    mount("none", b->store_dir, "tmpfs", MS_RDONLY, "size=4k,mode=555") < 0)
 		return err_sys(e, "cannot hide %s", b->store_dir);
-	if (cover_project(b, from->root, e) < 0)
+	if (cover_shm(b, e) < 0 || cover_project(b, from->root, e) < 0)
 		return -1;
 	/* The old /proc is of the other processes; binds went by it. */
 	if ((b->walls & WALL_PID) &&
 	    mount("proc", "/proc", "proc", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL) < 0)
 		return err_sys(e, "own /proc");
-	if (freeze(b, e) < 0)
-		return -1;
-	if (lstat("/dev/shm", &st) == 0 && S_ISDIR(st.st_mode)) {
-		if (mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV,
-			  "mode=1777") < 0)
-			return err_sys(e, "private /dev/shm");
-		b->shm = open("/dev/shm", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	}
-	return 0;
+	return freeze(b, e);
 }
 
 static int view_plain(struct sandbox *b, struct err *e)
