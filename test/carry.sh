@@ -115,6 +115,8 @@ int main(void)
 }
 S
 gcc -pthread -o threads threads.c
+mkdir "$work/elsewhere"
+echo out there >"$work/elsewhere/x"
 cd "$work" || exit 1
 
 # What a folder holds, gg's own things apart: names, kinds, modes, bytes.
@@ -209,6 +211,10 @@ same "make -j" 6 'all: $(addsuffix .o,1 2 3 4 5)
 %.o:
 	sh step.sh --in a.txt --out $@ --mode $*
 ' make -s -j4 -f s
+same "make -j, each with a spent pipe as input while another runs" 2 'all: hold 1 2
+hold: ; @sleep 0.5
+1 2: ; @sh step.sh --in a.txt --out $@ --mode $@
+' make -s -j3 -f s
 same "make -O, which prints each recipe in one piece" 3 'all: 1 2 3
 1 2 3:
 	sh step.sh --in a.txt --out $@ --mode $@
@@ -352,11 +358,27 @@ for i in 1 2 3 4 5 6; do sh step.sh --in a.txt --out o$i --mode $i; done
 mv o1 moved; cp o2 copied; ln o3 hard; ln -s o4 soft; rm o5; echo more >>o6
 mkdir tmp; sh step.sh --in a.txt --out tmp/x; mv tmp final
 ' ./s
-same "an output written through a link" 1 '#!/bin/sh
+same "an output written through a link" 0 '#!/bin/sh
 mkdir run; ln -s run/result result; ln -s run folder
 sh step.sh --in a.txt --out result
 sh step.sh --in result --out folder/x
 ' ./s
+same "inputs by way of links" 7 '#!/bin/sh
+mkdir -p run sub; echo in run >run/x; ln -s run latest; ln -s run/x file; ln -s ../run sub/up
+sh step.sh --in latest/x --out o1
+sh step.sh --in file --out o2
+sh step.sh --in sub/up/x --out o3
+cd sub; sh ../step.sh --in up/x --out ../o4; sh ../step.sh --in up/../run/x --out ../o5; cd ..
+sh step.sh --in a.txt --out run/y
+sh step.sh --in latest/y --out o6
+ln -s run/y made; sh step.sh --in made --out o7
+ln -s .. sub/top; cd sub; sh top/step.sh --in top/a.txt --out o8
+' ./s
+same "data by way of links out of the project" 1 "#!/bin/sh
+ln -s '$work/elsewhere' data
+sh step.sh --in data/x --out o1
+sh step.sh --in data/../data/x --out o2
+" ./s
 same "an output that is written again" 2 '#!/bin/sh
 sh step.sh --in a.txt --out o --mode 1
 cat o >seen

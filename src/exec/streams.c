@@ -11,6 +11,7 @@
  */
 #include <dirent.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -165,6 +166,20 @@ static pid_t gatherer_of(pid_t pid, const struct stat *st)
 	return 0;
 }
 
+/* A pipe that holds nothing and that nobody can write to: make gives one to
+ * all of its commands but the first of those that run at once. */
+static bool is_spent(const char *path)
+{
+	struct pollfd p = { .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
+			    .events = POLLIN };
+	bool spent = p.fd >= 0 && poll(&p, 1, 0) == 1 && p.revents & POLLHUP &&
+		     !(p.revents & POLLIN);
+
+	if (p.fd >= 0)
+		close(p.fd);
+	return spent;
+}
+
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 {
 	char path[64], link[4096];
@@ -189,7 +204,7 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 		*out = (struct stream){ .kind = STREAM_QUIET };
 	}
 	if (!S_ISREG(st.st_mode)) {
-		if (fd == 0 && parent_has(pid, fd, &st))
+		if (fd == 0 && (parent_has(pid, fd, &st) || is_spent(path)))
 			return;
 		out->kind = STREAM_OTHER;
 		out->path = S_ISFIFO(st.st_mode) ? "a pipe" : "a socket or device";

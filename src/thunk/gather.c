@@ -3,6 +3,9 @@
  * An output of another thunk is referred to as such, whether its placeholder
  * or its real file stands there: so a thunk has the same name before and
  * after its inputs were forced.
+ *
+ * A path that goes over a link is looked up where the link leads, and laid
+ * out where the command looks for it: no links are laid out.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -52,12 +55,16 @@ void gather_ask(struct gather *g, const char **args, size_t n, const struct id *
 
 static void add(struct gather *g, const char *path, const struct ref *ref)
 {
+	gather_tell(g, path, INPUT_CONTENT);
+	if (g->spelled && path_is_below(g->real, path)) {
+		path = arena_printf(g->a, "%s%s", g->spelled, path + strlen(g->real));
+		gather_tell(g, path, INPUT_CONTENT);
+	}
 	if (g->n == g->room) {
 		g->room = g->room ? 2 * g->room : 16;
 		g->v = mem_grow(g->v, g->room * sizeof *g->v);
 	}
 	g->v[g->n++] = (struct input){ .path = path, .ref = *ref };
-	gather_tell(g, path, INPUT_CONTENT);
 }
 
 static void note_dirs(struct infer *in, const char *path)
@@ -261,13 +268,43 @@ static int add_outside(struct gather *g, const char *path, struct err *e)
 	return 0;
 }
 
+const char *gather_spelled(const struct gather *g, const char *path)
+{
+	const char *root = g->in->o.project->root;
+	const char *full = path_clean(g->a, g->c->cwd, path);
+	size_t n = root[1] ? strlen(root) : 0;
+
+	if (!path_is_below(root, full) || !full[n] || !full[n + 1])
+		return NULL;
+	return full + n + 1;
+}
+
+/* Does the way go back up after a part that may have been a link? */
+static bool goes_back(const char *path)
+{
+	while (strncmp(path, "../", 3) == 0 || strncmp(path, "./", 2) == 0)
+		path += path[1] == '.' ? 3 : 2;
+	return strstr(path, "/..") != NULL;
+}
+
+/* With something behind it the last part is followed too if it is a link. */
 int gather_path(struct gather *g, const char *path, struct err *e)
 {
 	bool inside;
-	const char *p = project_path(g->in->o.project, g->a, g->c->cwd, path,
-				     &inside);
+	const char *p = project_path(g->in->o.project, g->a, g->c->cwd,
+				     arena_printf(g->a, "%s/.", path), &inside);
+	const char *spelled = gather_spelled(g, path);
+	int rc;
 
-	return inside ? add_inside(g, p, e) : add_outside(g, p, e);
+	if (spelled && strcmp(spelled, p) != 0) {
+		if (strcmp(p, ".") == 0 || goes_back(path))
+			return err_set(e, ERR_BAD, "%s goes over a link", path);
+		g->real = p;
+		g->spelled = spelled;
+	}
+	rc = inside ? add_inside(g, p, e) : add_outside(g, p, e);
+	g->real = g->spelled = NULL;
+	return rc;
 }
 
 /* glob() goes by the process's own folder: the pattern is made absolute, with

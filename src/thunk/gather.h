@@ -44,6 +44,8 @@ struct gather {
 	struct host_file program;
 	struct infer_helper *helper;    /* filled when must_force */
 	bool must_force;                /* a placeholder is to be real first */
+	const char *real, *spelled;     /* what is at real is named by a way
+					 * over a link; else NULL */
 };
 
 void gather_release(struct gather *g);
@@ -57,8 +59,12 @@ void gather_hash_env(const struct gather *g, const struct binding *b,
 void gather_ask(struct gather *g, const char **args, size_t n,
 		const struct id *key);
 
-/* Add what stands at path, as spelled from the command's cwd.  ERR_MISSING
- * with the tidied path if nothing does; with must_force set, ERR_RETRY. */
+/* path by text alone, from the root, or NULL if it does not lie there: where
+ * the command will look for it when no link is on the way. */
+const char *gather_spelled(const struct gather *g, const char *path);
+/* Add what stands at path, as spelled from the command's cwd: by that way too
+ * where links lead elsewhere.  ERR_MISSING with the tidied path if nothing
+ * stands there; with must_force set, ERR_RETRY. */
 int gather_path(struct gather *g, const char *path, struct err *e);
 /* The same for all that a pattern of glob(7) finds now. */
 int gather_glob(struct gather *g, const char *pattern, struct err *e);

@@ -183,16 +183,21 @@ static int gather_reads(struct question *q, struct err *e)
 	return 0;
 }
 
-/* A link that stands where an output is to be would be written through. */
-static const char *through_link(const struct question *q)
+/* A link that stands where an output is to be, or on the way there, would be
+ * written through. */
+static const char *through_link(struct question *q)
 {
 	for (size_t i = 0; i < q->t.n_out; i++) {
+		const char *path = q->out[i].path;
+		const char *spelled = i < q->b.n_writes ?
+				      gather_spelled(&q->g, q->b.writes[i].path) : NULL;
 		struct stat st;
 
-		if (fstatat(q->g.in->o.project->root_fd, q->out[i].path, &st,
-			    AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode))
-			return arena_printf(q->g.a, "it writes through the link %s",
-					    q->out[i].path);
+		if ((spelled && strcmp(spelled, path) != 0) ||
+		    (fstatat(q->g.in->o.project->root_fd, path, &st,
+			     AT_SYMLINK_NOFOLLOW) == 0 && S_ISLNK(st.st_mode)))
+			return arena_printf(q->g.a, "it writes %s through a link",
+					    spelled ? spelled : path);
 	}
 	return NULL;
 }

@@ -149,8 +149,10 @@ static int project_program(struct gather *g, const char *path,
 {
 	if (gather_path(g, path, e) < 0)
 		return -1;
-	out->path = project_path(g->in->o.project, g->a, g->c->cwd, path,
-				 &(bool){ false });
+	out->path = gather_spelled(g, path);
+	if (!out->path)
+		out->path = project_path(g->in->o.project, g->a, g->c->cwd, path,
+					 &(bool){ false });
 	out->id = (struct id){ 0 };
 	return 0;
 }
@@ -220,7 +222,7 @@ static int find_program(struct gather *g, struct err *e)
 
 	g->program.path = g->c->program;
 	project_path(g->in->o.project, g->a, g->c->cwd, g->c->program, &inside);
-	if (inside)
+	if (inside || gather_spelled(g, g->c->program))
 		return project_program(g, g->c->program, &g->program, e);
 	return name_of(g, g->program.path, &g->program.id, e);
 }

@@ -50,7 +50,7 @@ static int gather_file(struct gather *g, const char *path, const struct id *id,
 	struct stat st;
 	struct id now;
 
-	if (!inside) {
+	if (!inside && !gather_spelled(g, path)) {
 		if (machine_add(g, p, e) < 0)
 			return e->code == ERR_MISSING ? 0 : -1;
 		return id_equal(&g->files[g->n_files - 1].id, id);
