@@ -3,6 +3,7 @@
 #include <string.h>
 #include "file.h"
 #include "gg.h"
+#include "help.h"
 
 static void option_text(const struct option_row *r, char *out, size_t n)
 {
@@ -21,8 +22,22 @@ static void help_all(void)
 	for (const struct verb *v = verbs; v->name; v++)
 		if (!(v->needs & HIDDEN))
 			printf("  %-8s%s\n", v->name, v->help);
-	printf("\ngg COMMAND --help says more. Exit status: 0 fine, 1 a thunk or the "
-	       "script failed,\n2 usage, 3 the store or the machine.\n");
+	printf("\ngg COMMAND --help says more, gg help models the notation of gg.models.\n"
+	       "Exit status: 0 fine, 1 a thunk or the script failed, 2 usage, 3 the store\n"
+	       "or the machine.\n");
+}
+
+static void help_models(void)
+{
+	printf("gg.models: what commands read and write\n");
+	for (const struct notation *n = notation; n->name || n->text; n++) {
+		if (!n->name)
+			printf("\n%s\n", n->text);
+		else if (!n->text)
+			printf("\n%s\n", n->name);
+		else
+			printf("  %-18s %s\n", n->name, n->text);
+	}
 }
 
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
@@ -33,6 +48,10 @@ int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 	(void)c;
 	if (!argc) {
 		help_all();
+		return EXIT_FINE;
+	}
+	if (strcmp(argv[0], "models") == 0) {
+		help_models();
 		return EXIT_FINE;
 	}
 	v = verb_find(argv[0]);
@@ -97,6 +116,27 @@ static void man_verb(struct buf *b, const struct verb *v)
 		   "store or the machine.\n.SH SEE ALSO\n.BR gg (1)\n");
 }
 
+static void man_models(struct buf *b)
+{
+	buf_str(b, ".TH GG\\-MODELS 5 \"\" gg\n.SH NAME\ngg\\-models \\- what commands "
+		   "read and write\n.SH DESCRIPTION\n");
+	for (const struct notation *n = notation; n->name || n->text; n++) {
+		bool is_example = !n->name && n->text[0] == ' ';
+
+		buf_str(b, n->name ? n->text ? ".TP\n.B " : ".SH " :
+			is_example ? ".nf\n" : ".PP\n");
+		if (n->name) {
+			troff(b, n->name);
+			buf_char(b, '\n');
+		}
+		if (n->text) {
+			troff(b, n->text);
+			buf_str(b, is_example ? "\n.fi\n" : "\n");
+		}
+	}
+	buf_str(b, ".SH SEE ALSO\n.BR gg (1)\n");
+}
+
 static void man_all(struct buf *b)
 {
 	buf_str(b, ".TH GG 1 \"\" gg\n.SH NAME\ngg \\- thunks out of training commands, "
@@ -127,6 +167,11 @@ int cmd_man(struct ctx *c, int argc, char **argv, struct err *e)
 		return -1;
 	man_all(&b);
 	snprintf(path, sizeof path, "%s/gg.1", argv[1]);
+	if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
+		return -1;
+	buf_reset(&b);
+	man_models(&b);
+	snprintf(path, sizeof path, "%s/gg-models.5", argv[1]);
 	if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
 		return -1;
 	for (const struct verb *v = verbs; v->name; v++) {

@@ -1,0 +1,47 @@
+/* help_models.c - the notation of gg.models, for gg help models and its page */
+#include <string.h>
+#include "help.h"
+
+const struct notation notation[] = {
+	{ NULL, "A model is a pattern at the begin of a line, with its properties in indented "
+	  "lines below. What follows a # that begins a word is a comment; a backslash at the "
+	  "end continues a line; quotes are as in a shell. Hand-written models are tried in "
+	  "order, then the built-in ones (compilers and binutils)." },
+	{ NULL, "    python3 train.py --data=@in --seed=@ -o,--out=@out [--resume=@in]\n"
+		"    \talso\tcommon.py folds/{seed}.csv\n"
+		"    \tmem\t2G" },
+	{ "WORDS OF A PATTERN", NULL },
+	{ "program", "the first word: compared by base name; a version may follow (python3 is "
+	  "python3.11 too). With a slash it is a path from the project's root." },
+	{ "script.py", "after an interpreter: the script, which is read; -m MODULE likewise" },
+	{ "@in  @out  @", "a file read, a file written, any other value" },
+	{ "@in/  @out/", "a directory read, a directory written" },
+	{ "@in...", "none or more; one such word a pattern" },
+	{ "[@in]", "may be absent" },
+	{ "--flag, -f", "an option without a value" },
+	{ "-d,--data=@in", "an option with one, and its other names" },
+	{ "--files=@in...", "values up to the next option" },
+	{ "key=@in", "as hydra and dd take them" },
+	{ "@in,", "one value that is several paths: a,b,c" },
+	{ "@=0  @out=m.npz", "what the program takes when it is absent" },
+	{ "[--out=@out]", "an output option that may be absent" },
+	{ "...", "whatever else is there names no file" },
+	{ "PROPERTIES", NULL },
+	{ "also PATH...", "read besides; a / at the end says directory; globs are expanded" },
+	{ "optional PATH...", "the same, if it is there" },
+	{ "makes PATH...", "written besides" },
+	{ "env NAME...", "variables that shape the output; NAME* is allowed" },
+	{ "cpus N, gpus N", "what it needs; fractions too" },
+	{ "mem 2G", "memory it needs" },
+	{ "time 90s", "its time limit: s m h d" },
+	{ "priority N", "-1000 to 1000, higher is sooner" },
+	{ "network yes", "it needs the network" },
+	{ "lists yes", "@FILE stands for the lines of FILE" },
+	{ "shortening no", "long options are not shortened" },
+	{ "never", "run it for real, always" },
+	{ NULL, "In PATH, {seed} is the value of --seed, {1} the first positional, {script} the "
+	  "script, {root} the project's root; {out:stem}, {out:dir} and {out:base} are parts of "
+	  "a value. Options match in every spelling of getopt. What a pattern does not explain, "
+	  "it does not match: the command then runs for real, and gg infer --explain says why." },
+	{ NULL, NULL }
+};
