@@ -5,6 +5,29 @@
 #include "gg.h"
 #include "help.h"
 
+enum { COLUMNS = 78 };
+
+/* Words of text in lines; the first line is at column `at` already, the others
+ * start at `indent`. */
+static void print_wrapped(const char *text, int indent, int at)
+{
+	while (*text) {
+		int n = (int)strcspn(text, " ");
+
+		if (at > indent && at + 1 + n > COLUMNS) {
+			printf("\n%*s", indent, "");
+			at = indent;
+		} else if (at > indent) {
+			putchar(' ');
+			at++;
+		}
+		printf("%.*s", n, text);
+		at += n;
+		text += n + strspn(text + n, " ");
+	}
+	putchar('\n');
+}
+
 static void option_text(const struct option_row *r, char *out, size_t n)
 {
 	char letter[8] = "";
@@ -31,12 +54,16 @@ static void help_models(void)
 {
 	printf("gg.models: what commands read and write\n");
 	for (const struct notation *n = notation; n->name || n->text; n++) {
-		if (!n->name)
-			printf("\n%s\n", n->text);
-		else if (!n->text)
-			printf("\n%s\n", n->name);
+		if (n->name && n->text) {
+			printf("  %-17s ", n->name);
+			print_wrapped(n->text, 20, 20);
+			continue;
+		}
+		putchar('\n');
+		if (n->name || n->text[0] == ' ')
+			puts(n->name ? n->name : n->text);
 		else
-			printf("  %-18s %s\n", n->name, n->text);
+			print_wrapped(n->text, 0, 0);
 	}
 }
 
@@ -58,11 +85,9 @@ int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 	if (!v || (v->needs & HIDDEN))
 		return err_set(e, ERR_USAGE, "there is no command \"%s\"; see gg help",
 			       argv[0]);
-	printf("usage: gg %s %s%s\n\n%s.\n", v->name, *v->options ? "[OPTION...] " : "",
-	       v->args, v->help);
-	if (*v->more)
-		printf("%s\n", v->more);
-	printf("\n");
+	printf("usage: gg %s %s%s\n\n", v->name, *v->options ? "[OPTION...] " : "", v->args);
+	print_wrapped(v->help, 0, 0);
+	print_wrapped(v->more, 0, 0);
 	for (const struct option_row *r = option_rows; r->letter; r++)
 		if (r->letter == 'h' || strchr(v->options, r->letter)) {
 			option_text(r, text, sizeof text);
