@@ -187,7 +187,7 @@ static int sweep(struct gc *g, struct err *e)
 	for (size_t i = 0; i < g->n_dead; i++)
 		if (store_drop(g->c->store, &g->dead[i], e) < 0)
 			return -1;
-	return store_flush(g->c->store, e);
+	return store_compact(g->c->store, e);
 }
 
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e)

@@ -98,9 +98,13 @@ int cmd_show(struct ctx *c, int argc, char **argv, struct err *e)
 		struct named n;
 		struct bytes text;
 
-		if (name_find(c, argv[i], &n, e) < 0 ||
-		    store_get(c->store, &n.id, &c->arena, &text, e) < 0)
+		if (name_find(c, argv[i], &n, e) < 0)
 			return -1;
+		if (store_get(c->store, &n.id, &c->arena, &text, e) < 0)
+			return e->code != ERR_MISSING ? -1 :
+			       err_set(e, ERR_MISSING, "%s: its %s, %.12s, is gone from the "
+				       "store; run gg infer again", argv[i],
+				       n.is_thunk ? "thunk" : "value", id_hex(&n.id).s);
 		if (c->o.json && n.is_thunk) {
 			json_t *o = json_of_thunk(c, &n, text);
 
@@ -134,36 +138,43 @@ static const char *only_output(struct ctx *c, const struct named *n, struct err 
 	return NULL;
 }
 
+struct cat {
+	struct drive d;
+	struct err e;                   /* why it was not made */
+};
+
 static void cat_done(void *arg, const struct err *e)
 {
-	struct drive *d = arg;
+	struct cat *cat = arg;
 
-	d->is_idle = true;
-	d->n_unmade += e != NULL;
-	if (e && e->code != ERR_FAILED)
-		note("%s", e->text);
+	cat->d.is_idle = true;
+	if (e)
+		cat->e = *e;
 }
 
-/* Make the output known, and say what it is. */
+/* Make the output known, and say what it is.  1 if its thunk failed, which has
+ * been told. */
 static int force_output(struct ctx *c, const struct named *n, const char *out,
 			struct ref *ref, struct err *e)
 {
-	struct drive d;
-	struct want w = { .thunk = n->id, .out = out, .done = cat_done, .arg = &d };
+	struct cat cat = { 0 };
+	struct drive *d = &cat.d;
+	struct want w = { .thunk = n->id, .out = out, .done = cat_done, .arg = &cat };
 	struct result r;
 	const struct ref *found;
 
-	drive_begin(&d, c);
+	drive_begin(d, c);
 	if (exec_want(c->exec, &w, e) < 0)
 		return -1;
-	loop_run(c->loop, &d.is_idle);
-	ui_free(d.ui);
-	loop_unwatch(d.sigint);
-	loop_unwatch(d.sigterm);
+	loop_run(c->loop, &d->is_idle);
+	ui_free(d->ui);
+	loop_unwatch(d->sigint);
+	loop_unwatch(d->sigterm);
 	exec_free(c->exec);
 	c->exec = NULL;
-	if (d.n_unmade)
-		return err_set(e, ERR_FAILED, "%s could not be made", out);
+	*e = cat.e;
+	if (e->code)
+		return e->code == ERR_FAILED ? 1 : -1;
 	if (store_get_result(c->store, &n->id, &c->arena, &r, e) < 0)
 		return -1;
 	found = result_output(&r, out);
@@ -197,16 +208,22 @@ int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e)
 			const char *p = project_path(&c->project, &c->arena, c->cwd,
 						     argv[i], &inside);
 
-			if (!inside || faccessat(c->project.root_fd, p, R_OK, 0) < 0)
+			if (e->code != ERR_USAGE || !inside || faccessat(c->project.root_fd, p, R_OK, 0) < 0)
 				return -1;
 			if (cat_file(c, p, e) < 0)
 				return -1;
 			continue;
 		}
 		ref.id = n.id;
-		if (n.is_thunk && (!(out = only_output(c, &n, e)) ||
-				   force_output(c, &n, out, &ref, e) < 0))
-			return -1;
+		if (n.is_thunk) {
+			int rc;
+
+			if (!(out = only_output(c, &n, e)))
+				return -1;
+			rc = force_output(c, &n, out, &ref, e);
+			if (rc)
+				return rc < 0 ? -1 : EXIT_THUNK;
+		}
 		if (store_get(c->store, &ref.id, &c->arena, &b, e) < 0)
 			return -1;
 		print_bytes(b);

@@ -88,6 +88,7 @@ int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 	printf("usage: gg %s %s%s\n\n", v->name, *v->options ? "[OPTION...] " : "", v->args);
 	print_wrapped(v->help, 0, 0);
 	print_wrapped(v->more, 0, 0);
+	putchar('\n');
 	for (const struct option_row *r = option_rows; r->letter; r++)
 		if (r->letter == 'h' || strchr(v->options, r->letter)) {
 			option_text(r, text, sizeof text);

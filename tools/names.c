@@ -25,12 +25,16 @@ static int find_path(struct ctx *c, const char *word, struct named *out, struct 
 			       c->project.root);
 	out->path = path;
 	rc = placeholder_at(c->project.root_fd, path, &c->arena, &ph, e);
-	if (rc < 0)
+	if (rc < 0 && e->code != ERR_BAD)
 		return -1;
-	if (rc == 0) {
-		rc = ref_get(c->store, path, &c->arena, &r, e);
-		if (rc < 0)
+	if (rc <= 0) {
+		struct err damage = *e;
+
+		if (ref_get(c->store, path, &c->arena, &r, e) < 0) {
+			if (rc < 0 && e->code == ERR_MISSING)
+				*e = damage;
 			return -1;
+		}
 		ph = (struct placeholder){ .thunk = r.thunk, .out = r.out };
 	}
 	out->id = ph.thunk;
