@@ -191,7 +191,7 @@ int placeholder_decode(struct bytes text, struct arena *a,
 		       struct placeholder *out, struct err *e);
 /* Is there one at path, a file or a directory, also by way of a symlink?  1
  * and *out (in a), 0 if what is there is something else or nothing, -1 if it
- * cannot be read. */
+ * cannot be read; ERR_BAD if it begins as one but was damaged. */
 int placeholder_at(int dirfd, const char *path, struct arena *a,
 		   struct placeholder *out, struct err *e);
 

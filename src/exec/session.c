@@ -140,6 +140,21 @@ static const enum memo_touch touch_of[] = {
 	[TRACE_LINK] = MEMO_READ,       [TRACE_CHANGE] = MEMO_UPDATE,
 };
 
+/* What the damaged placeholder at path was, when gg knows that it had put one
+ * there; else what is to be said of it. */
+static int mend(struct session *s, const char *path, struct placeholder *ph,
+		struct err *e)
+{
+	struct ref_record r;
+
+	if (ref_get(s->o.store, path, &s->arena, &r, e) == 0) {
+		*ph = (struct placeholder){ .thunk = r.thunk, .out = r.out };
+		return 0;
+	}
+	return placeholder_at(s->o.project->root_fd, path, &s->arena, ph, e) < 0 ? -1 :
+	       err_set(e, ERR_BAD, "%s: changes while it is read", path);
+}
+
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 {
 	const struct trace_event ev = { .kind = k->kind, .pid = k->pid,
@@ -158,6 +173,11 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 		struct held *h = held_at(s, at);
 		struct err e;
 
+		if (!ph.out && mend(s, at, &ph, &e) < 0) {
+			s->o.complain(s->o.arg, &e);
+			*status = 1;
+			return TRACE_EXIT;
+		}
 		if (!h || !held_is_known(s, h))
 			return ask_force(s, k, h ? NULL : at, &ph, status);
 		if (held_settle(s, h, &e) < 0)

@@ -49,6 +49,18 @@ static bool looks_closely(pid_t pid)
 	return false;
 }
 
+/* Is there a placeholder at path?  A damaged one has no name of an output. */
+static bool stands_at(struct session *s, struct arena *a, const char *path,
+		      struct placeholder *ph)
+{
+	struct err e;
+	int rc = placeholder_at(s->o.project->root_fd, path, a, ph, &e);
+
+	if (rc < 0)
+		*ph = (struct placeholder){ 0 };
+	return rc == 1 || (rc < 0 && e.code == ERR_BAD);
+}
+
 bool watch_placeholder(struct session *s, struct arena *a,
 			     const struct trace_event *ev, const char **at,
 			     struct placeholder *ph)
@@ -56,20 +68,19 @@ bool watch_placeholder(struct session *s, struct arena *a,
 	const char *path = watch_inside(s, a, ev->path);
 	char *dir, *slash;
 	struct stat st;
-	struct err e;
 
 	if (!path || !sees[ev->kind])
 		return false;
 	dir = arena_str(a, path);
 	*at = dir;
-	if (placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
+	if (stands_at(s, a, dir, ph))
 		return ev->kind != TRACE_LOOK || looks_closely(ev->pid);
 	if (!strchr(dir, '/') ||
 	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return false;
 	while ((slash = strrchr(dir, '/'))) {
 		*slash = 0;
-		if (placeholder_at(s->o.project->root_fd, dir, a, ph, &e) == 1)
+		if (stands_at(s, a, dir, ph))
 			return true;
 	}
 	return false;

@@ -164,6 +164,12 @@ static int look(struct store *s, int root, const char *path,
 			*out = r && id_equal(&ph.thunk, &r->thunk) && strcmp(ph.out, r->out) == 0
 			       ? NOW_PLACEHOLDER : NOW_OTHER_PLACEHOLDER;
 		arena_release(&a);
+		/* A damaged one is no work of the user's: the record knows
+		 * which it was. */
+		if (found < 0 && r && e->code == ERR_BAD) {
+			*out = NOW_PLACEHOLDER;
+			return 0;
+		}
 		if (found)
 			return found < 0 ? -1 : 0;
 	}

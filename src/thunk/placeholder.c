@@ -81,7 +81,7 @@ int placeholder_at(int dirfd, const char *path, struct arena *a,
 {
 	char text[PLACEHOLDER_MAX + 1];
 	struct stat st = { 0 };
-	struct err unread;
+	struct err why;
 	ssize_t n;
 	int fd;
 
@@ -100,6 +100,8 @@ int placeholder_at(int dirfd, const char *path, struct arena *a,
 		return -1;
 	if (!bytes_start((struct bytes){ text, (size_t)n }, "gg-placeholder "))
 		return 0;
-	return placeholder_decode((struct bytes){ text, (size_t)n }, a, out,
-				  &unread) == 0;
+	if (placeholder_decode((struct bytes){ text, (size_t)n }, a, out, &why) == 0)
+		return 1;
+	return err_set(e, ERR_BAD, "%s begins as a placeholder, but is damaged (%.300s): "
+		       "remove it and run gg infer again", path, why.text);
 }
