@@ -43,7 +43,11 @@ static int open_models(struct ctx *c, struct err *e)
 			return -1;
 		c->models_text = (struct bytes){ 0 };
 	}
-	return models_new(c->models_text, MODELS_FILE, &c->models, e);
+	if (models_new(c->models_text, MODELS_FILE, &c->models, e) == 0)
+		return 0;
+	if (e->code == ERR_BAD)
+		e->code = ERR_USAGE;
+	return -1;
 }
 
 static int open_exec(struct ctx *c, struct err *e)
