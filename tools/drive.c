@@ -141,7 +141,7 @@ int drive_end(struct drive *d)
 		rc = EXIT_STORE;
 	}
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
-	made = n.forced + n.failed;
+	made = n.forced + n.failed + n.unrun;
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;
 	if (n.waiting < cached)
 		cached -= n.waiting;

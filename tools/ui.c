@@ -14,6 +14,7 @@ enum { REDRAW_MS = 100 };
 struct ui {
 	struct ctx *c;
 	struct timer *timer;
+	size_t n_unrun;                 /* what needs something that failed */
 	bool is_terminal, is_drawn;
 };
 
@@ -84,6 +85,8 @@ void ui_free(struct ui *u)
 	if (!u)
 		return;
 	ui_clear(u);
+	if (u->n_unrun)
+		note("%zu more could not run because of that", u->n_unrun);
 	if (u->timer)
 		loop_cancel(u->timer);
 	free(u);
@@ -118,6 +121,10 @@ void ui_event(void *arg, const struct exec_event *ev)
 		print_log(ev->log);
 		break;
 	case EXEC_FAILED:
+		if (ev->cause && ev->thunk && !id_equal(ev->cause, ev->thunk)) {
+			u->n_unrun++;
+			break;
+		}
 		ui_clear(u);
 		print_log(ev->log);
 		fprintf(stderr, "%sfailed%s: %s\n", red, plain, ev->label);
