@@ -8,7 +8,7 @@
 
 bool tail_is(struct bytes b)
 {
-	return bytes_start(b, "gg-tail 1\n");
+	return bytes_start(b, "gg-tail ");
 }
 
 static size_t count_empty_lines(const char *p, const char *end)
