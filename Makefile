@@ -1,5 +1,5 @@
 # make          the programs, in build/
-# make check    quick tests; SAN=address,undefined for sanitizers
+# make check    quick tests; SAN=address,undefined for sanitizers, ONLY=t_loop for one
 # make test     everything, the real servers included
 # make demo     the digits ensemble, start to finish
 # make bench    how fast, beside its peers; ROW=infer for one row
@@ -21,7 +21,7 @@ FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
-TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/t_*.c))
+TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(if $(ONLY),$(ONLY:%=test/%.c),$(wildcard test/t_*.c)))
 TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
 BENCHES  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/bench/b_*.c))
 FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
@@ -94,6 +94,6 @@ install: $(BUILD)/gg
 	$(BUILD)/gg _completion >$(DEST)/$(COMPLETIONS)/gg
 
 clean:
-	rm -rf build build-san build-fuzz
+	rm -rf build build-san build-tsan build-fuzz
 
 -include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(LIB_SRC:%.c=$(FUZZ)/%.d)

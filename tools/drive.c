@@ -76,7 +76,7 @@ static void want_done(void *arg, const struct err *e)
 
 	if (e) {
 		d->n_unmade++;
-		if (e->code != ERR_FAILED) {
+		if (e->code != ERR_FAILED && !d->n_interrupts) {
 			ui_clear(d->ui);
 			note("%s: %s", w->path, e->text);
 		}
