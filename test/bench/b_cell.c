@@ -1,6 +1,8 @@
 /* What a cell costs over bare fork and exec, for `sh -c 'cat in/i > out/i'`.
  * Two at a time, the two ways in turn; medians.  Arguments: rounds, steps,
- * how many at a time, only "bare" or "cells" (for perf stat). */
+ * how many at a time, only "bare" or "cells" (for perf stat).  The time on a
+ * processor of this process and of its cells alone is less moved by what else
+ * the machine does. */
 #include "../cell_rig.h"
 
 #include <spawn.h>
@@ -21,6 +23,40 @@ static int by_size(const void *a, const void *b)
 	double x = *(const double *)a, y = *(const double *)b;
 
 	return (x > y) - (x < y);
+}
+
+/* On a processor so far: this process, or all cells (its grandchildren). */
+static double own_us(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+}
+
+static double below_us(long pid, int depth)
+{
+	char path[80];
+	double us = 0, ns = 0;
+	long child;
+	FILE *f;
+
+	if (depth == 0) {
+		snprintf(path, sizeof path, "/proc/%ld/schedstat", pid);
+		f = fopen(path, "r");
+		if (f && fscanf(f, "%lf", &ns) != 1)
+			ns = 0;
+		if (f)
+			fclose(f);
+		return ns / 1e3;
+	}
+	snprintf(path, sizeof path, "/proc/%ld/task/%ld/children", pid, pid);
+	f = fopen(path, "r");
+	while (f && fscanf(f, "%ld", &child) == 1)
+		us += below_us(child, depth - 1);
+	if (f)
+		fclose(f);
+	return us;
 }
 
 static double median(double *v, int n)
@@ -92,7 +128,12 @@ static void start_next(struct race *x, struct job *j)
 	MUST(backend_local.start(x->r->b, j, &e), e);
 }
 
-static double cells(struct rig *r, int steps, int round, int at_once)
+struct cost {
+	double own, below;
+	int n;
+};
+
+static double cells(struct rig *r, int steps, int round, int at_once, struct cost *cost)
 {
 	struct bytes *texts = mem_alloc((size_t)steps * sizeof *texts);
 	struct race x = { .r = r, .texts = texts, .n = steps, .left = steps };
@@ -111,10 +152,15 @@ static double cells(struct rig *r, int steps, int round, int at_once)
 		texts[i] = rig_thunk(r, &s);
 	}
 	MUST(store_flush(r->store, &e), e);
+	cost->below -= below_us(getpid(), 2);
+	cost->own -= own_us();
 	t0 = now_s();
 	for (int i = 0; i < at_once && i < steps; i++)
 		start_next(&x, &jobs[i]);
 	loop_run(r->loop, &x.is_over);
+	cost->own += own_us();
+	cost->below += below_us(getpid(), 2);
+	cost->n += steps;
 	free(texts);
 	return (now_s() - t0) / steps * 1e6;
 }
@@ -125,6 +171,7 @@ int main(int argc, char **argv)
 	    at_once = argc > 3 ? atoi(argv[3]) : 2;
 	double a[ROUNDS_MAX] = { 0 }, b[ROUNDS_MAX] = { 0 }, started;
 	const char *only = argc > 4 ? argv[4] : NULL;
+	struct cost cost = { .n = 0 };
 	struct rig r;
 	struct err e;
 
@@ -139,17 +186,21 @@ int main(int argc, char **argv)
 	MUST(dir_make(AT_FDCWD, "in", &e), e);
 	MUST(dir_make(AT_FDCWD, "out", &e), e);
 	started = now_s();
-	cells(&r, 1, -1, 1);
+	cells(&r, 1, -1, 1, &cost);
 	started = now_s() - started;
+	cost = (struct cost){ .n = 0 };
 	for (int i = 0; i < rounds; i++) {
 		if (!only || strcmp(only, "bare") == 0)
 			a[i] = bare(&r, steps, i, at_once);
 		if (!only || strcmp(only, "cells") == 0)
-			b[i] = cells(&r, steps, i, at_once);
+			b[i] = cells(&r, steps, i, at_once, &cost);
 	}
 	printf("bare fork and exec %.0f us, through a cell %.0f us, over %.0f us; "
 	       "a cell's start %.1f ms\n", median(a, rounds), median(b, rounds),
 	       median(b, rounds) - median(a, rounds), started * 1e3);
+	if (cost.n)
+		printf("on a processor, a step: the feeder %.1f us, its cells %.1f us\n",
+		       cost.own / cost.n, cost.below / cost.n);
 	if (chdir("/") < 0)
 		return 1;
 	rig_close(&r);

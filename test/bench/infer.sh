@@ -3,14 +3,12 @@
 # each command a program that exits at once.
 . "$(dirname "$0")/lib.sh"
 n=${N:-10000}
-fresh_cat "$n" "$work/infer"
-cd "$work/infer" || die "no $work/infer"
 ${CC:-gcc} -O2 -static -o "$work/exits" "$rows/exits.c" || die 'cannot compile exits.c'
 export EXITS=$work/exits
 
 infer()
 {
-	no_store
+	new_cat "$n" infer
 	"$gg" init >/dev/null || die 'gg init failed'
 	timed "$gg" infer -q sh cmds.sh
 	grep -q '^gg-placeholder 1' "out/$n" || die "out/$n is no placeholder"
@@ -19,3 +17,4 @@ infer()
 exits() { timed sh exits.sh; }
 
 compare infer '<= 1.3' "$n commands, sh script, exits at once" infer exits
+drop_new

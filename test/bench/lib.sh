@@ -56,6 +56,17 @@ compare() # ROW TARGET NOTE GG_FUNCTION PEER_FUNCTION
 		"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", a / b }')" "$2" "$3"
 }
 
+# A folder with N steps, under a new name each time: on some file systems (ext4
+# without a journal) making files soon after removing many is slow, and that
+# would be measured instead.  All of them go at the end of the row.
+new_cat() # N NAME; stands in it
+{
+	round=$((${round:-0} + 1))
+	"$rows/gen_cat.sh" "$1" "$work/$2.$$.$round" || die "cannot make $2"
+	cd "$work/$2.$$.$round" || die "cannot enter $2"
+}
+drop_new() { cd "$work" && rm -rf -- *."$$".*; }
+
 # A folder with N steps, fresh.
 fresh_cat() # N DIR
 {
@@ -77,4 +88,3 @@ forced_cat() # N DIR
 	touch "$2/.forced"
 }
 
-no_store() { chmod -R u+w .gg 2>/dev/null; rm -rf .gg out; mkdir out; }
