@@ -33,6 +33,7 @@ enum trace_kind {
 	TRACE_RENAME,           /* path to path2 */
 	TRACE_LINK,             /* hard link, path2 is the new name */
 	TRACE_CHANGE,           /* chmod, truncate, utimes, mknod, symlink, ... */
+	TRACE_ENTER,            /* chdir */
 };
 
 struct trace_event {

@@ -10,7 +10,9 @@ python3 train.py --seed=@ --out=@out [--data=@in]
 python3 tool.py @in @out
 ./static @in @out
 sh both.sh @in @out
+sh stdin.sh @out
 M
+echo 'cat >"$1"' >stdin.sh
 echo 'cat "$1" >"$2"; cat "$1"' >both.sh
 cat >step.sh <<'S'
 while [ $# -gt 0 ]; do
@@ -407,6 +409,12 @@ check "from a pipe with other words" from_pipe two
 check "standard input from a file" from_file three
 check "from a file with other words" from_file fours
 check "and with the first again" from_file three
+step_file() { echo "$1" >in.txt && "$GG" run sh stdin.sh c <in.txt >/dev/null && [ "$(cat c)" = "$1" ]; }
+step_pipe() { echo "$1" | "$GG" run sh stdin.sh c >/dev/null && [ "$(cat c)" = "$1" ]; }
+check "standard input of the step itself, from a file" step_file five
+check "from another" step_file six
+check "standard input of the step itself, from a pipe" step_pipe seven
+check "from another" step_pipe eight
 from_tty() { (sleep 1; echo "$1") | script -qec "'$GG' run --fresh sh s" /dev/null >/dev/null; [ "$(head -1 b)" = "$1" ]; }
 command -v script >/dev/null && check "standard input from a terminal" from_tty four
 cd ..

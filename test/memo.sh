@@ -135,6 +135,13 @@ ln -sfn v2 cur
 again "a link to a folder retargeted"
 check "and read anew by that way" is e 2
 
+for how in 'cd cur; cat x' 'cd cur/deep; cat ../x' 'realpath cur' 'readlink -f cur/x' 'python3 -c "import os; print(os.path.realpath(\"cur\"))"'; do
+	remembered "a link on the way: $how" "mkdir -p v1/deep v2/deep; echo 1 >v1/x; echo 2 >v2/x; [ -L cur ] || ln -s v1 cur; ($how) >e"
+	ln -sfn v2 cur
+	again "that link retargeted"
+	check "and followed anew" grep -q 2 e
+done
+
 remembered "a listed folder" 'for f in parts/*.txt; do cat "$f"; done >e; sh step.sh e g'
 echo 2 >parts/2.txt
 again "a new file where a pattern was expanded"
@@ -164,6 +171,9 @@ mkdir data/new; echo z >data/new/z
 again "a new folder there"
 check "and read" is t "y
 z"
+
+tree_changes() { begin 'sh tree.sh data t; date +%N >data/stamp'; : >"$LOG"; gg_run; [ -s "$LOG" ]; }
+check "a script that changes a folder that a step has read runs again" tree_changes
 
 remembered "the mode of what a script tests" 'if [ -x tool ]; then ./tool; fi; echo "#!/bin/sh
 echo tooled >e" >gen; cat gen >/dev/null; sh step.sh a.txt b' 
@@ -230,6 +240,11 @@ check "a counter: by truncate without a look" counts_up 'dd if=/dev/zero bs=1 co
 check "a counter outside the project" counts_up "echo x >>$work/out/lines; wc -l <$work/out/lines >n"
 check "a counter with steps between" counts_up 'x=$(cat n 2>/dev/null || echo 0); sh step.sh a.txt b; cat b >/dev/null; echo $((x + 1)) >n; sh step.sh n b'
 
+talks() { begin 'exec 3<>/dev/tcp/127.0.0.1/9 || true; sh step.sh a.txt b'; : >"$LOG"; gg_run; [ -s "$LOG" ]; }
+check "a script that speaks to the network runs again" talks
+refused() { begin "sh step.sh a.txt $work/out/no; true"; : >"$LOG"; gg_run; [ -s "$LOG" ]; }
+check "a script that had a command refused runs again" refused
+
 # What failed is not remembered.
 fails() { begin 'sh step.sh a.txt b; echo ran >&9; exit 3'; : >"$LOG"; gg_run; [ -s "$LOG" ]; }
 check "a script that ended with 3 runs again" fails
@@ -237,6 +252,17 @@ step_fails() { begin 'rm -f out; sh bad.sh a.txt b'; : >"$LOG"; gg_run; [ -s "$L
 check "a script whose step failed runs again" step_fails
 unseen() { begin 'sh step.sh a.txt b; rm -f gone; ls gone 2>/dev/null; cp a.txt made; rm made'; }
 check "files made and removed again are nothing to remember" unseen
+
+# gg infer remembers too, and gg run may answer from that.
+begin 'true' >/dev/null
+printf 'sh step.sh a.txt b; sh step.sh b c; mv c d\n' >s
+infer() { "$GG" infer --verbose bash -c '. ./s; echo ran >&9' 9>>"$LOG" </dev/null >"$work/.run" 2>&1; }
+infer; infer; : >"$LOG"
+check "gg infer: nothing changed, the script does not run" eval 'infer; [ ! -s "$LOG" ]'
+check "gg run then makes what it left, without the script" eval 'gg_run; [ ! -s "$LOG" ] && is d hello && is b hello'
+"$GG" infer --fresh bash -c '. ./s; echo ran >&9' 9>>"$LOG" </dev/null >/dev/null 2>&1
+rm d; infer
+check "gg infer: an output removed is there again, as it was or to be made" test -e d
 
 # Answered from memory, the outputs are those that a run would leave.
 remembered "renamed, moved and linked outputs" 'mkdir -p t; sh step.sh a.txt t/x; rm -rf final; mv t final; sh step.sh a.txt y; mv y z; ln -sf z l; sh step.sh a.txt w; rm w'

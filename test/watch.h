@@ -260,7 +260,7 @@ static const char *const kinds[] = {
 	[TRACE_UPDATE] = "update", [TRACE_LOOK] = "look",
 	[TRACE_MAKE_DIR] = "mkdir", [TRACE_REMOVE] = "remove",
 	[TRACE_RENAME] = "rename", [TRACE_LINK] = "link",
-	[TRACE_CHANGE] = "change",
+	[TRACE_CHANGE] = "change", [TRACE_ENTER] = "enter",
 };
 
 static char self[4096], dir[4096];

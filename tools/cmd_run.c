@@ -1,6 +1,8 @@
 /* cmd_run.c - gg infer and gg run: a script under the tracer */
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "gg.h"
 #include "shown.h"
 
@@ -45,6 +47,16 @@ static void complain(void *arg, const struct err *e)
 		note("%s", e->text);
 }
 
+/* Does something stand wherever inferring would have put something? */
+static bool all_stand(const struct ctx *c, const struct memo_recall *m)
+{
+	for (size_t i = 0; i < m->n_wants; i++)
+		if (faccessat(c->project.root_fd, m->wants[i].path, F_OK,
+			      AT_SYMLINK_NOFOLLOW) < 0)
+			return false;
+	return true;
+}
+
 /* From last time: 1 answered, 0 the script must run. */
 static int recall(struct run *r, struct err *e)
 {
@@ -59,6 +71,10 @@ static int recall(struct run *r, struct err *e)
 	}
 	if (rc < 0)
 		return -1;
+	if (rc == 1 && !r->forces && !all_stand(c, &m)) {
+		m.reason = "an output is gone";
+		rc = 0;
+	}
 	if (rc == 0 || c->o.fresh || c->o.explain) {
 		if (rc == 0 && c->o.verbose)
 			note("running %s: %s", r->args[0], m.reason);

@@ -138,6 +138,7 @@ static const enum memo_touch touch_of[] = {
 	[TRACE_LOOK] = MEMO_LOOK,       [TRACE_MAKE_DIR] = MEMO_WRITE,
 	[TRACE_REMOVE] = MEMO_WRITE,    [TRACE_RENAME] = MEMO_WRITE,
 	[TRACE_LINK] = MEMO_READ,       [TRACE_CHANGE] = MEMO_UPDATE,
+	[TRACE_ENTER] = MEMO_ENTER,
 };
 
 /* What the damaged placeholder at path was, when gg knows that it had put one
@@ -153,6 +154,20 @@ static int mend(struct session *s, const char *path, struct placeholder *ph,
 	}
 	return placeholder_at(s->o.project->root_fd, path, &s->arena, ph, e) < 0 ? -1 :
 	       err_set(e, ERR_BAD, "%s: changes while it is read", path);
+}
+
+static void note_arguments(struct session *s, const struct ask *k)
+{
+	struct trace_exec x;
+	struct err e;
+
+	if (tracer_exec(k->t, k->cookie, &s->arena, &x, &e) < 0)
+		return;
+	for (size_t i = 1; i < x.n_args; i++)
+		if (x.args[i][0] != '-')
+			memo_touch(s->o.memo, x.args[i][0] == '/' ? x.args[i] :
+				   arena_printf(&s->arena, "%s/%s", x.cwd, x.args[i]),
+				   MEMO_ENTER);
 }
 
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
@@ -186,6 +201,8 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 	if (k->t == s->tracer) {
 		s->counts.n_real += k->kind == TRACE_EXEC;
 		memo_touch(s->o.memo, k->path, touch_of[k->kind]);
+		if (watch_follows_links(&ev))
+			note_arguments(s, k);
 	}
 	return TRACE_GO;
 }
@@ -199,7 +216,8 @@ static bool quick(void *arg, const struct trace_event *ev)
 	const char *at;
 	bool is_script, goes;
 
-	if (ev->kind == TRACE_RENAME || watch_may_be_modelled(s, ev, &is_script))
+	if (ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
+	    watch_may_be_modelled(s, ev, &is_script))
 		return false;
 	goes = !watch_placeholder(s, &a, ev, &at, &ph) &&
 	       memo_quick(s->o.memo, ev->path, touch_of[ev->kind]) &&

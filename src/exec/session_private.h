@@ -75,6 +75,9 @@ bool watch_may_be_modelled(struct session *s, const struct trace_event *ev,
 			   bool *is_script);
 /* Then the arguments are those that the kernel would give the interpreter. */
 void watch_see_through(struct session *s, const char *path, struct trace_exec *x);
+/* Does this execve start a program that prints where links lead?  The calls by
+ * which it finds out are not watched, so its arguments count as looked at. */
+bool watch_follows_links(const struct trace_event *ev);
 
 /* Run the helper that infer asked for; k is asked again when it has ended. */
 enum trace_answer helper_start(struct session *s, const struct ask *k,

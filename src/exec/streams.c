@@ -180,6 +180,16 @@ static bool is_spent(const char *path)
 	return spent;
 }
 
+/* Our own input is the one of the command that we were told to run, and it has
+ * something to read: what comes that way is meant for it. */
+static bool is_fed(pid_t pid, const char *path)
+{
+	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
+
+	return stream_parent(stream_parent(pid)) == getpid() &&
+	       poll(&p, 1, 0) == 1 && !is_spent(path);
+}
+
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 {
 	char path[64], link[4096];
@@ -190,8 +200,11 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
 	if (stat(path, &st) < 0 || S_ISCHR(st.st_mode))
 		return;
-	if (is_ours(&st) && (fd || !S_ISREG(st.st_mode)))
+	if (is_ours(&st) && (fd || !S_ISREG(st.st_mode))) {
+		if (fd == 0 && is_fed(pid, path))
+			*out = (struct stream){ .kind = STREAM_OTHER, .path = "a pipe" };
 		return;
+	}
 	if (fd && (S_ISFIFO(st.st_mode) || (S_ISREG(st.st_mode) && !st.st_nlink))) {
 		pid_t tool = gatherer_of(pid, &st);
 

@@ -28,6 +28,7 @@ const char *watch_inside(const struct session *s, struct arena *a,
 static const bool sees[] = {
 	[TRACE_EXEC] = true, [TRACE_READ] = true, [TRACE_UPDATE] = true,
 	[TRACE_LINK] = true, [TRACE_LOOK] = true, [TRACE_CHANGE] = false,
+	[TRACE_ENTER] = true,
 };
 
 /* A look at a placeholder is a look at an older file to make and its kind, and
@@ -130,6 +131,12 @@ bool watch_may_be_modelled(struct session *s, const struct trace_event *ev,
 	if (models_know(s->o.models, path_base(ev->path)))
 		return true;
 	return *is_script = is_script_known(s, ev->path, NULL);
+}
+
+bool watch_follows_links(const struct trace_event *ev)
+{
+	return ev->kind == TRACE_EXEC && (strcmp(path_base(ev->path), "realpath") == 0 ||
+					  strcmp(path_base(ev->path), "readlink") == 0);
 }
 
 void watch_see_through(struct session *s, const char *path, struct trace_exec *x)

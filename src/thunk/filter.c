@@ -104,6 +104,8 @@ static const struct watch watches[] = {
 	{ SYS_lremovexattr,   TRACE_CHANGE,  NO,  0, NO, NO, NO, ALWAYS },
 	{ NR_SETXATTRAT,      TRACE_CHANGE,   0,  1, NO, NO,  2, NOT_EMPTY_PATH },
 	{ NR_REMOVEXATTRAT,   TRACE_CHANGE,   0,  1, NO, NO,  2, NOT_EMPTY_PATH },
+	{ SYS_chdir,          TRACE_ENTER,   NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_connect,        KIND_CONNECT,  NO, NO, NO, NO,  1, ALWAYS },
 	{ SYS_chroot,         KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
 	{ SYS_pivot_root,     KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
 	{ SYS_setns,          KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },

@@ -263,10 +263,35 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 	return true;
 }
 
+/* A look at each folder on the way, from the project's root if it is there. */
+static bool enter(struct memo *m, const char *raw, bool is_owner)
+{
+	char way[4200];
+	size_t n = strlen(raw), at = strlen(m->project->root);
+	bool is_noted = true;
+
+	if (n >= sizeof way)
+		return true;
+	memcpy(way, raw, n + 1);
+	if (!path_is_below(m->project->root, raw))
+		at = 0;
+	while (at++ < n) {
+		if (way[at] != '/' && way[at])
+			continue;
+		way[at] = 0;
+		is_noted &= touch(m, way, MEMO_LOOK, is_owner);
+		way[at] = raw[at];
+	}
+	return is_noted;
+}
+
 void memo_touch(struct memo *m, const char *raw, enum memo_touch how)
 {
 	pthread_mutex_lock(&m->lock);
-	touch(m, raw, how, true);
+	if (how == MEMO_ENTER)
+		enter(m, raw, true);
+	else
+		touch(m, raw, how, true);
 	pthread_mutex_unlock(&m->lock);
 }
 
@@ -275,7 +300,7 @@ bool memo_quick(struct memo *m, const char *raw, enum memo_touch how)
 	bool is_noted;
 
 	pthread_mutex_lock(&m->lock);
-	is_noted = touch(m, raw, how, false);
+	is_noted = how == MEMO_ENTER ? enter(m, raw, false) : touch(m, raw, how, false);
 	pthread_mutex_unlock(&m->lock);
 	return is_noted;
 }

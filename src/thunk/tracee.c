@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -158,10 +159,17 @@ static int open_kind(uint64_t flags, enum trace_kind *kind)
 static int read_kind(struct call *c, const struct watch *w)
 {
 	struct open_flags how = { 0 };
+	sa_family_t family;
 
 	switch (w->kind) {
 	case KIND_UNSEEN:
 		unseen(c, "it changes what paths mean to it");
+		return 0;
+	case KIND_CONNECT:
+		if (read_memory(c->ev.pid, c->q.data.args[w->flags], &family,
+				sizeof family) == sizeof family &&
+		    (family == AF_INET || family == AF_INET6))
+			unseen(c, "it speaks to the network");
 		return 0;
 	case KIND_OPEN_HOW:
 		if (read_memory(c->ev.pid, c->q.data.args[w->flags], &how, sizeof how) !=

@@ -10,9 +10,10 @@
 
 /* Kinds of watched calls whose event is not known from the number alone. */
 enum {
-	KIND_OPEN = TRACE_CHANGE + 1,   /* by the flags in an argument */
+	KIND_OPEN = TRACE_ENTER + 1,   /* by the flags in an argument */
 	KIND_OPEN_HOW,                  /* by the flags in a struct open_how */
 	KIND_UNSEEN,                    /* changes what paths mean */
+	KIND_CONNECT,                   /* by the family in a struct sockaddr */
 };
 
 enum { NO_ARG = -1 };
