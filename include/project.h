@@ -16,7 +16,7 @@ struct project {
 	char *root;             /* real absolute path, no trailing slash */
 	char *store_dir;        /* absolute path of .gg */
 	int root_fd;
-	struct spare *spare;    /* spare.c's own */
+	struct trade *trade;    /* trade.c's own */
 	struct litter *litter;  /* litter.c's own */
 };
 

@@ -16,7 +16,7 @@
 #include "lay.h"
 #include "litter.h"
 #include "place.h"
-#include "spare.h"
+#include "trade.h"
 
 enum { PATH_MOST = 4096, TEMP_TRIES = 100 };
 
@@ -46,6 +46,9 @@ static int temp_make(int root, const char *path, bool is_dir, mode_t mode,
 		if (errno != EEXIST)
 			break;
 	}
+	if (errno == EACCES || errno == EPERM)
+		return err_set(e, ERR_IO, "%s: cannot make a file there: %s; give yourself "
+			       "write access to its folder", path, strerror(errno));
 	return err_sys(e, "%s: cannot make a file there", path);
 }
 
@@ -336,7 +339,7 @@ static int note_real(struct store *s, const char *path, const struct placeholder
 static int swap_real(const struct project *p, const struct lay *l, const char *path,
 		     const struct ref *value, struct err *e)
 {
-	int fd = spare_open(p, value->kind == REF_VALUE ? 0666 : 0777), rc;
+	int fd = trade_open(p, value->kind == REF_VALUE ? 0666 : 0777), rc;
 
 	if (fd < 0)
 		return 0;
@@ -345,7 +348,7 @@ static int swap_real(const struct project *p, const struct lay *l, const char *p
 		rc = err_sys(e, "cannot write");
 	if (rc < 0)
 		return -1;
-	return spare_land(p, path) == 0;
+	return trade_land(p, path) == 0;
 }
 
 static int explain_unlaid(const char *path, struct err *e)

@@ -14,14 +14,14 @@
 #include "file.h"
 #include "litter.h"
 #include "project.h"
-#include "spare.h"
+#include "trade.h"
 
 enum { WALK_ROOM = 4096, LINKS_MAX = 40 };
 
 static int open_root(struct project *out, struct err *e)
 {
 	out->root_fd = open(out->root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	out->spare = spare_new();
+	out->trade = trade_new();
 	out->litter = litter_new();
 	if (out->root_fd >= 0)
 		return 0;
@@ -104,7 +104,7 @@ void project_close(struct project *p)
 	if (p->root && p->root_fd >= 0)
 		close(p->root_fd);
 	free(p->root);
-	spare_free(p);
+	trade_free(p);
 	litter_free(p);
 	free(p->store_dir);
 	*p = (struct project){ .root_fd = -1 };

@@ -1,4 +1,4 @@
-/* spare.c - files that change places instead of coming and going
+/* trade.c - files that change places instead of coming and going
  *
  * A thousand placeholders replaced by real files would be a thousand inodes
  * made and a thousand freed, and some file systems are slow to give out
@@ -13,38 +13,38 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-#include "spare.h"
+#include "trade.h"
 
-struct spare {
+struct trade {
 	char *path;
 	bool is_useless;        /* not on the project's file system, say */
 	mode_t umask;
 };
 
-struct spare *spare_new(void)
+struct trade *trade_new(void)
 {
-	return memset(mem_alloc(sizeof(struct spare)), 0, sizeof(struct spare));
+	return memset(mem_alloc(sizeof(struct trade)), 0, sizeof(struct trade));
 }
 
 /* The store's own folder lies on the same file system as a rule. */
-static struct spare *spare_of(const struct project *p)
+static struct trade *trade_of(const struct project *p)
 {
-	struct spare *s = p->spare;
+	struct trade *s = p->trade;
 
 	if (!s->path) {
 		size_t n = strlen(p->store_dir) + 40;
 
 		s->path = mem_alloc(n);
-		snprintf(s->path, n, "%s/work/spare-%d", p->store_dir, (int)getpid());
+		snprintf(s->path, n, "%s/work/trade-%d", p->store_dir, (int)getpid());
 		s->umask = umask(0);
 		umask(s->umask);
 	}
 	return s;
 }
 
-int spare_open(const struct project *p, mode_t mode)
+int trade_open(const struct project *p, mode_t mode)
 {
-	struct spare *s = p->spare ? spare_of(p) : NULL;
+	struct trade *s = p->trade ? trade_of(p) : NULL;
 	int fd;
 
 	if (!s || s->is_useless)
@@ -58,9 +58,9 @@ int spare_open(const struct project *p, mode_t mode)
 	return fd;
 }
 
-int spare_land(const struct project *p, const char *path)
+int trade_land(const struct project *p, const char *path)
 {
-	struct spare *s = spare_of(p);
+	struct trade *s = trade_of(p);
 
 	if (renameat2(AT_FDCWD, s->path, p->root_fd, path, RENAME_EXCHANGE) == 0)
 		return 0;
@@ -69,13 +69,13 @@ int spare_land(const struct project *p, const char *path)
 	return -1;
 }
 
-void spare_free(struct project *p)
+void trade_free(struct project *p)
 {
-	if (!p->spare)
+	if (!p->trade)
 		return;
-	if (p->spare->path)
-		unlink(p->spare->path);
-	free(p->spare->path);
-	free(p->spare);
-	p->spare = NULL;
+	if (p->trade->path)
+		unlink(p->trade->path);
+	free(p->trade->path);
+	free(p->trade);
+	p->trade = NULL;
 }
