@@ -1,6 +1,6 @@
 /* infer.h - from commands that are about to run to thunks
  *
- * src/thunk/infer.c (one command), resolve.c (paths to inputs), machine.c
+ * src/thunk/infer.c (one command), gather.c (paths to inputs), machine.c
  * (the host text), scan.c (what compilers read besides).
  *
  * infer_command() sees a command before it runs and says what is to become of

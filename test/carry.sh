@@ -399,6 +399,39 @@ mkdir o; i=0
 while [ $i -lt 2000 ]; do i=$((i + 1)); sh step.sh --in a.txt --out o/$i --mode $i; done
 ' ./s
 
+for sh in dash bash; do
+	same "$sh: output and errors sent to a log for the whole script" 0 "#!/bin/$sh
+exec >log 2>&1
+echo begin
+sh both.sh a.txt b
+sh step.sh --in b --out c
+echo between
+ls nowhere
+sh both.sh c d
+cat d
+" ./s
+	same "$sh: a log that is added to" 1 "#!/bin/$sh
+echo first >log
+exec >>log
+sh both.sh a.txt b
+sh step.sh --in b --out c >/dev/null
+echo last
+" ./s
+done
+same "process substitution, here strings, a coprocess" 1 '#!/bin/bash
+sh step.sh --in <(echo hi) --out b
+sh stdin.sh c <<<words
+sh both.sh a.txt >(cat >/dev/null) >/dev/null
+coproc sh both.sh a.txt d
+cat <&"${COPROC[0]}"; wait
+sh step.sh --in d --out e
+' ./s
+same "a folder with outputs, moved and then read" 3 '#!/bin/sh
+mkdir tmp; for i in 1 2 3; do sh step.sh --in a.txt --out tmp/$i; done
+mv tmp final; cat final/1; tar cf t.tar --mtime=@0 --owner=0 --group=0 final/2 && tar xOf t.tar && rm t.tar
+cp -r final copy; cat copy/3
+' ./s
+
 # The script's own standard input.
 cp -a seed in && cd in && "$GG" init >/dev/null
 echo 'read -r x; sh step.sh --in a.txt --out b --mode "$x"' >s

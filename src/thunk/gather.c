@@ -248,6 +248,10 @@ static int add_outside(struct gather *g, const char *path, struct err *e)
 	struct ref ref = { .kind = REF_VALUE };
 	struct stat st;
 
+	/* Here it would be another file than in the command. */
+	if (path_is_below("/proc", path) ||
+	    (path_is_below("/dev", path) && !path_is_below("/dev/shm", path)))
+		return err_set(e, ERR_BAD, "%s is not a file that could be kept", path);
 	if (stat(path, &st) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return err_set(e, ERR_MISSING, "%s is not there", path);
