@@ -448,6 +448,13 @@ check "standard input of the step itself, from a file" step_file five
 check "from another" step_file six
 check "standard input of the step itself, from a pipe" step_pipe seven
 check "from another" step_pipe eight
+mkfifo open.pipe; exec 8<>open.pipe
+idle() { "$GG" run sh step.sh --in a.txt --out i <&8 >/dev/null 2>&1; says "not run again" 0 "$GG" run sh step.sh --in a.txt --out i <&8; }
+check "a pipe that stays open and empty: nothing was read, and the next time is remembered" idle
+check "then for every other input too" says "not run again" 0 "$GG" run sh step.sh --in a.txt --out i <a.txt
+exec 8>&-
+stopped() { local t=$SECONDS; timeout -s TERM 1 "$GG" run --fresh sh -c 'sh step.sh --in a.txt --out k; sleep 60; echo no >late'; [ $? = 124 ] && [ $((SECONDS - t)) -lt 20 ] && [ ! -e late ]; }
+check "SIGTERM to gg ends the script" stopped
 from_tty() { (sleep 1; echo "$1") | script -qec "'$GG' run --fresh sh s" /dev/null >/dev/null; [ "$(head -1 b)" = "$1" ]; }
 command -v script >/dev/null && check "standard input from a terminal" from_tty four
 cd ..
