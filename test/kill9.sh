@@ -73,9 +73,9 @@ kill_once()
 project killed
 cp "$work"/*.sh "$work/gg.models" .
 n_kills=0 round=0
-while [ "$n_kills" -lt "$kills" ] && [ "$round" -lt $((kills * 4)) ]; do
+while [ "$n_kills" -lt "$kills" ] && [ "$round" -lt $((kills * 10)) ]; do
 	# New content now and then, or nothing would be left to do.
-	[ $((round % 8)) = 0 ] && echo "seed $round" >seed
+	[ $((round % 4)) = 0 ] && echo "seed $round" >seed
 	case $((round % 4)) in
 	0) kill_once gg "$GG" run sh run.sh ;;
 	1) kill_once gg "$GG" force -j4 ;;

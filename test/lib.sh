@@ -127,7 +127,7 @@ nothing_temporary()
 {
 	find . -name '.gg-*' | grep . && return 1
 	find .gg/work -mindepth 1 2>/dev/null | grep . && return 1
-	grep "$work" /proc/mounts && return 1
+	grep "$work/.*\.gg" /proc/mounts && return 1
 	return 0
 }
 

@@ -78,7 +78,10 @@ static void want_done(void *arg, const struct err *e)
 		d->n_unmade++;
 		if (e->code != ERR_FAILED && !d->n_interrupts) {
 			ui_clear(d->ui);
-			note("%s: %s", w->path, e->text);
+			if (strncmp(e->text, w->path, strlen(w->path)) == 0)
+				note("%s", e->text);
+			else
+				note("%s: %s", w->path, e->text);
 		}
 	}
 	d->is_idle = --d->n_open == 0;
@@ -138,6 +141,7 @@ int drive_end(struct drive *d)
 	loop_unwatch(d->sigterm);
 	if (store_settle(d->c->store, &e) < 0) {
 		note("%s", e.text);
+		d->c->has_told = true;
 		rc = EXIT_STORE;
 	}
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;

@@ -105,7 +105,7 @@ static int run_command(struct ctx *c, const struct verb *cmd, int argc,
 	rc = ctx_open(c, cmd->needs, e);
 	if (rc == 0)
 		rc = cmd->run(c, argc - first, argv + first, e);
-	if (ctx_close(c, rc < 0 ? &late : e) < 0)
+	if (ctx_close(c, rc < 0 ? &late : e) < 0 && !c->has_told)
 		rc = -1;
 	return rc;
 }

@@ -40,6 +40,7 @@ struct ctx {
 	char *cwd, *self;
 	int lock_fd;
 	bool has_color;                 /* standard error is a terminal */
+	bool has_told;                  /* that the store cannot be written */
 };
 
 enum {
@@ -97,6 +98,8 @@ int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 /* Open what cmd needs, and close all of it. */
 int ctx_open(struct ctx *c, unsigned needs, struct err *e);
 int ctx_close(struct ctx *c, struct err *e);
+/* From now on a fault in the map of this store's database is told of as such. */
+void damage_watch(const char *store_dir);
 /* Say something on standard error that is not a failure. */
 void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 

@@ -35,6 +35,19 @@ static int lock(struct ctx *c, bool alone, struct err *e)
 	return 0;
 }
 
+/* Those that only look can do so in a store that cannot be written. */
+static int open_store(struct ctx *c, unsigned needs, struct err *e)
+{
+	struct err ignored;
+
+	damage_watch(c->project.store_dir);
+	if (store_open(c->project.store_dir, 0, &c->store, e) == 0)
+		return 0;
+	if ((needs & (NEED_EXEC | ALONE)) || (e->code != ERR_IO && e->code != ERR_REFUSED))
+		return -1;
+	return store_open(c->project.store_dir, STORE_READ_ONLY, &c->store, &ignored);
+}
+
 static int open_models(struct ctx *c, struct err *e)
 {
 	if (file_read(c->project.root_fd, MODELS_FILE, MODELS_MAX, &c->arena,
@@ -83,8 +96,7 @@ int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 	if (!(needs & NEED_STORE))
 		return 0;
 	if (project_open(c->cwd, getenv("GG_DIR"), &c->project, e) < 0 ||
-	    lock(c, needs & ALONE, e) < 0 ||
-	    store_open(c->project.store_dir, 0, &c->store, e) < 0)
+	    lock(c, needs & ALONE, e) < 0 || open_store(c, needs, e) < 0)
 		return -1;
 	if ((needs & NEED_MODELS) && open_models(c, e) < 0)
 		return -1;

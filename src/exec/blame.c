@@ -14,7 +14,7 @@
 #include "file.h"
 
 /* Only the end of a long log is searched. */
-enum { SEARCHED_MAX = 1 << 16, TOKEN_MAX = 4095 };
+enum { SEARCHED_MAX = 1 << 16, TOKEN_MAX = 4095, PREFIXES_MAX = 4 };
 
 const char *blame_who(const struct cell *c)
 {
@@ -218,17 +218,36 @@ static const char *wrote_outside(struct cell *c, struct bytes token)
 			    arena_strn(&c->arena, token.p, token.n));
 }
 
+/* A refused write.  What complains names itself first, as in "step.sh: 1:
+ * cannot create x", and a script is an input too: what follows counts more. */
+static const char *blame_write(struct cell *c, struct bytes line)
+{
+	bool may_leave = says(line, "Read-only file system");
+	size_t from[PREFIXES_MAX + 1] = { 0 }, n = 1;
+	const char *found = NULL;
+
+	for (size_t i = 0; i < line.n && n <= PREFIXES_MAX; i++)
+		if (line.p[i] == ':')
+			from[n++] = i + 1;
+	while (!found && n--) {
+		struct bytes rest = { line.p + from[n], line.n - from[n] };
+
+		found = each_token(c, rest, wrote_input);
+		if (!found && may_leave)
+			found = each_token(c, rest, wrote_outside);
+	}
+	return found;
+}
+
 static const char *blame_line(struct cell *c, struct bytes line)
 {
 	static const char module[] = "No module named ";
 	const char *p = memmem(line.p, line.n, module, sizeof module - 1), *found;
 
 	if (says(line, "Permission denied"))
-		return each_token(c, line, wrote_input);
+		return blame_write(c, line);
 	if (says(line, "Read-only file system")) {
-		found = each_token(c, line, wrote_input);
-		if (!found)
-			found = each_token(c, line, wrote_outside);
+		found = blame_write(c, line);
 		return found ? found : arena_printf(&c->arena,
 			"%s tried to write where it may not: a step writes below the "
 			"project, what it declared, or below $TMPDIR", blame_who(c));

@@ -36,7 +36,8 @@ struct db {
 	const char *low, *high; /* values lent lately lie between these */
 	unsigned n_lent;
 	size_t newest;          /* commit, when the reading began */
-	jmp_buf escape;         /* see look_over */
+	jmp_buf escape;         /* see look_over and change_guarded */
+	bool is_corrupt;
 };
 
 enum { MAP_BITS_MOST = 38, MAP_BITS_LEAST = 24, MAP_BITS_STEP = 2 };
@@ -443,6 +444,23 @@ static int change_all(struct db *d, struct db_change *const *v, size_t n)
 	return mdb_txn_commit(txn);
 }
 
+/* The database would end the program for some damage that only a write meets.
+ * What is left by a jump holds the writers' lock until this process ends, so
+ * that it must not write any more. */
+static int change_guarded(struct db *d, struct db_change *const *v, size_t n)
+{
+	int rc;
+
+	if (d->is_corrupt)
+		return MDB_CORRUPTED;
+	mdb_env_set_userctx(d->env, d);
+	mdb_env_set_assert(d->env, escape);
+	rc = setjmp(d->escape) ? MDB_CORRUPTED : change_all(d, v, n);
+	mdb_env_set_assert(d->env, NULL);
+	d->is_corrupt = rc == MDB_CORRUPTED;
+	return rc;
+}
+
 /* Pages that were read count as this process's memory.  The kernel has them
  * still when their place in this process goes. */
 static void let_go_of_pages(struct db *d)
@@ -463,7 +481,7 @@ int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
 	int rc;
 
 	for (int tries = 0;; tries++) {
-		rc = change_all(d, v, n);
+		rc = change_guarded(d, v, n);
 		if (tries == 2 || !rc || d->n_walks)
 			break;
 		if (rc == MDB_MAP_RESIZED)
