@@ -141,6 +141,9 @@ struct stamp {
 
 struct stamp stamp_of(const struct stat *st);
 bool stamp_equal(const struct stamp *a, const struct stamp *b);
+/* Would any change from now on show in the stamp?  False within the tick of
+ * the clock in which the last one was made. */
+bool stamp_is_old(const struct stamp *t);
 
 /* The name of a regular file, from its stamp when that is known and old
  * enough to be trusted, else by reading it; with STAT_KEEP its bytes are also
@@ -149,6 +152,13 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b);
 enum { STAT_KEEP = 1 };
 int stat_name(struct store *s, int dirfd, const char *path, unsigned flags,
 	      struct id *out, struct stat *st, struct err *e);
+/* The same from the stamp alone, without a call to the kernel: false if no
+ * name is known that can be trusted. */
+bool stat_known(struct store *s, const struct stamp *t, struct id *out);
+/* Keep id for a stamp that was old before what it names was looked at: also
+ * of a directory, where id is the name of its names. */
+int stat_learn(struct store *s, const struct stamp *t, const struct id *id,
+	       struct err *e);
 /* Say that the file with this stat holds id: gg has just written it. */
 int stat_note(struct store *s, const struct stat *st, const struct id *id,
 	      struct err *e);

@@ -29,6 +29,7 @@
 struct db {
 	char *path;
 	bool is_read_only, has_no_lock;
+	bool has_committed;             /* there is a count to wait for */
 	MDB_env *env;
 	MDB_dbi dbi;
 	MDB_txn *read;          /* reset between calls; NULL until the first */
@@ -321,7 +322,7 @@ out:
 
 int db_close(struct db *d, struct err *e)
 {
-	int rc = d->is_read_only ? 0 : mdb_env_sync(d->env, 1);
+	int rc = d->has_committed ? mdb_env_sync(d->env, 1) : 0;
 
 	if (rc)
 		fail(d, rc, e);
@@ -480,6 +481,7 @@ int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
 	bool was_short;
 	int rc;
 
+	d->has_committed = true;
 	for (int tries = 0;; tries++) {
 		rc = change_guarded(d, v, n);
 		if (tries == 2 || !rc || d->n_walks)

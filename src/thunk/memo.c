@@ -21,6 +21,9 @@ struct seen {
 	struct memo_entry first;        /* as it was before it was touched */
 	bool depends;                   /* first touched by a look or a read */
 	bool is_read, is_listed;        /* content matters, names matter */
+	bool is_old;                    /* a change after the first touch shows */
+	bool has_list;                  /* first.id is the name of its names */
+	bool is_written;
 	bool is_tree;                   /* so does all that is below */
 	struct id tree;                 /* is_tree: as the first step had it */
 	bool has_first_id;
@@ -223,16 +226,46 @@ static bool needs_name(const struct seen *s, enum memo_touch how)
 	       !s->has_first_id && s->first.kind == MEMO_LOOKED && !s->is_output;
 }
 
-static void list_first(struct memo *m, struct seen *s)
+static void list_now(struct memo *m, struct seen *s)
 {
 	struct err e;
 
-	if (s->is_listed)
+	if (s->has_list || !s->is_listed || !s->depends || s->first.kind != MEMO_DIR)
 		return;
-	s->is_listed = true;
-	if (s->depends && s->first.kind == MEMO_DIR &&
-	    memo_list_id(m->project->root_fd, s->first.path, &s->first.id, &e) < 0)
+	s->has_list = true;
+	if (memo_list_id(m->project->root_fd, s->first.path, &s->first.id, &e) < 0)
 		memo_spoil(m, e.text);
+}
+
+/* Its names matter.  Outside the project, where gg itself writes nothing, they
+ * can be listed later: until a call writes there, or at the end if its stamp
+ * has stayed what it was. */
+static void list_first(struct memo *m, struct seen *s)
+{
+	s->is_listed = true;
+	if (!s->is_old || s->first.path[0] != '/')
+		list_now(m, s);
+}
+
+/* Before a write: names above it that were to be listed later. */
+static void list_above(struct memo *m, const char *path)
+{
+	const char *slash = path[0] == '/' ? strrchr(path, '/') : NULL;
+	struct seen *s;
+
+	if (!slash)
+		return;
+	s = map_get(&m->by_path, slash == path ? bytes_str("/") :
+		    (struct bytes){ path, (size_t)(slash - path) });
+	if (s)
+		list_now(m, s);
+}
+
+static void look_first(struct memo *m, struct seen *s)
+{
+	s->depends = true;
+	memo_look(m->project->root_fd, s->first.path, &s->first);
+	s->is_old = s->first.kind == MEMO_DIR && stamp_is_old(&s->first.stamp);
 }
 
 static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_owner)
@@ -245,17 +278,18 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 	if (is_ignored(path))
 		return true;
 	s = seen_at(m, path, &is_new);
-	if (is_new && how != MEMO_WRITE) {
-		s->depends = true;
-		memo_look(m->project->root_fd, path, &s->first);
-	}
+	if (is_new && how != MEMO_WRITE)
+		look_first(m, s);
 	if (needs_name(s, how)) {
 		if (!is_owner)
 			return false;
 		name_first(m, s);
 	}
-	if (how == MEMO_WRITE || how == MEMO_UPDATE)
+	if (how == MEMO_WRITE || how == MEMO_UPDATE) {
 		s->is_output = false;
+		s->is_written = true;
+		list_above(m, path);
+	}
 	if (how == MEMO_READ || how == MEMO_UPDATE)
 		s->is_read = true;
 	if (how == MEMO_READ && (!s->depends || s->first.kind == MEMO_DIR))
@@ -324,10 +358,8 @@ void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 		return;
 	pthread_mutex_lock(&m->lock);
 	s = seen_at(m, path, &is_new);
-	if (is_new) {
-		s->depends = true;
-		memo_look(m->project->root_fd, path, &s->first);
-	}
+	if (is_new)
+		look_first(m, s);
 	s->is_read |= kind == INPUT_CONTENT;
 	memo_look(m->project->root_fd, path, &now);
 	if (kind == INPUT_CONTENT && now.kind == MEMO_DIR && !s->is_tree) {
@@ -378,10 +410,14 @@ void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 	pthread_mutex_unlock(&m->lock);
 }
 
-static bool is_link(const struct memo *m, const char *path)
+/* What is outside the project and was not written is what it was first. */
+static bool is_link(const struct memo *m, const struct seen *s)
 {
+	const char *path = s->first.path;
 	struct stat st;
 
+	if (s->depends && !s->is_written && path[0] == '/')
+		return s->first.flags & MEMO_LINK;
 	return fstatat(m->project->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 	       S_ISLNK(st.st_mode);
 }
@@ -399,7 +435,7 @@ void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n
 		bool inside = path[0] != '/';
 
 		/* With something behind it the path of a link is followed. */
-		if (strstr(path, "..") || is_link(m, path))
+		if (strstr(path, "..") || is_link(m, m->order[i]))
 			path = project_path(m->project, a, m->project->root,
 					    arena_printf(a, "%s/.", path), &inside);
 		if (inside &&
@@ -423,30 +459,79 @@ static void changed(struct memo *m, const char *path)
 				   path));
 }
 
-/* The state at the end, and whether it is the one that was relied upon. */
+/* The names of a directory at the end.  If they were to be listed later, they
+ * are the first ones too as long as the stamp is the first one. */
+static int final_list(struct memo *m, struct seen *s, struct memo_entry *x,
+		      struct err *e)
+{
+	bool is_first = s->depends && !s->has_list;
+	struct memo_entry after;
+
+	x->kind = MEMO_LIST;
+	if (!is_first)
+		return memo_list_id(m->project->root_fd, x->path, &x->id, e);
+	if (!stamp_equal(&s->first.stamp, &x->stamp)) {
+		changed(m, x->path);
+		return 0;
+	}
+	if (!stat_known(m->store, &x->stamp, &x->id)) {
+		if (memo_list_id(m->project->root_fd, x->path, &x->id, e) < 0)
+			return -1;
+		memo_look(m->project->root_fd, x->path, &after);
+		if (!stamp_equal(&after.stamp, &x->stamp))
+			changed(m, x->path);
+		else if (stat_learn(m->store, &x->stamp, &x->id, e) < 0)
+			return -1;
+	}
+	s->first.id = x->id;
+	return 0;
+}
+
+static int final_output(struct memo *m, const struct seen *s, struct memo_entry *x,
+			struct err *e)
+{
+	struct placeholder ph;
+	bool is_real = placeholder_at(m->project->root_fd, x->path, &m->scratch, &ph,
+				      e) == 0;
+
+	arena_reset(&m->scratch);
+	*x = (struct memo_entry){
+		.kind = MEMO_OUTPUT, .path = x->path, .id = s->ph.thunk,
+		.out = s->ph.out, .stamp = is_real ? x->stamp : (struct stamp){ 0 },
+	};
+	return 0;
+}
+
+/* Is the state at the end the one that was relied upon? */
+static bool is_as_first(const struct seen *s, const struct memo_entry *x)
+{
+	if (!memo_same_form(&s->first, x))
+		return false;
+	switch (x->kind) {
+	case MEMO_FILE:
+		return s->first.kind == MEMO_LOOKED &&
+		       (s->has_first_id ? id_equal(&s->first.id, &x->id) :
+			stamp_equal(&s->first.stamp, &x->stamp));
+	case MEMO_LOOKED:
+		return s->first.kind == MEMO_LOOKED &&
+		       stamp_equal(&s->first.stamp, &x->stamp);
+	case MEMO_LIST:
+		return s->first.kind == MEMO_DIR && id_equal(&s->first.id, &x->id);
+	default:
+		return s->first.kind == x->kind;
+	}
+}
+
 static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 		       struct err *e)
 {
-	struct stamp old = s->first.stamp;
-	bool same;
-
 	*x = (struct memo_entry){ .path = s->first.path };
 	memo_look(m->project->root_fd, x->path, x);
-	if (s->is_output) {
-		struct placeholder ph;
-		bool is_real = placeholder_at(m->project->root_fd, x->path, &m->scratch,
-					      &ph, e) == 0;
-
-		arena_reset(&m->scratch);
-		*x = (struct memo_entry){
-			.kind = MEMO_OUTPUT, .path = x->path, .id = s->ph.thunk,
-			.out = s->ph.out,
-			.stamp = is_real ? x->stamp : (struct stamp){ 0 },
-		};
-		return 0;
-	}
+	if (s->is_output)
+		return final_output(m, s, x, e);
 	if (x->kind == MEMO_LOOKED && (s->is_read || s->has_first_id || !s->depends)) {
-		if (stat_name(m->store, m->project->root_fd, x->path, 0, &x->id, NULL,
+		if (!stat_known(m->store, &x->stamp, &x->id) &&
+		    stat_name(m->store, m->project->root_fd, x->path, 0, &x->id, NULL,
 			      e) < 0)
 			return -1;
 		x->kind = MEMO_FILE;
@@ -459,29 +544,9 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 			changed(m, x->path);
 		return 0;
 	}
-	if (x->kind == MEMO_DIR && s->is_listed) {
-		if (memo_list_id(m->project->root_fd, x->path, &x->id, e) < 0)
-			return -1;
-		x->kind = MEMO_LIST;
-	}
-	if (!s->depends)
-		return 0;
-	switch (x->kind) {
-	case MEMO_FILE:
-		same = s->first.kind == MEMO_LOOKED &&
-		       (s->has_first_id ? id_equal(&s->first.id, &x->id) :
-			stamp_equal(&old, &x->stamp));
-		break;
-	case MEMO_LOOKED:
-		same = s->first.kind == MEMO_LOOKED && stamp_equal(&old, &x->stamp);
-		break;
-	case MEMO_LIST:
-		same = s->first.kind == MEMO_DIR && id_equal(&s->first.id, &x->id);
-		break;
-	default:
-		same = s->first.kind == x->kind;
-	}
-	if (!same || !memo_same_form(&s->first, x))
+	if (x->kind == MEMO_DIR && s->is_listed && final_list(m, s, x, e) < 0)
+		return -1;
+	if (s->depends && !is_as_first(s, x))
 		changed(m, x->path);
 	return 0;
 }
@@ -519,6 +584,20 @@ static void write_entry(struct buf *b, const struct memo_entry *x)
 	}
 }
 
+/* Nothing is written if the store has it: then nothing need reach the disk. */
+static int put_record(struct memo *m, const struct id *key, struct bytes record,
+		      struct err *e)
+{
+	struct bytes old;
+	bool is_there = store_table_get(m->store, TABLE_RUN, id_key(key), &m->scratch,
+					&old, e) == 0 &&
+			bytes_equal(old, record);
+
+	arena_reset(&m->scratch);
+	return is_there ? 0 :
+	       store_table_put(m->store, TABLE_RUN, id_key(key), record, e);
+}
+
 int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
 {
 	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks };
@@ -546,7 +625,7 @@ int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err 
 			rc = 0;
 	} else {
 		memcpy(b.p, &head, sizeof head);
-		rc = store_table_put(m->store, TABLE_RUN, id_key(key), buf_bytes(&b), e);
+		rc = put_record(m, key, buf_bytes(&b), e);
 	}
 	buf_release(&b);
 	return rc;

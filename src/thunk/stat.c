@@ -120,6 +120,30 @@ static int entry_put(struct store *s, const struct stamp *t,
 			       (struct bytes){ (char *)&n, sizeof(n) }, e);
 }
 
+bool stamp_is_old(const struct stamp *t)
+{
+	int64_t now = now_ns();
+
+	return !is_racy(t, now, now);
+}
+
+bool stat_known(struct store *s, const struct stamp *t, struct id *out)
+{
+	struct stat_entry n;
+
+	if (!entry_get(s, t->dev, t->ino, &n) || n.is_racy || n.size != t->size ||
+	    n.mtime_ns != t->mtime_ns || n.ctime_ns != t->ctime_ns)
+		return false;
+	*out = n.id;
+	return true;
+}
+
+int stat_learn(struct store *s, const struct stamp *t, const struct id *id,
+	       struct err *e)
+{
+	return entry_put(s, t, id, false, e);
+}
+
 bool stat_guess(struct store *s, const struct stat *st, struct id *out)
 {
 	struct stat_entry n;
@@ -245,7 +269,7 @@ int stat_name_of(struct store *s, int dirfd, struct named *f, unsigned flags,
 		 struct id *out, struct err *e)
 {
 	for (int tries = 0; tries < 4; tries++) {
-		struct stat_entry n;
+		struct stamp t;
 		int rc;
 
 		if (tries && fstatat(dirfd, f->path, &f->st,
@@ -254,14 +278,10 @@ int stat_name_of(struct store *s, int dirfd, struct named *f, unsigned flags,
 		if (!S_ISREG(f->st.st_mode))
 			return err_set(e, ERR_BAD, "%s: this is not a regular file",
 				       f->path);
-		if (entry_get(s, f->st.st_dev, f->st.st_ino, &n) && !n.is_racy &&
-		    n.size == (uint64_t)f->st.st_size &&
-		    n.mtime_ns == ns_of(f->st.st_mtim) &&
-		    n.ctime_ns == ns_of(f->st.st_ctim) &&
-		    (!(flags & STAT_KEEP) || store_has(s, &n.id))) {
-			*out = n.id;
+		t = stamp_of(&f->st);
+		if (stat_known(s, &t, out) &&
+		    (!(flags & STAT_KEEP) || store_has(s, out)))
 			return 0;
-		}
 		rc = read_file(s, dirfd, f, flags, out, e);
 		if (rc)
 			return rc < 0 ? -1 : 0;
