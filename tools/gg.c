@@ -30,7 +30,9 @@ const struct verb verbs[] = {
 	{ "status", cmd_status, NEED_STORE, "J", "[PATH...]",
 	  "say which outputs are placeholder, real or stale",
 	  "An output is stale when a file that its thunk read has changed since: "
-	  "run the script again. Edited means that somebody else wrote the file." },
+	  "run the script again. Edited means that somebody else wrote the file. "
+	  "In all JSON of gg a byte of a name that is no UTF-8 is written \\xHH, and "
+	  "a backslash \\x5c." },
 	{ "show", cmd_show, NEED_STORE | NEED_ARGS, "J", "PATH|ID...",
 	  "print a thunk, its result and what running it took",
 	  "IDs may be shortened to any unique beginning of four or more digits." },
