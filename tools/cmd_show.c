@@ -208,7 +208,8 @@ int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e)
 			const char *p = project_path(&c->project, &c->arena, c->cwd,
 						     argv[i], &inside);
 
-			if (e->code != ERR_USAGE || !inside || faccessat(c->project.root_fd, p, R_OK, 0) < 0)
+			if (e->code != ERR_USAGE || !inside ||
+			    faccessat(c->project.root_fd, p, R_OK, 0) < 0)
 				return -1;
 			if (cat_file(c, p, e) < 0)
 				return -1;
