@@ -25,7 +25,7 @@ mkdir -p parts data/deep/er
 echo 1 >parts/1.txt
 echo x >data/deep/er/x
 ln -s a.txt link
-export LOG=$work/log
+export LOG=$work/log work
 
 # Begin with that script in a new project, remembered.  The script says that it
 # runs through a name that gg is not told of: a descriptor opened before.
@@ -51,6 +51,22 @@ is() { [ "$(cat "$1")" = "$2" ] || { echo "$1:"; cat "$1"; return 1; }; }
 again() { check "$1: the script runs again" runs; }
 not_again() { check "$1: it does not" settled; }
 remembered() { check "remembered: $1" begin "$2"; }
+
+# Outside the project a folder is listed at the end, or before a write to it.
+rm -rf "$work/outside"; mkdir -p "$work/outside/old"; echo 1 >"$work/outside/1"
+sleep 0.1
+remembered "a folder outside that is listed" 'ls -f "$work/outside" >/dev/null'
+echo 2 >"$work/outside/2"
+again "a file more in a folder outside"
+rm "$work/outside/2"
+again "a file less in a folder outside"
+mv "$work/outside/1" "$work/outside/3"
+again "a file renamed in a folder outside"
+remembered "a folder outside listed, then a file made and removed there" \
+	'ls -f "$work/outside" >/dev/null; : >"$work/outside/x"; rm "$work/outside/x"'
+begin 'ls -f "$work/outside" >/dev/null; : >"$work/outside/y"' >/dev/null; rm "$work/outside/y"
+grow() { gg_run && grep -q 'outside was looked at and then changed' "$work/.run"; }
+check "a folder outside listed, then a file left there: not remembered" grow
 
 remembered "a script whose steps are deferred" 'sh step.sh a.txt b; sh step.sh b c'
 touch a.txt
