@@ -178,9 +178,8 @@ check "then it goes on" counts 2 0 0 "$GG" force c b
 check "no process is left" none_left
 
 if command -v setpriv >/dev/null; then
-	cp "$GG" "$work/small/gg"
 	chmod 755 "$work" && chown -R 65534:65534 "$work/small/p"
-	nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$work/small/gg" "$@"; }
+	nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$GG" "$@"; }
 	chmod -R a-w .gg
 	check "a store that may not be written is named, with the remedy" \
 		says ".gg/db: permission denied; give yourself access" 3 nobody run --fresh sh ok.sh a d
