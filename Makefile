@@ -96,4 +96,4 @@ install: $(BUILD)/gg
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
