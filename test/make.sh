@@ -1,6 +1,8 @@
 #!/bin/bash
 # make.sh - C projects built by gg run make are those that make builds
 . "$(dirname "$0")/lib.sh"
+# What the make that runs the tests would tell these.
+unset BUILD MAKEFLAGS MFLAGS MAKELEVEL
 
 # same A B: the same files with the same bytes and modes, but for .gg.
 same()

@@ -1,8 +1,7 @@
 /* memo.c - note what an inference saw and left
  *
  * Each path has one entry: how it was when it was first touched, if that was
- * a look or a read, and how it is at the end.  The two must be the same, or a
- * second run would see something else than the first did.
+ * a look or a read; memo_save.c holds against that how it is at the end.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -12,35 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 #include "file.h"
-#include "memo_record.h"
+#include "memo_private.h"
 
 /* A file larger than this is not named while its writer waits. */
 enum { NAME_WHILE_STOPPED = 4 << 20 };
-
-struct seen {
-	struct memo_entry first;        /* as it was before it was touched */
-	bool depends;                   /* first touched by a look or a read */
-	bool is_read, is_listed;        /* content matters, names matter */
-	bool is_old;                    /* a change after the first touch shows */
-	bool has_list;                  /* first.id is the name of its names */
-	bool is_written;
-	bool is_tree;                   /* so does all that is below */
-	struct id tree;                 /* is_tree: as the first step had it */
-	bool has_first_id;
-	bool is_output;
-	struct placeholder ph;
-};
-
-struct memo {
-	struct store *store;
-	struct project *project;
-	struct map by_path;
-	struct seen **order;
-	size_t n, room;
-	struct arena arena, scratch;
-	pthread_mutex_t lock;           /* of all above but scratch */
-	const char *spoilt;
-};
 
 struct memo *memo_new(struct store *s, struct project *p)
 {
@@ -339,7 +313,7 @@ bool memo_quick(struct memo *m, const char *raw, enum memo_touch how)
 	return is_noted;
 }
 
-static int tree_id(struct memo *m, const char *path, struct id *out, struct err *e)
+int memo_tree_id(struct memo *m, const char *path, struct id *out, struct err *e)
 {
 	return stat_tree(m->store, m->project->root_fd, path, 0,
 			 path[0] == '/' ? NULL : PROJECT_DIR, out, e);
@@ -364,7 +338,7 @@ void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 	memo_look(m->project->root_fd, path, &now);
 	if (kind == INPUT_CONTENT && now.kind == MEMO_DIR && !s->is_tree) {
 		s->is_tree = true;
-		if (tree_id(m, path, &s->tree, &e) < 0)
+		if (memo_tree_id(m, path, &s->tree, &e) < 0)
 			memo_spoil(m, e.text);
 	}
 	if (kind == INPUT_NAMES)
@@ -408,225 +382,4 @@ void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 						   s->first.path + n), &s->ph);
 	}
 	pthread_mutex_unlock(&m->lock);
-}
-
-/* What is outside the project and was not written is what it was first. */
-static bool is_link(const struct memo *m, const struct seen *s)
-{
-	const char *path = s->first.path;
-	struct stat st;
-
-	if (s->depends && !s->is_written && path[0] == '/')
-		return s->first.flags & MEMO_LINK;
-	return fstatat(m->project->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-	       S_ISLNK(st.st_mode);
-}
-
-void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n)
-{
-	struct memo_want *w = arena_alloc(a, (m->n + 1) * sizeof *w);
-	struct placeholder ph;
-	struct err e;
-
-	*n = 0;
-	*v = w;
-	for (size_t i = 0; i < m->n; i++) {
-		const char *path = m->order[i]->first.path;
-		bool inside = path[0] != '/';
-
-		/* With something behind it the path of a link is followed. */
-		if (strstr(path, "..") || is_link(m, m->order[i]))
-			path = project_path(m->project, a, m->project->root,
-					    arena_printf(a, "%s/.", path), &inside);
-		if (inside &&
-		    placeholder_at(m->project->root_fd, path, a, &ph, &e) == 1)
-			w[(*n)++] = (struct memo_want){ path, ph };
-	}
-}
-
-void memo_each(struct memo *m, void (*fn)(void *arg, const struct memo_want *w),
-	       void *arg)
-{
-	for (size_t i = 0; i < m->n; i++)
-		if (m->order[i]->is_output)
-			fn(arg, &(struct memo_want){ m->order[i]->first.path,
-						     m->order[i]->ph });
-}
-
-static void changed(struct memo *m, const char *path)
-{
-	memo_spoil(m, arena_printf(&m->arena, "%s was looked at and then changed",
-				   path));
-}
-
-/* The names of a directory at the end.  If they were to be listed later, they
- * are the first ones too as long as the stamp is the first one. */
-static int final_list(struct memo *m, struct seen *s, struct memo_entry *x,
-		      struct err *e)
-{
-	bool is_first = s->depends && !s->has_list;
-	struct memo_entry after;
-
-	x->kind = MEMO_LIST;
-	if (!is_first)
-		return memo_list_id(m->project->root_fd, x->path, &x->id, e);
-	if (!stamp_equal(&s->first.stamp, &x->stamp)) {
-		changed(m, x->path);
-		return 0;
-	}
-	if (!stat_known(m->store, &x->stamp, &x->id)) {
-		if (memo_list_id(m->project->root_fd, x->path, &x->id, e) < 0)
-			return -1;
-		memo_look(m->project->root_fd, x->path, &after);
-		if (!stamp_equal(&after.stamp, &x->stamp))
-			changed(m, x->path);
-		else if (stat_learn(m->store, &x->stamp, &x->id, e) < 0)
-			return -1;
-	}
-	s->first.id = x->id;
-	return 0;
-}
-
-static int final_output(struct memo *m, const struct seen *s, struct memo_entry *x,
-			struct err *e)
-{
-	struct placeholder ph;
-	bool is_real = placeholder_at(m->project->root_fd, x->path, &m->scratch, &ph,
-				      e) == 0;
-
-	arena_reset(&m->scratch);
-	*x = (struct memo_entry){
-		.kind = MEMO_OUTPUT, .path = x->path, .id = s->ph.thunk,
-		.out = s->ph.out, .stamp = is_real ? x->stamp : (struct stamp){ 0 },
-	};
-	return 0;
-}
-
-/* Is the state at the end the one that was relied upon? */
-static bool is_as_first(const struct seen *s, const struct memo_entry *x)
-{
-	if (!memo_same_form(&s->first, x))
-		return false;
-	switch (x->kind) {
-	case MEMO_FILE:
-		return s->first.kind == MEMO_LOOKED &&
-		       (s->has_first_id ? id_equal(&s->first.id, &x->id) :
-			stamp_equal(&s->first.stamp, &x->stamp));
-	case MEMO_LOOKED:
-		return s->first.kind == MEMO_LOOKED &&
-		       stamp_equal(&s->first.stamp, &x->stamp);
-	case MEMO_LIST:
-		return s->first.kind == MEMO_DIR && id_equal(&s->first.id, &x->id);
-	default:
-		return s->first.kind == x->kind;
-	}
-}
-
-static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
-		       struct err *e)
-{
-	*x = (struct memo_entry){ .path = s->first.path };
-	memo_look(m->project->root_fd, x->path, x);
-	if (s->is_output)
-		return final_output(m, s, x, e);
-	if (x->kind == MEMO_LOOKED && (s->is_read || s->has_first_id || !s->depends)) {
-		if (!stat_known(m->store, &x->stamp, &x->id) &&
-		    stat_name(m->store, m->project->root_fd, x->path, 0, &x->id, NULL,
-			      e) < 0)
-			return -1;
-		x->kind = MEMO_FILE;
-	}
-	if (x->kind == MEMO_DIR && s->is_tree) {
-		if (tree_id(m, x->path, &x->id, e) < 0)
-			return -1;
-		x->kind = MEMO_TREE;
-		if (!id_equal(&x->id, &s->tree))
-			changed(m, x->path);
-		return 0;
-	}
-	if (x->kind == MEMO_DIR && s->is_listed && final_list(m, s, x, e) < 0)
-		return -1;
-	if (s->depends && !is_as_first(s, x))
-		changed(m, x->path);
-	return 0;
-}
-
-static void write_entry(struct buf *b, const struct memo_entry *x)
-{
-	uint8_t kind = (uint8_t)(x->kind | x->flags);
-	uint16_t n = (uint16_t)strlen(x->path);
-
-	buf_add(b, &kind, 1);
-	buf_add(b, &n, sizeof n);
-	buf_add(b, x->path, n);
-	if (x->flags & MEMO_LINK)
-		buf_add(b, &x->link, sizeof x->link);
-	switch (x->kind) {
-	case MEMO_ABSENT:
-	case MEMO_DIR:
-	case MEMO_ODD:
-		return;
-	case MEMO_LOOKED:
-		buf_add(b, &x->stamp, sizeof x->stamp);
-		return;
-	case MEMO_FILE:
-	case MEMO_LIST:
-	case MEMO_TREE:
-	case MEMO_OUTPUT:
-		buf_add(b, &x->stamp, sizeof x->stamp);
-		buf_add(b, &x->id, sizeof x->id);
-	}
-	if (x->kind == MEMO_OUTPUT) {
-		uint8_t len = (uint8_t)strlen(x->out);
-
-		buf_add(b, &len, 1);
-		buf_add(b, x->out, len);
-	}
-}
-
-/* Nothing is written if the store has it: then nothing need reach the disk. */
-static int put_record(struct memo *m, const struct id *key, struct bytes record,
-		      struct err *e)
-{
-	struct bytes old;
-	bool is_there = store_table_get(m->store, TABLE_RUN, id_key(key), &m->scratch,
-					&old, e) == 0 &&
-			bytes_equal(old, record);
-
-	arena_reset(&m->scratch);
-	return is_there ? 0 :
-	       store_table_put(m->store, TABLE_RUN, id_key(key), record, e);
-}
-
-int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
-{
-	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks };
-	struct buf b = { 0 };
-	int rc = 0;
-
-	buf_add(&b, &head, sizeof head);
-	for (size_t i = 0; i < m->n && rc == 0 && !m->spoilt; i++) {
-		struct memo_entry x;
-
-		if (strlen(m->order[i]->first.path) > 4096)
-			continue;
-		rc = final_entry(m, m->order[i], &x, e);
-		if (rc == 0)
-			write_entry(&b, &x);
-		head.n_entries++;
-	}
-	if (rc < 0) {
-		memo_spoil(m, e->text);
-		rc = 0;
-	}
-	if (m->spoilt) {
-		rc = store_table_delete(m->store, TABLE_RUN, id_key(key), e);
-		if (rc < 0 && e->code == ERR_MISSING)
-			rc = 0;
-	} else {
-		memcpy(b.p, &head, sizeof head);
-		rc = put_record(m, key, buf_bytes(&b), e);
-	}
-	buf_release(&b);
-	return rc;
 }

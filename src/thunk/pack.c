@@ -9,7 +9,8 @@
  *
  * Measured with 100,000 objects of 4 KiB, put and synced by one core, against
  * sha256sum of the same files: each in a record of its own 1.25 times as long
- * and 810 MB, on a busy disk 2.7 times; in packs 0.92 and 434 MB.  Files of packs beside the database would need a
+ * and 810 MB, on a busy disk 2.7 times; in packs 0.92 and 434 MB.  Files of
+ * packs beside the database would need a
  * second sync for each flush, and care for torn ends.
  *
  *	object's record:  0 bytes...

@@ -16,10 +16,9 @@ one() # SECONDS FUZZER GOLDEN
 	name=$(basename "$2")
 	dir=$(dirname "$(realpath "$2")")
 	mkdir -p "$dir/corpus/$name"
-	cd "$dir" || exit 1
-	"$dir/$name" -max_total_time="$1" -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
+	(cd "$dir" && "$dir/$name" -max_total_time="$1" -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
 		-print_final_stats=1 -artifact_prefix="$dir/$name-" \
-		"corpus/$name" "$3" >"$name.log" 2>&1
+		"corpus/$name" "$3" >"$name.log" 2>&1)
 }
 export -f one
 

@@ -1,0 +1,40 @@
+/* memo_private.h - an inference while it is noted
+ *
+ * memo.c notes, memo_save.c says at the end what is to be remembered.
+ */
+#ifndef GG_MEMO_PRIVATE_H
+#define GG_MEMO_PRIVATE_H
+
+#include <pthread.h>
+#include "memo_record.h"
+
+/* One path. */
+struct seen {
+	struct memo_entry first;        /* as it was before it was touched */
+	bool depends;                   /* first touched by a look or a read */
+	bool is_read, is_listed;        /* content matters, names matter */
+	bool is_old;                    /* a change after the first touch shows */
+	bool has_list;                  /* first.id is the name of its names */
+	bool is_written;
+	bool is_tree;                   /* so does all that is below */
+	struct id tree;                 /* is_tree: as the first step had it */
+	bool has_first_id;
+	bool is_output;
+	struct placeholder ph;
+};
+
+struct memo {
+	struct store *store;
+	struct project *project;
+	struct map by_path;
+	struct seen **order;
+	size_t n, room;
+	struct arena arena, scratch;
+	pthread_mutex_t lock;           /* of all above but scratch */
+	const char *spoilt;
+};
+
+/* The name of all that is in a directory. */
+int memo_tree_id(struct memo *m, const char *path, struct id *out, struct err *e);
+
+#endif
