@@ -305,6 +305,33 @@ static void forgets(void)
 	}
 }
 
+/* Files are written anew for other steps: neither their old bytes nor their
+ * modes nor their attributes may show. */
+static void written_anew(void)
+{
+	struct step many = { .script = "for i in $(seq 60); do echo a long line of $i > m$i; "
+				       "chmod 7$((i % 8))4 m$i; done; chmod 1700 . \"$TMPDIR\"" };
+	struct step look = { .script = "stat -c '%a %s' . \"$TMPDIR\" a b c d/e | tr '\\n' ' '; "
+				       "cat a b c d/e",
+			     .in = { { "a", "1" }, { "b", "", .kind = REF_EXEC },
+				     { "c", "three", .kind = REF_EXEC }, { "d/e", "e" } } };
+	struct got g;
+
+	for (int i = 0; i < 3; i++) {
+		rig_run(&rig, &many, &g);
+		CHECK_GOT(&g, RUN_OK, "");
+		got_free(&g);
+		look.in[0].text = i == 1 ? "another" : "1";
+		rig_run(&rig, &look, &g);
+		CHECK_GOT(&g, RUN_OK, "");
+		CHECK(strstr(g.r.log.p, i == 1 ? "444 7 555 0 555 5 444 1 anotherthreee"
+					       : "444 1 555 0 555 5 444 1 1threee"));
+		if (!backend_local.notice(rig.b))
+			CHECK(bytes_start(g.r.log, "755 ") && strstr(g.r.log.p, " 1777 "));
+		got_free(&g);
+	}
+}
+
 static void in_place(void)
 {
 	struct step s = { .script = "echo b >> f; echo c >> t/g; rm t/old",
@@ -399,6 +426,7 @@ static const struct test tests[] = {
 	{ "the environment is the fixed one and the step's own", environment },
 	{ "names may hold spaces, newlines and bytes of no encoding", odd_names },
 	{ "nothing of one step is seen by the next", forgets },
+	{ "a file that is written anew shows nothing of what it was", written_anew },
 	{ "an output may have the path of an input", in_place },
 	{ "inputs outside the project have their recorded content", outside_inputs },
 	{ "touching and linking an input is no offence", kinder },

@@ -220,6 +220,7 @@ static int inside(void *arg)
 	struct frame f;
 
 	c->uid = geteuid();
+	spare_open(c);
 	c->has_fine_stamps = sees_fine_stamps(c->box.work);
 	if (chdir(c->box.seen_root) < 0)
 		return 1;
@@ -286,6 +287,7 @@ static void cell_free(struct cell *c)
 	}
 	buf_release(&c->in);
 	buf_release(&c->out);
+	spare_release(c);
 	strs_release(&c->overs);
 	map_release(&c->hosts);
 	map_release(&c->files);

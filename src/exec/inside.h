@@ -28,12 +28,16 @@ struct item {
 	bool is_seen;                   /* by the walk that tidies */
 };
 
-enum { CELL_CHILD_STACK = 1 << 16, SPARES_MAX = 256 };
+enum { CELL_CHILD_STACK = 1 << 16, WAITING_MAX = 8 };
 
-/* A small file in the spare folder, under its number. */
-struct spare {
-	uint32_t size;
-	mode_t mode;
+/* Small files under their numbers in a folder, to be written anew. */
+struct spares {
+	struct spare {
+		uint32_t size;
+		mode_t mode;
+	} *v;
+	size_t n, room, max;
+	const char *folder;             /* below the work folder */
 };
 
 /* In order of path, so that what holds comes before what it holds. */
@@ -55,8 +59,11 @@ struct cell {
 	bool has_fine_stamps;           /* two changes never have one stamp */
 	bool has_no_reflink;
 	struct layout layouts[2], *now, *next;
-	struct spare spares[SPARES_MAX];
-	size_t n_spares;
+	struct spares few, many;        /* used again, and only kept */
+	struct item waiting[WAITING_MAX]; /* old files whose place is not needed */
+	size_t n_waiting;
+	uint64_t kept_bytes;            /* of many, on the disk */
+	struct stamp swept[3];          /* folders for temporary files, empty */
 	uid_t uid;
 	struct strs overs;              /* host paths that objects cover now */
 	struct map hosts;               /* host id -> struct host */
@@ -99,12 +106,18 @@ const char *layout_changed(struct cell *c);
  * must end. */
 int layout_tidy(struct cell *c, struct err *e);
 
-/* Keep the small file name of dirfd (st is of it) to be written anew; false
- * if it has to be removed. */
+/* Small files that no thunk needs are kept to be written anew.  spare_put:
+ * keep name of dirfd (st is of it); false if it has to be removed.
+ * spare_take: lay b at path of the private folder by one of them; open for
+ * writing, or -1 if there is none. */
 bool spare_put(struct cell *c, int dirfd, const char *name, const struct stat *st);
-/* Lay b at path of the private folder by a spare file: open for writing, or
- * -1 if there is none. */
 int spare_take(struct cell *c, struct bytes b, mode_t mode, const char *path);
+/* Leave an item's file where it is until another takes its bytes; false if
+ * too many wait.  spare_settle ends the waiting of those that are left. */
+bool spare_wait(struct cell *c, const struct item *it);
+int spare_settle(struct cell *c, struct err *e);
+void spare_open(struct cell *c);
+void spare_release(struct cell *c);
 
 /* Is the machine as the thunk's host text and absolute inputs say?  Sets
  * c->program; covers host files where they differ.  ERR_REFUSED. */

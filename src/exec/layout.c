@@ -64,6 +64,32 @@ static bool is_same(const struct item *a, const struct item *b)
 	return id_equal(&a->id, &b->id);
 }
 
+static const struct item *find(const struct layout *l, struct bytes path)
+{
+	size_t i = items_find(l, path);
+
+	return i < l->n && bytes_equal(bytes_str(l->v[i].path), path) ? &l->v[i] : NULL;
+}
+
+/* An old file may wait where it is to become a new one, when its folder stays
+ * and nothing new comes to its path. */
+static bool may_wait(struct cell *c, const struct item *it, bool is_needed)
+{
+	const char *slash = strrchr(it->path, '/');
+	struct bytes above = { it->path, slash ? (size_t)(slash - it->path) : 0 };
+	const struct item *old, *new;
+
+	if (it->kind != ITEM_FILE || it->is_mount || is_needed)
+		return false;
+	if (slash) {
+		old = find(c->now, above);
+		new = find(c->next, above);
+		if (!old || !new || !is_same(old, new))
+			return false;
+	}
+	return spare_wait(c, it);
+}
+
 /* Mark in next what stays, and remove the rest of now, inner things first. */
 static int keep_common(struct cell *c, struct err *e)
 {
@@ -82,7 +108,8 @@ static int keep_common(struct cell *c, struct err *e)
 			new->is_laid = true;
 			new->is_mount = old->is_mount;
 			new->stamp = old->stamp;
-		} else if (old->is_laid && take_away(c, old, e) < 0) {
+		} else if (old->is_laid && !may_wait(c, old, order == 0) &&
+			   take_away(c, old, e) < 0) {
 			return -1;
 		}
 	}
@@ -160,22 +187,36 @@ static int lay(struct cell *c, struct item *it, struct err *e)
 	return 0;
 }
 
+static int lay_missing(struct cell *c, struct err *e)
+{
+	for (size_t i = 0; i < c->now->n; i++)
+		if (!c->now->v[i].is_laid && lay(c, &c->now->v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
 int layout_make(struct cell *c, struct err *e)
 {
-	struct layout *l = c->next;
+	struct layout *old = c->now;
+	struct err other;
+	int rc;
 
 	if (items_want(c, e) < 0)
 		return -1;
-	if (keep_common(c, e) < 0) {
+	rc = keep_common(c, e);
+	if (rc == 0) {
+		c->now = c->next;
+		c->next = old;
+		rc = lay_missing(c, e);
+	} else {
+		c->is_spoiled = true;
+	}
+	/* What still waits lends its path from the old list. */
+	if (spare_settle(c, rc < 0 ? &other : e) < 0) {
 		c->is_spoiled = true;
 		return -1;
 	}
-	c->next = c->now;
-	c->now = l;
-	for (size_t i = 0; i < l->n; i++)
-		if (!l->v[i].is_laid && lay(c, &l->v[i], e) < 0)
-			return -1;
-	return 0;
+	return rc;
 }
 
 /* ---- what a run did to it */

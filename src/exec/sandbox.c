@@ -34,7 +34,9 @@ static int open_folder(int at, const char *name, mode_t mode, struct err *e)
 
 	if (mkdirat(at, name, mode) < 0 && errno != EEXIST)
 		return err_sys(e, "cannot make a work folder %s", name);
-	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_NOATIME | O_CLOEXEC);
+	if (fd < 0 && errno == EPERM)   /* another's folder */
+		fd = openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0 || fchmod(fd, mode) < 0)
 		return err_sys(e, "work folder %s", name);
 	return fd;
@@ -56,13 +58,12 @@ int sandbox_open(struct sandbox *b, const char *store_dir, const char *work_dir,
 	if (b->objects < 0 || b->work < 0)
 		return -1;
 	b->root = open_folder(b->work, "root", 0755, e);
-	b->spare = open_folder(b->work, "spare", 0700, e);
 	b->tmps[TMP_TMP] = open_folder(b->work, "tmp", 01777, e);
 	b->tmps[TMP_VAR] = open_folder(b->work, "vartmp", 01777, e);
 	b->real_project = open(b->project, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (b->real_project < 0)
 		return err_sys(e, "%s", b->project);
-	return b->root < 0 || b->spare < 0 || b->tmps[0] < 0 || b->tmps[1] < 0 ? -1 : 0;
+	return b->root < 0 || b->tmps[0] < 0 || b->tmps[1] < 0 ? -1 : 0;
 }
 
 /* In a new user namespace this process is nobody until it says which one of

@@ -21,7 +21,7 @@ struct sandbox {
 	bool uses_network;
 	unsigned walls;                 /* that stand */
 	char why[256];                  /* not all of them; else "" */
-	int work, root, spare, tmps[2], objects, real_project; /* original */
+	int work, root, tmps[2], objects, real_project; /* original */
 	int seen_root_fd, seen_objects, seen_work, shm;
 };
 

@@ -49,7 +49,7 @@ static int tidy_entry(void *arg, int fd, const char *name);
 /* A folder of the list: as it was made, and only with what the list has. */
 static int tidy_folder(struct walk *w, int above, const char *name, struct item *it)
 {
-	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_NOATIME | O_CLOEXEC;
 	int fd = openat(above, name, flags), rc;
 	struct stat st;
 
@@ -102,13 +102,24 @@ static int tidy_entry(void *arg, int fd, const char *name)
 	return rc;
 }
 
+/* A program may have changed the mode of a folder that it was given. */
+static int restore_mode(int fd, mode_t mode, struct stat *st, struct err *e)
+{
+	if (fstat(fd, st) < 0 || ((st->st_mode & 07777) != mode && fchmod(fd, mode) < 0))
+		return err_sys(e, "private folder");
+	return 0;
+}
+
 static int tidy_root(struct cell *c, struct err *e)
 {
 	struct walk w = { .c = c, .e = e };
+	struct stat st;
 	int rc;
 
 	for (size_t i = 0; i < c->now->n; i++)
 		c->now->v[i].is_seen = false;
+	if (restore_mode(c->box.root, 0755, &st, e) < 0)
+		return -1;
 	buf_str(&w.path, "");
 	rc = each_entry(c->box.root, tidy_entry, &w, e);
 	buf_release(&w.path);
@@ -156,26 +167,40 @@ static int sweep_entry(void *arg, int fd, const char *name)
 	return rc;
 }
 
-static int sweep(struct cell *c, int fd, const char *seen, struct err *e)
+/* An equal stamp shows that nothing came or went since it was empty; where
+ * the project is below, a change may be deeper. */
+static int sweep(struct cell *c, int which, int fd, const char *seen, struct err *e)
 {
 	struct sweep s = { .e = e };
+	bool trusts_stamp = c->has_fine_stamps;
+	struct stamp now;
+	struct stat st;
 
 	if (fd < 0)
 		return 0;
 	if ((c->box.walls & WALL_MOUNT) && path_is_below(seen, c->box.project) &&
-	    c->box.project[strlen(seen)])
+	    c->box.project[strlen(seen)]) {
 		s.kept = c->box.project + strlen(seen) + 1;
+		trusts_stamp = false;
+	}
+	if (restore_mode(fd, 01777, &st, e) < 0)
+		return -1;
+	now = stamp_of(&st);
+	if (trusts_stamp && stamp_equal(&now, &c->swept[which]))
+		return 0;
 	if (each_entry(fd, sweep_entry, &s, e) < 0)
 		return -1;
 	if (s.kept && !s.has_met)
 		return err_set(e, ERR_IO, "%s was moved", c->box.project);
+	if (trusts_stamp && fstat(fd, &st) == 0)
+		c->swept[which] = stamp_of(&st);
 	return 0;
 }
 
 int layout_tidy(struct cell *c, struct err *e)
 {
-	if (tidy_root(c, e) < 0 || sweep(c, c->box.tmps[TMP_TMP], "/tmp", e) < 0 ||
-	    sweep(c, c->box.tmps[TMP_VAR], "/var/tmp", e) < 0)
+	if (tidy_root(c, e) < 0 || sweep(c, 0, c->box.tmps[TMP_TMP], "/tmp", e) < 0 ||
+	    sweep(c, 1, c->box.tmps[TMP_VAR], "/var/tmp", e) < 0)
 		return -1;
-	return sweep(c, c->box.shm, "/dev/shm", e);
+	return sweep(c, 2, c->box.shm, "/dev/shm", e);
 }

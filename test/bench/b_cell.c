@@ -66,7 +66,13 @@ static double median(double *v, int n)
 }
 
 /* The same commands in a folder with all inputs there. */
-static double bare(const struct rig *r, int steps, int round, int at_once)
+struct cost {
+	double own, below;
+	int n;
+};
+
+static double bare(const struct rig *r, int steps, int round, int at_once,
+		   struct cost *cost)
 {
 	char path[400], script[80];
 	double t0;
@@ -79,6 +85,7 @@ static double bare(const struct rig *r, int steps, int round, int at_once)
 		if (fd < 0 || dprintf(fd, "%d\n", i) < 0 || close(fd) < 0)
 			exit(1);
 	}
+	cost->own -= own_us();
 	t0 = now_s();
 	for (int i = 0; i < steps; i++) {
 		char *args[] = { "sh", "-c", script, NULL }, *env[] = { NULL };
@@ -93,6 +100,8 @@ static double bare(const struct rig *r, int steps, int round, int at_once)
 	}
 	for (int i = 0; i < at_once - 1 && i < steps; i++)
 		wait(NULL);
+	cost->own += own_us();
+	cost->n += steps;
 	return (now_s() - t0) / steps * 1e6;
 }
 
@@ -127,11 +136,6 @@ static void start_next(struct race *x, struct job *j)
 			   .done = ended, .arg = x };
 	MUST(backend_local.start(x->r->b, j, &e), e);
 }
-
-struct cost {
-	double own, below;
-	int n;
-};
 
 static double cells(struct rig *r, int steps, int round, int at_once, struct cost *cost)
 {
@@ -171,7 +175,7 @@ int main(int argc, char **argv)
 	    at_once = argc > 3 ? atoi(argv[3]) : 2;
 	double a[ROUNDS_MAX] = { 0 }, b[ROUNDS_MAX] = { 0 }, started;
 	const char *only = argc > 4 ? argv[4] : NULL;
-	struct cost cost = { .n = 0 };
+	struct cost cost = { .n = 0 }, plain = cost;
 	struct rig r;
 	struct err e;
 
@@ -191,7 +195,7 @@ int main(int argc, char **argv)
 	cost = (struct cost){ .n = 0 };
 	for (int i = 0; i < rounds; i++) {
 		if (!only || strcmp(only, "bare") == 0)
-			a[i] = bare(&r, steps, i, at_once);
+			a[i] = bare(&r, steps, i, at_once, &plain);
 		if (!only || strcmp(only, "cells") == 0)
 			b[i] = cells(&r, steps, i, at_once, &cost);
 	}
@@ -201,6 +205,9 @@ int main(int argc, char **argv)
 	if (cost.n)
 		printf("on a processor, a step: the feeder %.1f us, its cells %.1f us\n",
 		       cost.own / cost.n, cost.below / cost.n);
+	if (plain.n)
+		printf("and whoever forks and waits barely: %.1f us\n",
+		       plain.own / plain.n);
 	if (chdir("/") < 0)
 		return 1;
 	rig_close(&r);
