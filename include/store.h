@@ -76,9 +76,13 @@ int store_check(struct store *s, const struct id *id, struct err *e);
 int store_drop(struct store *s, const struct id *id, struct err *e);
 int store_compact(struct store *s, struct err *e);
 
+/* The mtime of every large object, in seconds.  One with another was written
+ * to by somebody: it is read again, and removed if it lies. */
+enum { STORE_OBJECT_TIME = 1 };
+
 /* Where large objects rest, for those that rename a finished file into place
  * themselves: an open directory, and the path of id relative to it.  The file
- * must be synced, mode 0444, and really have that name.  The folder HH may be
+ * must be synced, mode 0444, of STORE_OBJECT_TIME, and really have that name.  The folder HH may be
  * absent, even after it was there: make it (dir_make_above) and try again. */
 int store_objects_fd(const struct store *s);
 struct object_path {

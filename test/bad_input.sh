@@ -123,6 +123,17 @@ check "values that are gone are made again by their thunks" counts 2 0 0 "$GG" f
 check "rightly" cmp c want
 rm -f b c
 lose
+"$GG" force c >/dev/null 2>&1
+find .gg/objects -type f -exec sh -c 'chmod u+w "$1"; echo x >>"$1"' - {} \;
+rm -f b c
+check "objects that somebody wrote to are made again" counts 2 0 0 "$GG" force c
+check "rightly" cmp c want
+find .gg/objects -type f -exec touch {} +
+rm -f b c
+check "those that were only touched are read again, and serve" counts 0 1 0 "$GG" force c
+check "rightly" cmp c want
+rm -f b c
+lose
 cp a a.old
 echo other >a
 check "a source that is gone, with other content now, is named" \

@@ -144,6 +144,8 @@ int drive_end(struct drive *d)
 		d->c->has_told = true;
 		rc = EXIT_STORE;
 	}
+	if (backend_local.notice && backend_local.notice(d->c->backend))
+		note("%s", backend_local.notice(d->c->backend));
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
 	made = n.forced + n.failed + n.unrun;
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;

@@ -122,8 +122,15 @@ static int ask(struct cell *c, const struct id *id, struct bytes *out, struct er
 static int open_large(struct cell *c, const struct id *id)
 {
 	struct object_path p = store_object_path(id);
+	int fd = openat(c->box.objects, p.s, O_RDONLY | O_CLOEXEC);
+	struct stat st;
 
-	return openat(c->box.objects, p.s, O_RDONLY | O_CLOEXEC);
+	/* Somebody wrote to it: whoever feeds the cell looks at it again. */
+	if (fd >= 0 && (fstat(fd, &st) < 0 || st.st_mtim.tv_sec != STORE_OBJECT_TIME)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
 }
 
 int cell_object_open(struct cell *c, const struct id *id, struct bytes *out,

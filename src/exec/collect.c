@@ -54,6 +54,9 @@ static int move_in(struct cell *c, int dirfd, const char *name, const struct id 
 static int take_large(struct cell *c, int dirfd, const char *name, int fd,
 		      struct id *id, struct err *e)
 {
+	static const struct timespec times[2] = {
+		{ .tv_nsec = UTIME_OMIT }, { .tv_sec = STORE_OBJECT_TIME },
+	};
 	struct object_path p;
 	uint64_t n;
 
@@ -62,7 +65,7 @@ static int take_large(struct cell *c, int dirfd, const char *name, int fd,
 	p = store_object_path(id);
 	if (faccessat(c->box.objects, p.s, F_OK, 0) == 0)
 		return 0;
-	if (fchmod(fd, 0444) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, 0444) < 0 || futimens(fd, times) < 0 || fsync(fd) < 0)
 		return err_sys(e, "cannot keep an output");
 	return move_in(c, dirfd, name, id, e);
 }

@@ -203,7 +203,7 @@ int store_check(struct store *s, const struct id *id, struct err *e)
 	if (got < 0)
 		return -1;
 	if (!got) {
-		got = object_file_open(s, id, &fd, e);
+		got = object_file_open_any(s, id, &fd, e);
 		if (got <= 0)
 			return got < 0 ? -1 : gone(id, e);
 		got = id_of_fd(fd, &real, &n_bytes, e);

@@ -87,6 +87,10 @@ static int temp_open(struct store *s, struct temp *t, struct err *e)
 		       s->dir);
 }
 
+static const struct timespec put_times[2] = {
+	{ .tv_nsec = UTIME_OMIT }, { .tv_sec = STORE_OBJECT_TIME },
+};
+
 /* Put the finished file in its place, or drop it. */
 static int temp_keep(struct store *s, struct temp *t, const struct id *id,
 		     struct err *e)
@@ -94,7 +98,8 @@ static int temp_keep(struct store *s, struct temp *t, const struct id *id,
 	struct object_path p = store_object_path(id);
 	int rc;
 
-	if (fchmod(t->fd, 0444) < 0 || fsync(t->fd) < 0)
+	if (fchmod(t->fd, 0444) < 0 || futimens(t->fd, put_times) < 0 ||
+	    fsync(t->fd) < 0)
 		goto fail;
 	rc = renameat(s->objects_fd, t->name, s->objects_fd, p.s);
 	if (rc < 0 && errno == ENOENT) {
@@ -242,8 +247,27 @@ int object_file_put_fd(struct store *s, int fd, const struct stat *st,
 	return temp_keep(s, &t, id, e) < 0 ? -1 : 1;
 }
 
-int object_file_open(struct store *s, const struct id *id, int *fd,
-		     struct err *e)
+/* Somebody has written to the object, or copied the store: read it again.
+ * 1 it has its name, 0 it is as good as gone. */
+static int look_again(struct store *s, const struct id *id, int fd, struct err *e)
+{
+	struct err ignored;
+	struct id real;
+	uint64_t n_bytes;
+
+	if (id_of_fd(fd, &real, &n_bytes, e) < 0)
+		return err_wrap(e, "object %.12s... in %s", id_hex(id).s, s->dir);
+	if (!id_equal(&real, id)) {
+		if (!s->is_read_only)
+			object_file_drop(s, id, &ignored);
+		return 0;
+	}
+	/* Where this may not be written the next one looks again, too. */
+	(void)futimens(fd, put_times);
+	return 1;
+}
+
+int object_file_open_any(struct store *s, const struct id *id, int *fd, struct err *e)
 {
 	struct object_path p = store_object_path(id);
 
@@ -253,16 +277,41 @@ int object_file_open(struct store *s, const struct id *id, int *fd,
 	return errno == ENOENT ? 0 : fail(s, p.s, e);
 }
 
-bool object_file_size(const struct store *s, const struct id *id,
-		      uint64_t *n_bytes)
+int object_file_open(struct store *s, const struct id *id, int *fd,
+		     struct err *e)
+{
+	struct stat st;
+	int rc = object_file_open_any(s, id, fd, e);
+
+	if (rc <= 0)
+		return rc;
+	if (fstat(*fd, &st) < 0)
+		rc = fail(s, store_object_path(id).s, e);
+	else if (st.st_mtim.tv_sec != STORE_OBJECT_TIME)
+		rc = look_again(s, id, *fd, e);
+	if (rc <= 0) {
+		close(*fd);
+		*fd = -1;
+	}
+	return rc;
+}
+
+bool object_file_size(struct store *s, const struct id *id, uint64_t *n_bytes)
 {
 	struct object_path p = store_object_path(id);
+	struct err ignored;
 	struct stat st;
+	int fd;
 
 	if (fstatat(s->objects_fd, p.s, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 	    !S_ISREG(st.st_mode))
 		return false;
 	*n_bytes = (uint64_t)st.st_size;
+	if (st.st_mtim.tv_sec == STORE_OBJECT_TIME)
+		return true;
+	if (object_file_open(s, id, &fd, &ignored) <= 0)
+		return false;
+	close(fd);
 	return true;
 }
 

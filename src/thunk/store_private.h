@@ -79,11 +79,12 @@ int object_file_put(struct store *s, const struct id *id, struct bytes b,
  * was another. */
 int object_file_put_fd(struct store *s, int fd, const struct stat *st,
 		       struct id *id, struct err *e);
-/* 1 and the open file, 0 if there is none. */
+/* 1 and the open file, 0 if there is none.  One that somebody wrote to is read
+ * again, and removed if it lies; not so by _any. */
 int object_file_open(struct store *s, const struct id *id, int *fd,
 		     struct err *e);
-bool object_file_size(const struct store *s, const struct id *id,
-		      uint64_t *n_bytes);
+int object_file_open_any(struct store *s, const struct id *id, int *fd, struct err *e);
+bool object_file_size(struct store *s, const struct id *id, uint64_t *n_bytes);
 /* 1 and the bytes, mapped until store_close; 0 if there is none. */
 int object_file_map(struct store *s, const struct id *id, struct bytes *out,
 		    struct err *e);
