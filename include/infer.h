@@ -39,6 +39,8 @@ struct infer_helper {
 
 enum infer_input {
 	INPUT_CONTENT,          /* the file, or all that is in the folder */
+	INPUT_VALUE,            /* the file; with other content the command
+				 * would read and write the same paths */
 	INPUT_NAMES,            /* the names in the folder */
 	INPUT_ABSENT,           /* that nothing is there */
 };

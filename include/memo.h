@@ -65,10 +65,13 @@ struct id memo_key(const struct project *p, const char **args, const char **env,
 		   const char *cwd, struct bytes models);
 
 /* Does what is remembered under key still hold?  Then 1 and the outputs that
- * are not real now; else 0 and the reason, in words. */
+ * are not real now; else 0 and the reason, in words.  It holds, too, when only
+ * inputs of deferred commands have other content: their thunks are then made
+ * anew, and so is what comes after them, as the script would. */
 struct memo_recall {
 	struct memo_want *wants;        /* from a */
 	size_t n_wants, n_thunks, n_outputs;
+	size_t n_changed;               /* inputs that have other content now */
 	const char *reason;
 };
 int memo_recall(struct store *s, struct project *p, const struct id *key,

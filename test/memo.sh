@@ -48,6 +48,11 @@ settled() { : >"$LOG"; gg_run; [ ! -s "$LOG" ] || { echo "ran again:"; cat "$wor
 runs() { : >"$LOG"; gg_run; [ -s "$LOG" ] || { echo "did not run:"; cat "$work/.run"; return 1; }; }
 is() { [ "$(cat "$1")" = "$2" ] || { echo "$1:"; cat "$1"; return 1; }; }
 
+# Running the script after all changes nothing: each thunk is known.
+counts_fresh() { gg_run --fresh; grep -q '^forced 0, ' "$work/.run" || { cat "$work/.run"; return 1; }; }
+# The step's thunk is made anew, without the script.
+rebound() { : >"$LOG"; gg_run; grep -q 'only inputs have changed' "$work/.run" && [ ! -s "$LOG" ] ||
+	{ echo "was not:"; cat "$work/.run"; return 1; }; }
 again() { check "$1: the script runs again" runs; }
 not_again() { check "$1: it does not" settled; }
 remembered() { check "remembered: $1" begin "$2"; }
@@ -84,10 +89,11 @@ echo 'sh step.sh a.txt d' >>s
 again "the script edited"
 check "and its new step is made" is d hello
 echo olleh >a.txt
-again "an input edited"
+check "an input edited: its steps are made anew, without the script" rebound
 check "and what follows from it is made" is c olleh
+check "the same thunks as the script would have given" counts_fresh
 touch -r a.txt "$work/stamp"; echo hello >a.txt; touch -r "$work/stamp" a.txt
-again "an input edited, its time kept"
+check "an input edited, its time kept: likewise" rebound
 check "and what follows from it is made anew" is c hello
 rm b
 not_again "an output removed"

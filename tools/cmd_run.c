@@ -61,11 +61,13 @@ static bool all_stand(const struct ctx *c, const struct memo_recall *m)
 static int recall(struct run *r, struct err *e)
 {
 	struct ctx *c = r->d.c;
-	struct memo_recall m;
-	int rc = memo_recall(c->store, &c->project, &r->input.key, &c->arena, &m, e);
+	struct memo_recall m = { .reason = "it was asked for" };
+	bool is_asked = !c->o.fresh && !c->o.explain;
+	int rc = is_asked ? memo_recall(c->store, &c->project, &r->input.key, &c->arena,
+					&m, e) : 0;
 	const char *reason = m.reason;
 
-	if (rc == 0) {
+	if (rc == 0 && is_asked) {
 		rc = memo_recall(c->store, &c->project, &r->input.any, &c->arena, &m, e);
 		m.reason = reason;
 	}
@@ -75,12 +77,15 @@ static int recall(struct run *r, struct err *e)
 		m.reason = "an output is gone";
 		rc = 0;
 	}
-	if (rc == 0 || c->o.fresh || c->o.explain) {
-		if (rc == 0 && c->o.verbose)
+	if (rc == 0) {
+		if (c->o.verbose)
 			note("running %s: %s", r->args[0], m.reason);
 		return 0;
 	}
-	if (!c->o.quiet && !c->o.json)
+	if (m.n_changed && !c->o.quiet && !c->o.json)
+		note("only inputs have changed (%zu): %s not run again (--fresh runs it)",
+		     m.n_changed, r->args[0]);
+	else if (!c->o.quiet && !c->o.json)
 		note("nothing that %s saw has changed: not run again (--fresh runs it)",
 		     r->args[0]);
 	r->d.n_thunks = m.n_thunks;

@@ -55,7 +55,10 @@ void gather_ask(struct gather *g, const char **args, size_t n, const struct id *
 
 static void add(struct gather *g, const char *path, const struct ref *ref)
 {
-	gather_tell(g, path, INPUT_CONTENT);
+	bool is_value = g->is_plain && !g->spelled && path[0] != '/' &&
+			(ref->kind == REF_VALUE || ref->kind == REF_EXEC);
+
+	gather_tell(g, path, is_value ? INPUT_VALUE : INPUT_CONTENT);
 	if (g->spelled && path_is_below(g->real, path)) {
 		path = arena_printf(g->a, "%s%s", g->spelled, path + strlen(g->real));
 		gather_tell(g, path, INPUT_CONTENT);

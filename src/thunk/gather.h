@@ -43,6 +43,7 @@ struct gather {
 	struct known_program *known;    /* what machine_probe found */
 	struct host_file program;
 	struct infer_helper *helper;    /* filled when must_force */
+	bool is_plain;                  /* paths depend on no file's content */
 	bool must_force;                /* a placeholder is to be real first */
 	const char *real, *spelled;     /* what is at real is named by a way
 					 * over a link; else NULL */

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "builtin.h"
 #include "file.h"
 #include "gather.h"
 
@@ -444,6 +445,16 @@ static enum infer_verdict refuse(struct question *q, const struct err *e)
 	return INFER_REFUSED;
 }
 
+/* Would the command read and write the same paths whatever its inputs hold?
+ * Not so with a compiler's headers, nor with lists of arguments. */
+static bool is_plain(const struct question *q)
+{
+	for (size_t i = 1; i < q->g.c->n_args; i++)
+		if (q->g.c->args[i][0] == '@')
+			return false;
+	return !q->b.n_scan && !q->b.n_probe && !builtin_find(path_base(q->g.c->args[0]));
+}
+
 enum infer_verdict infer_command(struct infer *in, const struct command *c,
 				 struct arena *a, struct buf *why,
 				 struct infer_helper *helper, struct err *e)
@@ -461,6 +472,7 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 	case MATCH_BOUND:
 		break;
 	}
+	q.g.is_plain = is_plain(&q);
 	if (defer(&q, &v, e) < 0)
 		v = refuse(&q, e);
 	gather_release(&q.g);

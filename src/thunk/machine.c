@@ -147,7 +147,14 @@ static int put_host(struct gather *g, const struct host_file *program,
 static int project_program(struct gather *g, const char *path,
 			   struct host_file *out, struct err *e)
 {
-	if (gather_path(g, path, e) < 0)
+	bool was_plain = g->is_plain;
+	int rc;
+
+	/* Its first line says which interpreter there is. */
+	g->is_plain = false;
+	rc = gather_path(g, path, e);
+	g->is_plain = was_plain;
+	if (rc < 0)
 		return -1;
 	out->path = gather_spelled(g, path);
 	if (!out->path)

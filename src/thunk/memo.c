@@ -140,7 +140,7 @@ void memo_look(int root_fd, const char *path, struct memo_entry *out)
 
 bool memo_same_form(const struct memo_entry *a, const struct memo_entry *b)
 {
-	return a->flags == b->flags &&
+	return ((a->flags ^ b->flags) & ~MEMO_VALUE) == 0 &&
 	       (!(a->flags & MEMO_LINK) || id_equal(&a->link, &b->link));
 }
 
@@ -252,6 +252,7 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 	if (is_ignored(path))
 		return true;
 	s = seen_at(m, path, &is_new);
+	s->is_fixed = true;
 	if (is_new && how != MEMO_WRITE)
 		look_first(m, s);
 	if (needs_name(s, how)) {
@@ -334,7 +335,9 @@ void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 	s = seen_at(m, path, &is_new);
 	if (is_new)
 		look_first(m, s);
-	s->is_read |= kind == INPUT_CONTENT;
+	s->is_read |= kind == INPUT_CONTENT || kind == INPUT_VALUE;
+	s->is_value |= kind == INPUT_VALUE;
+	s->is_fixed |= kind != INPUT_VALUE;
 	memo_look(m->project->root_fd, path, &now);
 	if (kind == INPUT_CONTENT && now.kind == MEMO_DIR && !s->is_tree) {
 		s->is_tree = true;

@@ -19,6 +19,7 @@ struct seen {
 	bool is_tree;                   /* so does all that is below */
 	struct id tree;                 /* is_tree: as the first step had it */
 	bool has_first_id;
+	bool is_value, is_fixed;        /* INPUT_VALUE; touched in another way */
 	bool is_output;
 	struct placeholder ph;
 };

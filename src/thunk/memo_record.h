@@ -17,10 +17,11 @@
 
 #include "memo.h"
 
-enum { MEMO_VERSION = 3 };
+enum { MEMO_VERSION = 4 };
 
-/* Beside the kind: a program, a link stands at the path itself. */
-enum { MEMO_EXEC = 0x40, MEMO_LINK = 0x80, MEMO_KIND = 0x3f };
+/* Beside the kind: an input whose content only enters thunks (rebind.c), a
+ * program, a link stands at the path itself. */
+enum { MEMO_VALUE = 0x20, MEMO_EXEC = 0x40, MEMO_LINK = 0x80, MEMO_KIND = 0x1f };
 
 struct memo_head {
 	uint32_t version, n_entries;
@@ -53,6 +54,28 @@ struct memo_entry {
 void memo_look(int root_fd, const char *path, struct memo_entry *out);
 /* Are flags and link the same? */
 bool memo_same_form(const struct memo_entry *a, const struct memo_entry *b);
+
+/* Records are read entry by entry; what x points to lives until the next. */
+struct memo_reader {
+	struct bytes all, rest;
+	const char *stamp;              /* where the entry's stamp is in all */
+	char path[4200], out[256];
+};
+int memo_next(struct memo_reader *r, struct memo_entry *x, struct err *e);
+
+/* Inputs that have other content now, by path; each has its new name. */
+struct memo_change {
+	const char *path;
+	struct ref now;
+	size_t id_at;                   /* where its id is in the record */
+};
+
+/* Give every thunk of the record that read one of them, or an output of such
+ * a thunk, its new inputs; placeholders of the new ones take the place of
+ * their outputs, and record, a copy, says so.  1; 0 if the script must run
+ * after all. */
+int memo_rebind(struct store *s, struct project *p, struct buf *record,
+		const struct memo_change *v, size_t n, struct err *e);
 
 /* The name of a directory's names.  ERR_IO. */
 int memo_list_id(int root_fd, const char *path, struct id *out, struct err *e);

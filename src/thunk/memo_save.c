@@ -149,6 +149,8 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 			      e) < 0)
 			return -1;
 		x->kind = MEMO_FILE;
+		if (s->is_value && !s->is_fixed)
+			x->flags |= MEMO_VALUE;
 	}
 	if (x->kind == MEMO_DIR && s->is_tree) {
 		if (memo_tree_id(m, x->path, &x->id, e) < 0)

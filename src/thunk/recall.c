@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 #include "file.h"
 #include "memo_record.h"
@@ -76,13 +77,7 @@ static const char *take_str(struct bytes *b, size_t n, char *room)
 	return room;
 }
 
-struct reader {
-	struct bytes all, rest;
-	const char *stamp;              /* where the entry's stamp is in all */
-	char path[4200], out[256];
-};
-
-static int next_entry(struct reader *r, struct memo_entry *x, struct err *e)
+int memo_next(struct memo_reader *r, struct memo_entry *x, struct err *e)
 {
 	uint8_t kind = 0, len;
 	uint16_t n;
@@ -90,7 +85,7 @@ static int next_entry(struct reader *r, struct memo_entry *x, struct err *e)
 		    n < sizeof r->path - 1 && take_str(&r->rest, n, r->path) &&
 		    (kind & MEMO_KIND) <= MEMO_OUTPUT;
 
-	x->flags = kind & (MEMO_EXEC | MEMO_LINK);
+	x->flags = kind & (MEMO_VALUE | MEMO_EXEC | MEMO_LINK);
 	kind &= MEMO_KIND;
 	if (good && x->flags & MEMO_LINK)
 		good = take(&r->rest, &x->link, sizeof x->link);
@@ -117,8 +112,10 @@ struct recall {
 	struct arena *a;
 	struct memo_recall *out;
 	size_t wants_room;
-	struct reader reader;
+	struct memo_reader reader;
 	struct buf renewed;             /* the record with stamps of now */
+	struct memo_change *changes;    /* heap */
+	size_t n_changes, changes_room;
 };
 
 static bool differs(struct recall *r, const char *path, const char *how)
@@ -185,6 +182,31 @@ static bool file_holds(struct recall *r, const struct memo_entry *x)
 	return id_equal(&now, &x->id) || differs(r, x->path, "has changed");
 }
 
+/* Only thunks depend on what the file holds: they can be made anew without
+ * the script. */
+static bool note_change(struct recall *r, const struct memo_entry *x, uint8_t flags)
+{
+	struct memo_change *c;
+	struct placeholder ph;
+	struct err e;
+
+	if (!(x->flags & MEMO_VALUE) ||
+	    placeholder_at(r->project->root_fd, x->path, r->a, &ph, &e) != 0)
+		return false;
+	if (r->n_changes == r->changes_room) {
+		r->changes_room = r->changes_room ? 2 * r->changes_room : 16;
+		r->changes = mem_grow(r->changes, r->changes_room * sizeof *c);
+	}
+	c = &r->changes[r->n_changes++];
+	*c = (struct memo_change){
+		.path = arena_str(r->a, x->path),
+		.now.kind = flags & MEMO_EXEC ? REF_EXEC : REF_VALUE,
+		.id_at = (size_t)(r->reader.stamp - r->reader.all.p) + sizeof x->stamp,
+	};
+	return stat_name(r->store, r->project->root_fd, x->path, STAT_KEEP, &c->now.id,
+			 NULL, &e) == 0;
+}
+
 static bool list_holds(struct recall *r, const struct memo_entry *x)
 {
 	struct id now;
@@ -231,7 +253,8 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 	case MEMO_LIST:
 		if (is_there && stamp_equal(&now.stamp, &x->stamp))
 			return true;
-		if (!(x->kind == MEMO_FILE ? file_holds(r, x) : list_holds(r, x)))
+		if (!(x->kind == MEMO_FILE ? file_holds(r, x) : list_holds(r, x)) &&
+		    !(now.kind == MEMO_LOOKED && note_change(r, x, now.flags)))
 			return false;
 		renew(r, &now.stamp);
 		return true;
@@ -252,7 +275,7 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 }
 
 static int open_record(struct store *s, const struct id *key, struct arena *a,
-		       struct reader *r, struct memo_head *head, struct err *e)
+		       struct memo_reader *r, struct memo_head *head, struct err *e)
 {
 	if (store_table_get(s, TABLE_RUN, id_key(key), a, &r->all, e) < 0)
 		return -1;
@@ -262,27 +285,64 @@ static int open_record(struct store *s, const struct id *key, struct arena *a,
 	return 0;
 }
 
+static int recall_once(struct recall *r, const struct id *key, struct err *e)
+{
+	struct memo_head head;
+	int rc = 1;
+
+	*r->out = (struct memo_recall){ 0 };
+	r->wants_room = r->n_changes = 0;
+	buf_reset(&r->renewed);
+	if (open_record(r->store, key, r->a, &r->reader, &head, e) < 0) {
+		r->out->reason = "it was not run like this before";
+		return e->code == ERR_MISSING ? 0 : -1;
+	}
+	r->out->n_thunks = head.n_thunks;
+	for (uint32_t i = 0; i < head.n_entries && rc == 1; i++) {
+		struct memo_entry x;
+
+		rc = memo_next(&r->reader, &x, e) < 0 ? -1 : entry_holds(r, &x);
+	}
+	return rc;
+}
+
+/* With new names in the record all of it holds. */
+static int rebind(struct recall *r, const struct id *key, struct err *e)
+{
+	int rc;
+
+	for (size_t i = 0; i < r->n_changes; i++)
+		memcpy(r->renewed.p + r->changes[i].id_at, &r->changes[i].now.id,
+		       sizeof(struct id));
+	rc = memo_rebind(r->store, r->project, &r->renewed, r->changes, r->n_changes, e);
+	if (rc == 1 && store_table_put(r->store, TABLE_RUN, id_key(key),
+				       buf_bytes(&r->renewed), e) < 0)
+		rc = -1;
+	if (rc == 1)
+		rc = recall_once(r, key, e);
+	return rc == 1 && r->n_changes ? 0 : rc;
+}
+
 int memo_recall(struct store *s, struct project *p, const struct id *key,
 		struct arena *a, struct memo_recall *out, struct err *e)
 {
 	struct recall r = { .store = s, .project = p, .a = a, .out = out };
-	struct memo_head head;
-	int rc = 1;
+	int rc = recall_once(&r, key, e);
 
-	*out = (struct memo_recall){ 0 };
-	if (open_record(s, key, a, &r.reader, &head, e) < 0) {
-		out->reason = "it was not run like this before";
-		return e->code == ERR_MISSING ? 0 : -1;
-	}
-	out->n_thunks = head.n_thunks;
-	for (uint32_t i = 0; i < head.n_entries && rc == 1; i++) {
-		struct memo_entry x;
+	out->n_changed = r.n_changes;
+	if (rc == 1 && r.n_changes) {
+		size_t n = r.n_changes;
 
-		rc = next_entry(&r.reader, &x, e) < 0 ? -1 : entry_holds(&r, &x);
-	}
-	if (rc == 1 && r.renewed.n &&
-	    store_table_put(s, TABLE_RUN, id_key(key), buf_bytes(&r.renewed), e) < 0)
+		rc = rebind(&r, key, e);
+		out->n_changed = n;
+	} else if (rc == 1 && r.renewed.n &&
+		   store_table_put(s, TABLE_RUN, id_key(key), buf_bytes(&r.renewed),
+				   e) < 0) {
 		rc = -1;
+	}
+	if (rc == 0 && !out->reason)
+		out->reason = "an input has changed";
 	buf_release(&r.renewed);
+	free(r.changes);
 	return rc;
 }
