@@ -33,6 +33,12 @@ int ref_each(struct store *s,
 	     int (*fn)(void *arg, const char *path, const struct ref_record *r),
 	     void *arg, struct err *e);
 
+/* Another thunk is to stand at path: the one whose result gg last put there is
+ * kept for gg why.  ref_previous: its id, ERR_MISSING if there is none. */
+int ref_supersede(struct store *s, const char *path, const struct id *thunk,
+		  struct err *e);
+int ref_previous(struct store *s, const char *path, struct id *out, struct err *e);
+
 /* What stands at path now, beside what the ref says (r NULL: there is none). */
 enum place_now {
 	NOW_ABSENT,

@@ -204,7 +204,6 @@ static int why_one(struct why *w, const char *word, struct err *e)
 {
 	struct ctx *c = w->c;
 	struct named n;
-	struct bytes prev;
 	struct id old;
 	struct result r;
 
@@ -213,9 +212,7 @@ static int why_one(struct why *w, const char *word, struct err *e)
 	if (!n.path)
 		return err_set(e, ERR_USAGE, "%s is a name; gg why takes the path of an output",
 			       word);
-	if (store_table_get(c->store, TABLE_RUN,
-			    bytes_str(arena_printf(&c->arena, "prev %s", n.path)),
-			    &c->arena, &prev, e) < 0) {
+	if (ref_previous(c->store, n.path, &old, e) < 0) {
 		if (e->code != ERR_MISSING)
 			return -1;
 		tell(w, n.path, store_get_result(c->store, &n.id, &c->arena, &r, e) == 0 ?
@@ -223,9 +220,6 @@ static int why_one(struct why *w, const char *word, struct err *e)
 		     "there is no earlier result for it");
 		return 0;
 	}
-	if (prev.n != sizeof old)
-		return err_set(e, ERR_BAD, "the record of %s is damaged", n.path);
-	memcpy(&old, prev.p, sizeof old);
 	w->n_told = 0;
 	if (compare(w, &old, &n.id, n.path, e) < 0)
 		return -1;

@@ -294,22 +294,6 @@ static int settle_in_place(struct question *q, struct id *id, struct err *e)
 	return id_equal(id, &now.id) ? 0 : encode(q, id, e);
 }
 
-/* For gg why: the thunk whose result stands at path until another's does. */
-static int note_previous(struct question *q, const char *path, const struct id *id,
-			 struct err *e)
-{
-	struct store *s = q->g.in->o.store;
-	struct ref_record r;
-
-	if (ref_get(s, path, q->g.a, &r, e) < 0)
-		return e->code == ERR_MISSING ? 0 : -1;
-	if (r.state != PLACE_REAL || id_equal(&r.thunk, id))
-		return 0;
-	return store_table_put(s, TABLE_RUN,
-			       bytes_str(arena_printf(q->g.a, "prev %s", path)),
-			       id_key(&r.thunk), e);
-}
-
 static bool is_in_place(struct infer *in, const char *path,
 			const struct placeholder *ph, const struct ref *value)
 {
@@ -369,7 +353,7 @@ static int place_all(struct question *q, const struct id *id, struct err *e)
 		for (size_t k = 0; k < q->b.n_writes; k++)
 			is_exec |= q->b.writes[k].is_exec &&
 				   strcmp(q->b.writes[k].name, o->name) == 0;
-		if (note_previous(q, o->path, id, e) < 0 ||
+		if (ref_supersede(in->o.store, o->path, id, e) < 0 ||
 		    place(q, o, is_exec, id, is_known ? &known : NULL, e) < 0)
 			return -1;
 		gather_note_output(in, o->path);

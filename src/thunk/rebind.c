@@ -127,7 +127,6 @@ static int place(struct rebind *r, const struct memo_entry *x, const struct id *
 {
 	const struct placeholder ph = { .thunk = *id, .out = x->out };
 	const struct output *o;
-	struct ref_record ref;
 	struct bytes text;
 	struct thunk t;
 	struct stat st;
@@ -140,10 +139,7 @@ static int place(struct rebind *r, const struct memo_entry *x, const struct id *
 		return err_set(e, ERR_BAD, "%s: its thunk has no output %s", x->path, x->out);
 	is_exec = fstatat(r->project->root_fd, x->path, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		  S_ISREG(st.st_mode) && st.st_mode & 0100;
-	if (ref_get(r->store, x->path, a, &ref, e) == 0 && ref.state == PLACE_REAL &&
-	    store_table_put(r->store, TABLE_RUN,
-			    bytes_str(arena_printf(a, "prev %s", x->path)),
-			    id_key(&ref.thunk), e) < 0)
+	if (ref_supersede(r->store, x->path, id, e) < 0)
 		return -1;
 	return place_placeholder(r->store, r->project, x->path, &ph, o->is_dir, is_exec, e);
 }

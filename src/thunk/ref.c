@@ -102,3 +102,39 @@ int ref_each(struct store *s,
 	arena_release(&v.scratch);
 	return v.is_bad ? -1 : rc;
 }
+
+static char *previous_key(struct arena *a, const char *path)
+{
+	return arena_printf(a, "prev %s", path);
+}
+
+int ref_supersede(struct store *s, const char *path, const struct id *thunk,
+		  struct err *e)
+{
+	struct arena a = { 0 };
+	struct ref_record r;
+	int rc = ref_get(s, path, &a, &r, e);
+
+	if (rc < 0)
+		rc = e->code == ERR_MISSING ? 0 : -1;
+	else if (r.state == PLACE_REAL && !id_equal(&r.thunk, thunk))
+		rc = store_table_put(s, TABLE_RUN, bytes_str(previous_key(&a, path)),
+				     id_key(&r.thunk), e);
+	arena_release(&a);
+	return rc;
+}
+
+int ref_previous(struct store *s, const char *path, struct id *out, struct err *e)
+{
+	struct arena a = { 0 };
+	struct bytes b;
+	int rc = store_table_get(s, TABLE_RUN, bytes_str(previous_key(&a, path)), &a, &b,
+				 e);
+
+	if (rc == 0 && b.n != sizeof *out)
+		rc = err_set(e, ERR_BAD, "%s: its record is damaged", path);
+	if (rc == 0)
+		memcpy(out, b.p, sizeof *out);
+	arena_release(&a);
+	return rc;
+}
