@@ -96,6 +96,11 @@ check "so is a link inside" test "$(readlink out/sub/one)" = ../1.txt
 check "reading below a directory that is a placeholder" \
 	test "$("$GG" run --quiet --fresh sh -c 'rm -rf out; sh many.sh --dir out --n 2; cat out/2.txt' | head -1)" = 2
 
+echo 'n=$(cat "$1"); echo $((n + 1)) >"$2"' >inc.sh
+echo 'sh inc.sh @in @out' >>gg.models
+echo 0 >n
+for i in 1 2 3; do "$GG" run sh -c 'sh inc.sh n n' >/dev/null 2>&1; done
+check "a step that updates its input counts on each time" test "$(cat n)" = 3
 check "parallel: xargs -P" counts 20 0 0 "$GG" run sh -c \
 	'seq 20 | xargs -P4 -I{} sh up.sh a.txt --out x{}.txt --list a.txt'
 plan

@@ -253,6 +253,20 @@ static int encode(struct question *q, struct id *id, struct err *e)
 	return store_put(in->o.store, buf_bytes(&q->text), id, e);
 }
 
+/* Binutils that update a file in place give the same when they are run again on
+ * what they gave.  Nobody knows that of a program that a pattern explains: a
+ * counter counts on each time. */
+static const char *updates_in_place(const struct question *q)
+{
+	if (builtin_find(path_base(q->g.c->args[0])))
+		return NULL;
+	for (size_t i = 0; i < q->t.n_out; i++)
+		if (gather_find(&q->g, q->t.out[i].path))
+			return arena_printf(q->g.a, "it updates %s in place",
+					    q->t.out[i].path);
+	return NULL;
+}
+
 /* A tool that updates a file in place (ar, strip) and is run again on what it
  * gave: the thunk that gave it stands for both, so that running a script
  * twice does not make a chain. */
@@ -402,6 +416,8 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 	if (build(q, e) < 0)
 		return -1;
 	reason = overlap(q);
+	if (!reason)
+		reason = updates_in_place(q);
 	if (reason) {
 		*v = real(q, "%s", reason);
 		return 0;
