@@ -27,6 +27,10 @@ int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 int file_write_fd(int fd, const void *p, size_t n);
 ssize_t file_read_fd(int fd, void *p, size_t n);
 
+/* What stands behind "#!" in the first line of an executable script, in line,
+ * cut at room.  false if it is no script or cannot be read. */
+bool file_shebang(const char *path, char *line, size_t room);
+
 /* Copy all of in to out, which is empty, holes kept, in the kernel where it
  * can: reflink, copy_file_range, else read and write.  in's offset is left
  * alone unless it is a pipe or the like.  ERR_IO. */

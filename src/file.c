@@ -49,6 +49,22 @@ ssize_t file_read_fd(int fd, void *p, size_t n)
 	return (ssize_t)have;
 }
 
+bool file_shebang(const char *path, char *line, size_t room)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : file_read_fd(fd, line, room - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n < 3 || line[0] != '#' || line[1] != '!')
+		return false;
+	line[n] = 0;
+	n = (ssize_t)strcspn(line, "\n");
+	memmove(line, line + 2, (size_t)n - 2);
+	line[n - 2] = 0;
+	return true;
+}
+
 /* The size that stat gives is a first guess only: files of /proc say 0, and
  * others may grow while they are read.  One byte more shows the end. */
 static int read_all(int fd, size_t guess, size_t limit, struct arena *a,

@@ -94,17 +94,11 @@ static bool is_script_known(struct session *s, const char *path,
 {
 	char line[256], *word, *save = NULL;
 	const char **args;
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : file_read_fd(fd, line, sizeof line - 1);
 	size_t n_args = 0;
 
-	if (fd >= 0)
-		close(fd);
-	if (n < 3 || line[0] != '#' || line[1] != '!')
+	if (!file_shebang(path, line, sizeof line))
 		return false;
-	line[n] = 0;
-	line[strcspn(line, "\n")] = 0;
-	word = strtok_r(line + 2, " \t", &save);
+	word = strtok_r(line, " \t", &save);
 	if (!word || !models_know(s->o.models, path_base(word)))
 		return false;
 	if (!x)

@@ -87,16 +87,10 @@ static const char *search_path(struct gather *g, const char *name)
 static int add_interpreter(struct gather *g, const char *program, struct err *e)
 {
 	char line[PATH_MAX], *word, *save = NULL;
-	int fd = open(program, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : file_read_fd(fd, line, sizeof line - 1);
 
-	if (fd >= 0)
-		close(fd);
-	if (n < 3 || line[0] != '#' || line[1] != '!')
+	if (!file_shebang(program, line, sizeof line))
 		return 0;
-	line[n] = 0;
-	line[strcspn(line, "\n")] = 0;
-	word = strtok_r(line + 2, " \t", &save);
+	word = strtok_r(line, " \t", &save);
 	if (!word || *word != '/')
 		return 0;
 	if (machine_add(g, word, e) < 0)
