@@ -23,7 +23,9 @@ struct room {
 struct job {
 	struct id reduced;              /* name of the text */
 	struct bytes text;              /* the reduced thunk */
-	struct bytes host;              /* the host text it names */
+	struct bytes host;              /* the host text it names; empty for a
+					 * closure, which has been checked */
+	bool is_watched;                /* as in struct hints */
 	struct room needs;
 	double timeout_s;               /* 0: none */
 	void *backend_data;             /* the backend's own, while it runs */
@@ -40,6 +42,7 @@ struct backend_opts {
 	const char *project_root, *store_dir;
 	const char *self;               /* this program's own file */
 	unsigned jobs;                  /* cpus to use; 0: all there are */
+	bool is_hermetic;               /* a closure is the whole root */
 };
 
 struct backend;

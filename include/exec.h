@@ -53,6 +53,7 @@ struct exec_opts {
 	const struct backend_ops *engine;
 	struct backend *backend;
 	bool keeps_going;               /* after a failure start others still */
+	bool is_hermetic;               /* as in backend_opts */
 	void (*event)(void *arg, const struct exec_event *ev);
 	void *arg;
 };

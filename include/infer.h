@@ -17,6 +17,8 @@ struct infer;
 
 enum infer_verdict {
 	INFER_REAL,             /* let it run */
+	INFER_UNKNOWN,          /* let it run: no model explains it, so that
+				 * one may be learned from what it does */
 	INFER_DEFERRED,         /* it need not run: success */
 	INFER_REFUSED,          /* it must not run: *e says why */
 	INFER_HELPER,           /* run the helper first, then ask again */
@@ -57,6 +59,9 @@ struct infer_opts {
 	/* A model gave hints for a thunk. */
 	void (*hints)(void *arg, const struct id *thunk, const struct hints *h);
 	void *arg;
+	/* The environment gg itself was started with, NULL at its end: what a
+	 * learned command's differs in belongs to its thunk. */
+	const char **base_env;
 	/* Is this NAME=VALUE one that forcing fixes itself (run.h)? */
 	bool (*env_is_fixed)(const char *name_value);
 };
@@ -69,6 +74,13 @@ void infer_free(struct infer *in);
 enum infer_verdict infer_command(struct infer *in, const struct command *c,
 				 struct arena *a, struct buf *why,
 				 struct infer_helper *helper, struct err *e);
+
+/* The command has run for real and well, and what it left stands at its
+ * outputs: build the thunk as infer_command would have, with the inputs as
+ * they are now, keep its outputs and put its result, as if it had been forced.
+ * INFER_DEFERRED, or INFER_REAL with the reason in why if that cannot be. */
+enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
+			       struct arena *a, struct buf *why, struct err *e);
 
 /* The helper ended with this exit status and this output. */
 void infer_helper_done(struct infer *in, const struct infer_helper *h,

@@ -57,6 +57,11 @@
  *                             * ? [ make it a glob unless quoted
  *     optional PATH...        the same, if it is there
  *     makes PATH...           outputs besides; / at the end as above
+ *     updates PATH...         reads and writes: what is there is added to or
+ *                             changed in place, and it may be absent at first
+ *     uses NAME...            files of the system: a package's name, or an
+ *                             absolute path; / at the end: a folder.  They
+ *                             become the step's closure, its runtime
  *     env NAME... | NAME*...  variables that shape the output
  *     cpus N, gpus N          fractions too
  *     mem 2G                  K M G T, powers of 1024
@@ -68,8 +73,9 @@
  *     never                   run it for real, always (also: run)
  *
  * In PATH, {seed} is the value of --seed (the last one), {1} the first
- * positional, {script} the script, {root} the project's root; {out:stem} is
- * without the suffix, {out:dir} the folder, {out:base} the last part, and
+ * positional, {script} the script, {root} the project's root, {$NAME} a
+ * variable of the environment; {seed:03} is a number with zeros before it to
+ * that width, {out:stem} is without the suffix, {out:dir} the folder, {out:base} the last part, and
  * {{ a brace.  Paths are seen from the command's cwd.  A path whose {name}
  * is absent is left out if that word stands in [ ]; else the command does not
  * match.
@@ -113,6 +119,9 @@ struct hints {
 	double cpus, gpus, time_s;
 	uint64_t mem_bytes;
 	int priority;
+	bool is_watched;                /* its model was learned: a step that
+					 * asks for what the project has and
+					 * it does not name fails by that */
 };
 
 struct bound_read {
@@ -145,6 +154,15 @@ struct binding {
 	 * (compilers: headers); it runs in the command's cwd and environment. */
 	const char **scan;
 	size_t n_scan;
+	/* What its closure is made of (closure.h); none: the host's program. */
+	const char **uses;
+	size_t n_uses;
+	/* The rule was learned: variables that the caller set belong to the
+	 * step whether env names them or not. */
+	bool is_learned;
+	/* Paths among the writes that the command updates in place. */
+	const char **updates;
+	size_t n_updates;
 	/* Programs and files of the system that shape the output besides the
 	 * program itself (compilers: cc1, as, ld); absolute. */
 	const char **system;
@@ -171,6 +189,13 @@ struct models;
 int models_new(struct bytes text, const char *name, struct models **out,
 	       struct err *e);
 void models_free(struct models *m);
+/* Add what was learned of one shape, or put it in the place of what was there
+ * of that shape (text.n 0: forget it).  Learned rules come after hand-written
+ * ones and are strict besides: an argument that the pattern calls a value and
+ * that names a file of the project does not fit it.  The rule is called
+ * "learned SHAPE".  ERR_BAD as models_new. */
+int models_learn(struct models *m, const char *shape, struct bytes text,
+		 struct err *e);
 
 /* The hand-written models in file order; *pos starts at 0.  Borrowed from m. */
 struct model_info {

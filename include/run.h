@@ -31,6 +31,8 @@ enum run_status {
 	RUN_NO_OUTPUT,          /* ended well but a declared output is missing */
 	RUN_BAD_OUTPUT,         /* a device, a link that leaves, wrong kind */
 	RUN_WROTE_INPUT,        /* an input changed while it ran */
+	RUN_UNDECLARED,         /* it asked for what the project has and the
+				 * thunk does not name (see is_watched) */
 	RUN_LOST_INPUT,         /* an object it needs is not in the store */
 	RUN_CELL_FAILED,        /* the machinery: no disk, no memory */
 	RUN_STATUS_COUNT

@@ -1,8 +1,9 @@
 /* session.h - run a command under the tracer, deferring what models explain
  *
  * src/exec/session.c (events and answers), streams.c (standard streams of a
- * command).  Joins tracer, inference and forcing on one loop: while one
- * process waits for a placeholder to be made real, the others go on.
+ * command), study.c (what a command that is learned from does).  Joins tracer,
+ * inference and forcing on one loop: while one process waits for a placeholder
+ * to be made real, the others go on.
  */
 #ifndef GG_SESSION_H
 #define GG_SESSION_H
@@ -23,6 +24,14 @@ struct session_opts {
 	struct memo *memo;
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
+	/* Study the first command of each shape that no model explains, defer
+	 * later ones by what it taught. */
+	bool learns;
+	bool learns_files;              /* closures of files, not packages */
+	/* A study has ended: its model's text, or why there is none (*e).
+	 * NULL: not wanted. */
+	void (*studied)(void *arg, const struct command *c, const char *shape,
+			struct bytes text, const struct err *e);
 	/* One command was judged: its words, the verdict, the lines that say
 	 * why.  NULL: not wanted, and cheaper. */
 	void (*explain)(void *arg, const struct command *c, bool is_deferred,
@@ -38,12 +47,22 @@ int session_start(const struct session_opts *o, struct session **out,
 /* Serve the command, and the loop where needed, until it and all below it
  * have gone. */
 void session_serve(struct session *s);
-/* Exit status of the command as a shell says it; commands deferred and run. */
+/* Exit status of the command as a shell says it; commands deferred, run, and
+ * studied with success (those are not among the deferred). */
 struct session_counts {
 	int status;
-	size_t n_deferred, n_real;
+	size_t n_deferred, n_real, n_learned;
 };
 void session_counts(const struct session *s, struct session_counts *out);
+/* A thunk that a learned model made, in this session, asked for more than it
+ * was given: run its command for real once more, widen the model, and make all
+ * thunks of that shape and what depends on them anew, in place.  moved() tells
+ * which thunk stands for which.  ERR_REFUSED if that taught nothing new,
+ * ERR_FAILED if it fails for real too; ERR_MISSING if it is not of this
+ * session. */
+int session_relearn(struct session *s, const struct id *thunk,
+		    void (*moved)(void *arg, const struct id *was,
+				  const struct id *now), struct err *e);
 /* Send sig to what still runs. */
 void session_kill(struct session *s, int sig);
 void session_free(struct session *s);

@@ -108,6 +108,8 @@ enum table {
 	TABLE_SHAPE,            /* command shape -> seconds expected */
 	TABLE_SCAN,             /* compiler command -> headers it used */
 	TABLE_RUN,              /* runs and remembered inferences */
+	TABLE_LEARN,            /* shape -> what was learned of it (learn.h) */
+	TABLE_CLOSURE,          /* packages and closures by stamp (closure.h) */
 	TABLE_COUNT
 };
 

@@ -34,6 +34,12 @@ enum trace_kind {
 	TRACE_LINK,             /* hard link, path2 is the new name */
 	TRACE_CHANGE,           /* chmod, truncate, utimes, mknod, symlink, ... */
 	TRACE_ENTER,            /* chdir */
+	/* Only with tracer_opts.wants_all: */
+	TRACE_END,              /* exit_group; status says with what */
+	TRACE_CONNECT,          /* path is "inet ADDRESS PORT", or the absolute
+				 * path of a unix socket, or "abstract NAME" */
+	TRACE_BIND,             /* likewise: it will be called */
+	TRACE_SIGNAL,           /* a signal to process `status` (kill(2)'s pid) */
 };
 
 struct trace_event {
@@ -41,6 +47,7 @@ struct trace_event {
 	pid_t pid;              /* the thread that makes the call */
 	const char *path;       /* absolute, as given and not tidied; borrowed */
 	const char *path2;
+	int status;             /* TRACE_END, TRACE_SIGNAL */
 	uint64_t cookie;        /* names the stopped call */
 };
 
@@ -79,6 +86,7 @@ struct tracer_opts {
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
 	int out_fd;
+	bool wants_all;                 /* ends, connections and signals too */
 };
 int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 		 struct tracer **out, struct err *e);

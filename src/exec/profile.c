@@ -94,7 +94,8 @@ int hints_get(struct store *s, const struct id *thunk, struct hints *out,
 
 	if (record_get(s, TABLE_HINT, id_key(thunk), sizeof(r), &r, e) < 0)
 		return -1;
-	*out = (struct hints){ r.cpus, r.gpus, r.time_s, r.mem_bytes, (int)r.priority };
+	*out = (struct hints){ .cpus = r.cpus, .gpus = r.gpus, .time_s = r.time_s,
+			       .mem_bytes = r.mem_bytes, .priority = (int)r.priority };
 	return 0;
 }
 

@@ -27,6 +27,7 @@ static const struct policy {
 	[RUN_NO_OUTPUT]   = { .tries = 1, .text = "a declared output is missing" },
 	[RUN_BAD_OUTPUT]  = { .tries = 1, .text = "an output is no file or directory" },
 	[RUN_WROTE_INPUT] = { .tries = 1, .text = "it changed one of its inputs" },
+	[RUN_UNDECLARED]  = { .tries = 1, .text = "it asked for what it does not name" },
 	[RUN_LOST_INPUT]  = { .tries = 4, .rewinds = true, .text = "an input is gone" },
 	[RUN_CELL_FAILED] = { .tries = 3, .elsewhere = true,
 			      .text = "the place it ran in failed" },
@@ -127,8 +128,9 @@ static void ended_badly(struct exec *x, struct run *r, const struct run_report *
  * put the thunks that came with it and say so in ref. */
 static int read_tail(struct exec *x, const struct node *n, struct ref *ref, struct err *e)
 {
-	struct hints h = { n->cpus, n->gpus, n->timeout_s, (uint64_t)n->mem_mib << 20,
-			   n->priority };
+	struct hints h = { .cpus = n->cpus, .gpus = n->gpus, .time_s = n->timeout_s,
+			   .mem_bytes = (uint64_t)n->mem_mib << 20,
+			   .priority = n->priority };
 	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || n->mem_mib ||
 		n->priority;
 	struct arena *a = &x->scratch;

@@ -94,6 +94,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 		*status = 2;
 		return TRACE_EXIT;
 	case INFER_REAL:
+	case INFER_UNKNOWN:
 		break;
 	}
 	return TRACE_GO;

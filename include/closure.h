@@ -1,0 +1,74 @@
+/* closure.h - the system files that a command uses, as one tree
+ *
+ * src/thunk/closure.c (from uses to a tree, and back to this machine),
+ * packages.c (Debian and pip packages: which owns a file, what is in one),
+ * treatment.c (the one table of what becomes of which system path).
+ *
+ * A use is what `uses` in a model says: an absolute path, or the name of a
+ * package ("python3-numpy", "pip:hydra-core").  A package means all of its
+ * files that the table of treatments keeps; a path means that file, or the
+ * folder if it ends in a slash, if it is there: a use that is absent now and
+ * there later gives another closure.  The tree's root is /.  Its files need not
+ * be in the store: they are named through the stat cache and read from this
+ * machine when somebody wants their bytes.  Links are kept as links, and
+ * absolute targets are written as relative ones.
+ */
+#ifndef GG_CLOSURE_H
+#define GG_CLOSURE_H
+
+#include "store.h"
+
+enum closure_mode {
+	CLOSURE_PACKAGE,        /* whole packages of which a file was used */
+	CLOSURE_FILES,          /* exactly the files */
+};
+
+/* From absolute paths that commands touched (those not there included) to uses:
+ * sorted, each once, in a; what is ignored by the table of treatments is left
+ * out.  What a path leads over (links) and what an ELF file needs is found by
+ * the tracer and need not be added. */
+int closure_uses(const char *const *paths, size_t n, enum closure_mode mode,
+		 struct arena *a, struct strs *out, struct err *e);
+
+/* The tree of these uses as this machine has them.  Its texts are put into the
+ * store; file bytes are not.  The first time costs the hashing; later ones a
+ * stat of each file (10,000 in well under 100 ms).  ERR_RETRY if a file
+ * changed while it was read. */
+int closure_make(struct store *s, const char *const *uses, size_t n,
+		 struct id *tree, struct err *e);
+
+/* Does this machine hold all of the closure, byte for byte?  0, or -1: ERR_MISSING
+ * with the first path that is absent or differs, and its package. */
+int closure_check(struct store *s, const struct id *tree, struct err *e);
+
+/* Each entry below tree, folders before what is in them, path without the
+ * leading slash.  fn returns non-zero to stop, which is then the result. */
+int closure_each(struct store *s, const struct id *tree,
+		 int (*fn)(void *arg, const char *path, const struct entry *ent),
+		 void *arg, struct err *e);
+
+/* Open the bytes of a file of a closure: from the store, or from this machine
+ * at path (without the leading slash) when it still is that content.
+ * ERR_MISSING if neither; the caller closes *fd. */
+int closure_open(struct store *s, const char *path, const struct id *id, int *fd,
+		 struct err *e);
+
+/* Which package owns an absolute path ("python3-numpy 1:1.24.2-1", with its
+ * version), NULL if none is known. */
+const char *closure_package(struct store *s, const char *path, struct arena *a);
+
+/* What differs between two closures, in words, one line each for a package (or a
+ * file that no package owns): "python3-numpy 1.24.2 -> 1.24.3 (12 files)". */
+int closure_compare(struct store *s, const struct id *was, const struct id *now,
+		    struct buf *out, struct err *e);
+
+/* What is put into a closure's place when it is a whole root: the name, the
+ * mode and the bytes of files that must be there and hold nothing personal
+ * (/etc/passwd, /etc/hosts, ...); NULL name at the end. */
+struct closure_fixed {
+	const char *path;
+	const char *text;
+};
+extern const struct closure_fixed closure_fixed[];
+
+#endif

@@ -1,0 +1,106 @@
+/* learn.h - models from what commands were seen to do
+ *
+ * src/thunk/learn.c (from sightings to a model), shape.c (which commands are
+ * alike), generalise.c (paths built out of values), sighting.c (records),
+ * learned.c (what is kept in the store).
+ *
+ * A sighting is one command that ran for real under the tracer, and what it
+ * did to each path.  Commands of one shape share a model: text in the notation
+ * of gg.models, derived from all sightings of that shape together and kept
+ * only if it says of each of them exactly what it did.  Where no one pattern
+ * does, there are several, one for each way in which the program is called.
+ *
+ * Nothing here reads a file; all is a function of the sightings, so that the
+ * same runs teach the same model.
+ */
+#ifndef GG_LEARN_H
+#define GG_LEARN_H
+
+#include "model.h"
+#include "store.h"
+
+/* What became of a path; several of them may be true. */
+enum deed {
+	DEED_READ = 1,          /* its bytes were read, and they were there
+				 * before this command wrote any */
+	DEED_LISTED = 2,        /* its names, a folder's, were read */
+	DEED_LOOKED = 4,        /* that it is there was asked, no more */
+	DEED_ABSENT = 8,        /* it was asked for and was not there */
+	DEED_WROTE = 16,        /* it is there at the end and new: made, emptied
+				 * and written, or renamed to there */
+	DEED_UPDATED = 32,      /* bytes that were there before were kept in
+				 * part: appended to, or opened read-write */
+	DEED_REMOVED = 64,      /* was there before, is not at the end */
+	DEED_FOLDER = 128,      /* it is a folder; with DEED_WROTE: the command
+				 * made it */
+	DEED_EXECUTED = 256,    /* a program */
+};
+
+struct deed_at {
+	const char *path;       /* plain inside the project, else absolute and
+				 * clean */
+	unsigned deeds;
+};
+
+struct sighting {
+	struct command command;         /* without streams that are quiet */
+	struct deed_at *v;              /* in order of path; what was made and
+					 * removed again is left out */
+	size_t n;
+	const char **set_env;           /* NAME=VALUE: those that differ from
+					 * what gg itself was started with */
+	size_t n_set_env;
+	double seconds;
+};
+
+/* The name of c's shape: the program and, seen through an interpreter, the
+ * script or module it runs.  NULL: nothing to learn; *why says why not (a
+ * command of the shell's trade like cp, mkdir or make, whose effect is on the
+ * folder rather than on a file).  Lives in a. */
+const char *learn_shape(const struct command *c, struct arena *a, const char **why);
+
+/* Is `inner`, executed below `outer`, a part of it (a worker process, what
+ * torchrun starts, a wrapper's own program), not a command in its own right? */
+bool learn_is_part(const struct command *outer, const struct command *inner);
+
+/* Why a command that did this must run for real each time, in words for
+ * people ("it adds to log.csv and reads it"), or NULL.  Lives in a. */
+const char *learn_refusal(const struct sighting *s, struct arena *a);
+
+/* The model of all n sightings (of one shape), oldest first, as text in the
+ * notation of gg.models: one pattern or more.  ERR_REFUSED with the reason if
+ * what they did follows no rule that can be written down. */
+int learn_derive(const struct sighting *v, size_t n, struct buf *text, struct err *e);
+
+/* ---- what is kept, by shape, in TABLE_LEARN */
+
+enum { LEARN_SIGHTINGS_MAX = 8 };       /* kept of a shape; the newest, and of
+					 * each way it is called at least one */
+
+struct learned {
+	const char *shape;
+	struct bytes text;              /* the model */
+	struct sighting *v;
+	size_t n;
+	uint64_t n_held, n_failed;      /* thunks that ended well by this model;
+					 * that asked for more than it said */
+	const char *never;              /* it must run for real: why; or NULL */
+};
+
+/* Add a sighting and derive anew.  *out, if not NULL, lives in a.
+ * ERR_REFUSED as learn_derive: then the shape is kept as one that must run for
+ * real. */
+int learned_add(struct store *st, const char *shape, const struct sighting *s,
+		struct arena *a, struct learned *out, struct err *e);
+/* Keep that commands of this shape run for real, and why. */
+int learned_never(struct store *st, const char *shape, const char *why,
+		  struct err *e);
+/* Lives in a.  ERR_MISSING. */
+int learned_get(struct store *st, const char *shape, struct arena *a,
+		struct learned *out, struct err *e);
+int learned_count(struct store *st, const char *shape, bool held, struct err *e);
+int learned_forget(struct store *st, const char *shape, struct err *e);
+int learned_each(struct store *st, int (*fn)(void *arg, const struct learned *l),
+		 void *arg, struct err *e);
+
+#endif
