@@ -35,6 +35,14 @@ struct exec_event {
 	double seconds;
 	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
 					 * failed; others only need it */
+	bool is_watched;                /* it ran watched (struct hints): its
+					 * end says how its model holds */
+	bool asks_more;                 /* EXEC_FAILED, and is_watched: its
+					 * model says too little or too much.
+					 * Such a failure does not keep others
+					 * from being started */
+	const char *undeclared;         /* asks_more: the path it asked for or
+					 * made, as in run_report, or NULL */
 };
 
 /* Counts for the status line and the summary.  total = thunks reached; unrun

@@ -49,6 +49,8 @@ struct run_report {
 	uint64_t log_dropped_bytes;
 	struct id missing;      /* RUN_LOST_INPUT */
 	const char *text;       /* not RUN_OK: thing, cause and remedy */
+	const char *undeclared; /* RUN_UNDECLARED: the path, plain; a / at its
+				 * end: the names in that folder.  Else NULL */
 };
 
 /* Serve requests on fd 3 until its end: the body of the cell process.

@@ -13,7 +13,7 @@ static struct run_report sample(void)
 	};
 	struct run_report r = { .status = RUN_EXITED, .code = 3, .seconds = 1.5,
 				.cpu_seconds = 0.25, .max_rss_bytes = 1 << 20,
-				.log_dropped_bytes = 9, .text = "why",
+				.log_dropped_bytes = 9, .text = "why", .undeclared = "data/x",
 				.log = { "x\0y", 3 }, .result = { outs, 2 } };
 
 	r.missing.b[5] = 6;
@@ -42,6 +42,7 @@ static void reports(void)
 	      s.log_dropped_bytes == 9 && id_equal(&s.missing, &r.missing));
 	CHECK(bytes_equal(s.log, r.log));
 	CHECK_STR(s.text, "why");
+	CHECK_STR(s.undeclared, "data/x");
 	CHECK(s.result.n == 2 && s.result.v[0].ref.kind == REF_EXEC &&
 	      id_equal(&s.result.v[1].ref.id, &r.result.v[1].ref.id));
 	CHECK_STR(s.result.v[0].name, "a b");
@@ -51,12 +52,13 @@ static void reports(void)
 static void requests(void)
 {
 	struct object objects[2] = { { { { 1 } }, { "one", 3 } }, { { { 2 } }, { "", 0 } } };
-	struct request r = { 2.5, bytes_str("text"), bytes_str("host"), objects, 2 }, s;
+	struct request r = { 2.5, true, bytes_str("text"), bytes_str("host"), objects, 2 };
+	struct request s;
 	struct buf b = { 0 };
 
 	frame_request(&b, &r);
 	MUST(frame_read_request(only(&b).body, &arena, &s, &e), e);
-	CHECK(s.timeout_s == 2.5 && bytes_equal(s.text, r.text) &&
+	CHECK(s.timeout_s == 2.5 && s.is_watched && bytes_equal(s.text, r.text) &&
 	      bytes_equal(s.host, r.host) && s.n_objects == 2);
 	CHECK(bytes_equal(s.objects[0].bytes, objects[0].bytes) &&
 	      id_equal(&s.objects[1].id, &objects[1].id));

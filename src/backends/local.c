@@ -283,7 +283,8 @@ static int local_start(struct backend *b, struct job *j, struct err *e)
 {
 	bool network = wants_network(j->text);
 	struct worker *w = take_idle(b, network);
-	struct request r = { .timeout_s = j->timeout_s, .text = j->text, .host = j->host };
+	struct request r = { .timeout_s = j->timeout_s, .is_watched = j->is_watched,
+			     .text = j->text, .host = j->host };
 
 	if (!w && !(w = start_worker(b, network, e)))
 		return -1;

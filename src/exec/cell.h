@@ -59,6 +59,7 @@ struct object {
 
 struct request {
 	double timeout_s;               /* 0: none */
+	bool is_watched;
 	struct bytes text, host;
 	struct object *objects;         /* that the store may not show yet */
 	size_t n_objects;

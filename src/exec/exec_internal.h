@@ -223,6 +223,9 @@ void node_gave(struct exec *x, struct node *n, struct result *r, bool put_reduce
 /* n itself failed; e says why, log is what it printed, label may be NULL. */
 void node_fail(struct exec *x, struct node *n, const char *label, struct bytes log,
 	       const struct err *e);
+/* The same, with all of told but its kind, thunk, cause and text. */
+void node_fail_as(struct exec *x, struct node *n, struct exec_event *told,
+		  const struct err *e);
 void node_fail_above(struct exec *x, struct node *n, const struct failure *f);
 const char *node_label(struct exec *x, const struct node *n, struct arena *a,
 		       size_t width);

@@ -145,6 +145,7 @@ void frame_request(struct buf *b, const struct request *r)
 	size_t at = frame_begin(b, FRAME_REQUEST);
 
 	buf_add(b, &r->timeout_s, sizeof r->timeout_s);
+	add_u32(b, r->is_watched);
 	add_bytes(b, r->text);
 	add_bytes(b, r->host);
 	add_u32(b, r->n_objects);
@@ -162,6 +163,7 @@ int frame_read_request(struct bytes body, struct arena *a, struct request *out,
 	struct request r = { 0 };
 
 	take(&c, &r.timeout_s, sizeof r.timeout_s);
+	r.is_watched = take_u32(&c) != 0;
 	r.text = take_bytes(&c);
 	r.host = take_bytes(&c);
 	r.n_objects = take_u32(&c);
@@ -199,6 +201,7 @@ void frame_done(struct buf *b, const struct run_report *r)
 	buf_add(b, r->missing.b, ID_BYTES);
 	add_bytes(b, r->log);
 	add_str(b, r->text);
+	add_str(b, r->undeclared);
 	add_u32(b, r->result.n);
 	for (size_t i = 0; i < r->result.n; i++)
 		add_ref(b, &r->result.v[i]);
@@ -235,6 +238,9 @@ int frame_read_done(struct bytes body, struct arena *a, struct run_report *out,
 	take(&c, r.missing.b, ID_BYTES);
 	r.log = take_bytes(&c);
 	r.text = take_str(&c, a);
+	r.undeclared = take_str(&c, a);
+	if (!*r.undeclared)
+		r.undeclared = NULL;
 	r.result.n = take_u32(&c);
 	if (c.is_over || status >= RUN_STATUS_COUNT ||
 	    r.result.n > c.left.n / ID_BYTES)

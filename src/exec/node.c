@@ -77,26 +77,36 @@ static void node_done(struct exec *x, struct node *n)
 	exec_tell(x, &ev);
 }
 
-void node_fail(struct exec *x, struct node *n, const char *label, struct bytes log,
-	       const struct err *e)
+void node_fail_as(struct exec *x, struct node *n, struct exec_event *told,
+		  const struct err *e)
 {
 	struct failure *f = arena_alloc(&x->keep, sizeof(*f));
-	struct exec_event ev = { .kind = EXEC_FAILED, .thunk = &n->id, .log = log };
 
 	f->cause = n->id;
-	f->label = label ? arena_str(&x->keep, label) : node_label(x, n, &x->keep, 120);
+	f->label = told->label ? arena_str(&x->keep, told->label) :
+		node_label(x, n, &x->keep, 120);
 	f->text = arena_str(&x->keep, e->text);
 	n->failure = f;
 	x->n_failed++;
-	if (!x->o.keeps_going && !x->is_halted) {
+	if (!x->o.keeps_going && !x->is_halted && !told->asks_more) {
 		x->is_halted = true;
 		x->halted_by = f;
 	}
 	node_close(x, n, NODE_FAILED);
-	ev.cause = &f->cause;
-	ev.label = f->label;
-	ev.text = f->text;
-	exec_tell(x, &ev);
+	told->kind = EXEC_FAILED;
+	told->thunk = &n->id;
+	told->cause = &f->cause;
+	told->label = f->label;
+	told->text = f->text;
+	exec_tell(x, told);
+}
+
+void node_fail(struct exec *x, struct node *n, const char *label, struct bytes log,
+	       const struct err *e)
+{
+	struct exec_event told = { .label = label, .log = log };
+
+	node_fail_as(x, n, &told, e);
 }
 
 void node_fail_above(struct exec *x, struct node *n, const struct failure *f)

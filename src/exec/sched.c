@@ -17,6 +17,7 @@ static const struct policy {
 	unsigned tries;         /* starts in all */
 	bool elsewhere;         /* the next start is on another engine */
 	bool rewinds;           /* what is gone is made again first */
+	bool asks_more;         /* of a watched one: its model is at fault */
 	const char *text;       /* when the engine gives none */
 } policies[RUN_STATUS_COUNT] = {
 	[RUN_OK]          = { .tries = 1 },
@@ -24,10 +25,14 @@ static const struct policy {
 	[RUN_SIGNALED]    = { .tries = 1, .text = "it was killed by signal" },
 	[RUN_TIMED_OUT]   = { .tries = 1, .text = "it took longer than its time hint" },
 	[RUN_NOT_STARTED] = { .tries = 1, .text = "it could not be started" },
-	[RUN_NO_OUTPUT]   = { .tries = 1, .text = "a declared output is missing" },
-	[RUN_BAD_OUTPUT]  = { .tries = 1, .text = "an output is no file or directory" },
-	[RUN_WROTE_INPUT] = { .tries = 1, .text = "it changed one of its inputs" },
-	[RUN_UNDECLARED]  = { .tries = 1, .text = "it asked for what it does not name" },
+	[RUN_NO_OUTPUT]   = { .tries = 1, .asks_more = true,
+			      .text = "a declared output is missing" },
+	[RUN_BAD_OUTPUT]  = { .tries = 1, .asks_more = true,
+			      .text = "an output is no file or directory" },
+	[RUN_WROTE_INPUT] = { .tries = 1, .asks_more = true,
+			      .text = "it changed one of its inputs" },
+	[RUN_UNDECLARED]  = { .tries = 1, .asks_more = true,
+			      .text = "it asked for what it does not name" },
 	[RUN_LOST_INPUT]  = { .tries = 4, .rewinds = true, .text = "an input is gone" },
 	[RUN_CELL_FAILED] = { .tries = 3, .elsewhere = true,
 			      .text = "the place it ran in failed" },
@@ -90,6 +95,11 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 {
 	struct err e = { .code = ERR_FAILED };
 	const struct policy *p = &policies[rep->status];
+	struct exec_event told = {
+		.label = r->label, .log = rep->log, .is_watched = r->job.is_watched,
+		.asks_more = r->job.is_watched && p->asks_more,
+		.undeclared = rep->undeclared,
+	};
 
 	if (rep->text && *rep->text)
 		err_set(&e, ERR_FAILED, "%s", rep->text);
@@ -100,7 +110,7 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 	if (p->tries > 1 && !p->rewinds)
 		err_wrap(&e, "tried %u times", p->tries);
 	observe(x, r->node, rep);
-	node_fail(x, r->node, r->label, rep->log, &e);
+	node_fail_as(x, r->node, &told, &e);
 }
 
 static void ended_badly(struct exec *x, struct run *r, const struct run_report *rep)
@@ -167,7 +177,8 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 {
 	struct node *n = r->node;
 	struct exec_event ev = { .kind = EXEC_DONE, .thunk = &n->id, .label = r->label,
-				 .log = rep->log, .seconds = rep->seconds };
+				 .log = rep->log, .seconds = rep->seconds,
+				 .is_watched = r->job.is_watched };
 	size_t n_bytes = rep->result.n * sizeof(struct result_out);
 	struct result given = { arena_alloc(&x->scratch, n_bytes), rep->result.n };
 	struct err e;
