@@ -70,7 +70,7 @@ static void cut_bodies(void)
 {
 	struct run_report r = sample(), s;
 	struct object object = { { { 1 } }, { "one", 3 } };
-	struct request q = { 1, bytes_str("t"), bytes_str("h"), &object, 1 }, p;
+	struct request q = { 1, false, bytes_str("t"), bytes_str("h"), &object, 1 }, p;
 	struct buf b = { 0 }, c = { 0 };
 	struct bytes body;
 
