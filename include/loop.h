@@ -51,6 +51,13 @@ void loop_work(struct loop *l, void (*work)(void *arg), void (*done)(void *arg),
 struct watch;
 struct watch *loop_watch(struct loop *l, int fd, void (*fn)(void *arg), void *arg);
 void loop_unwatch(struct watch *w);
+/* The same for reading, writing or both (WATCH_...); fn gets what fd is ready
+ * for, and all that was asked for when fd is in error.  watch_want() asks for
+ * something else from now on; 0 rests. */
+enum { WATCH_READ = 1, WATCH_WRITE = 2 };
+struct watch *loop_watch_io(struct loop *l, int fd, unsigned events,
+			    void (*fn)(void *arg, unsigned ready), void *arg);
+void watch_want(struct watch *w, unsigned events);
 /* Call fn on each arrival of signal sig. Does not keep the loop running. */
 struct watch *loop_signal(struct loop *l, int sig, void (*fn)(void *arg), void *arg);
 

@@ -2,6 +2,7 @@
 #include "loop.h"
 
 #include <signal.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 #include "test.h"
@@ -190,6 +191,48 @@ static void work_and_watch(void)
 	close(c.fds[1]);
 }
 
+struct pipe_io {
+	int fds[2];
+	unsigned ready;
+	bool is_ready;
+};
+
+static void io_ready(void *arg, unsigned ready)
+{
+	struct pipe_io *p = arg;
+
+	p->ready = ready;
+	p->is_ready = true;
+}
+
+static void watch_both_ways(void)
+{
+	struct pipe_io p = { .ready = 0 };
+	char full[1 << 16] = { 0 };
+	struct watch *w;
+
+	CHECK(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p.fds) == 0);
+	w = loop_watch_io(loop, p.fds[0], WATCH_READ | WATCH_WRITE, io_ready, &p);
+	loop_run(loop, &p.is_ready);
+	CHECK(p.ready == WATCH_WRITE);
+	while (write(p.fds[0], full, sizeof full) > 0)
+		;
+	p.is_ready = false;
+	CHECK(write(p.fds[1], "x", 1) == 1);
+	loop_run(loop, &p.is_ready);
+	CHECK(p.ready == WATCH_READ);
+	watch_want(w, 0);
+	p.is_ready = false;
+	loop_turn(loop);
+	CHECK(!p.is_ready);
+	close(p.fds[1]);
+	watch_want(w, WATCH_WRITE);
+	loop_run(loop, &p.is_ready);
+	CHECK(p.ready & WATCH_WRITE);
+	loop_unwatch(w);
+	close(p.fds[0]);
+}
+
 static void signals(void)
 {
 	struct tick t = { .n = 0 };
@@ -223,6 +266,7 @@ static const struct test tests[] = {
 	{ "a program that is not there is named", absent_program },
 	{ "timers fire once, in order, unless cancelled", timers },
 	{ "work leaves the thread and comes back; a descriptor is watched", work_and_watch },
+	{ "a descriptor is watched for reading, writing, both or nothing", watch_both_ways },
 	{ "signals are told, and alone do not keep the loop", signals },
 	{ "the loop ends when nothing could call back", ends_by_itself },
 	{ 0 }

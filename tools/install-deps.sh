@@ -7,7 +7,8 @@
 # variables, so that make asks pkg-config only once.
 
 set -u
-PKGS='libuv lmdb libseccomp libcrypto jansson'
+PKGS='libuv lmdb libseccomp libcrypto jansson libzstd zlib'
+HEADERS='libcurl'       # opened when it is first needed, not linked
 missing=
 
 # need PACKAGE COMMAND...: PACKAGE is there when COMMAND succeeds.
@@ -37,12 +38,15 @@ need_build()
 	need make have make
 	need pkg-config have pkg-config
 	# One call says whether all are there; only a no asks for each.
-	pkg-config --exists $PKGS 2>/dev/null && return
+	pkg-config --exists $PKGS $HEADERS 2>/dev/null && return
 	need libuv1-dev pkg-config --exists libuv
 	need liblmdb-dev pkg-config --exists lmdb
 	need libseccomp-dev pkg-config --exists libseccomp
 	need libssl-dev pkg-config --exists libcrypto
 	need libjansson-dev pkg-config --exists jansson
+	need libzstd-dev pkg-config --exists libzstd
+	need zlib1g-dev pkg-config --exists zlib
+	need libcurl4-openssl-dev pkg-config --exists libcurl
 }
 
 need_demo()
@@ -63,6 +67,12 @@ need_test()
 	need strace have strace
 	need jq have jq
 	need g++ have g++
+	need openssl have openssl
+	need podman have podman
+	need runc have runc
+	need skopeo have skopeo
+	need docker-registry have docker-registry
+	need apache2-utils have htpasswd
 }
 
 need_bench()

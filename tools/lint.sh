@@ -58,7 +58,7 @@ only 'uv\.h' 'src/exec/loop\.c' 'the event loop'
 only '(linux/)?seccomp\.h' 'src/thunk/(tracer|tracee|filter).*' 'seccomp'
 only 'openssl/' 'src/thunk/id\.c' 'the hash library'
 only 'jansson\.h' '(tools/.*|src/exec/(oci|registry).*)' 'the JSON library'
-only 'curl/' 'src/exec/http\.c' 'HTTP'
+only 'curl/' 'src/exec/curl\.h' 'HTTP'
 only 'archive(_entry)?\.h' 'src/exec/image\.c' 'archives'
 only 'zstd\.h' 'src/(thunk/store|exec/image)\.c' 'the compressor'
 

@@ -45,7 +45,9 @@ struct watch {
 		uv_signal_t signal;
 	} uv;
 	void (*fn)(void *arg);
+	void (*io)(void *arg, unsigned ready);
 	void *arg;
+	unsigned events;                /* that io waits for */
 };
 
 /* The process handle, the socket handle, and what both share. */
@@ -366,6 +368,39 @@ struct watch *loop_watch(struct loop *l, int fd, void (*fn)(void *arg), void *ar
 	if (uv_poll_init(&l->uv, &w->uv.poll, fd) < 0 ||
 	    uv_poll_start(&w->uv.poll, UV_READABLE, watch_polled) < 0)
 		abort();
+	return w;
+}
+
+static void watch_io_polled(uv_poll_t *h, int status, int events)
+{
+	struct watch *w = (struct watch *)h;
+	unsigned ready = (events & UV_READABLE ? WATCH_READ : 0) |
+			 (events & UV_WRITABLE ? WATCH_WRITE : 0);
+
+	w->io(w->arg, status < 0 ? w->events : ready);
+}
+
+void watch_want(struct watch *w, unsigned events)
+{
+	int want = (events & WATCH_READ ? UV_READABLE : 0) |
+		   (events & WATCH_WRITE ? UV_WRITABLE : 0);
+
+	w->events = events;
+	if (want ? uv_poll_start(&w->uv.poll, want, watch_io_polled) < 0
+		 : uv_poll_stop(&w->uv.poll) < 0)
+		abort();
+}
+
+struct watch *loop_watch_io(struct loop *l, int fd, unsigned events,
+			    void (*fn)(void *arg, unsigned ready), void *arg)
+{
+	struct watch *w = mem_alloc(sizeof *w);
+
+	w->io = fn;
+	w->arg = arg;
+	if (uv_poll_init(&l->uv, &w->uv.poll, fd) < 0)
+		abort();
+	watch_want(w, events);
 	return w;
 }
 
