@@ -59,6 +59,7 @@ need_demo()
 need_test()
 {
 	need_demo
+	need_trainers
 	need clang have clang
 	need libclang-rt-14-dev any /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.fuzzer-*.a
 	need cppcheck have cppcheck
@@ -75,9 +76,27 @@ need_test()
 	need apache2-utils have htpasswd
 }
 
+# What the trainers in test/trainers are written in, or are.
+need_trainers()
+{
+	need python3-yaml module yaml
+	need python3-omegaconf module omegaconf
+	need python3-torch module torch
+	need dataset-fashion-mnist test -d /usr/share/datasets/fashion-mnist
+	need xgboost have xgboost
+	need libsvm-tools have svm-train
+	need liblinear-tools have liblinear-train
+	need fasttext have fasttext
+	need r-base-core have Rscript
+	need nodejs have node
+}
+
 need_bench()
 {
 	need_demo
+	need python3-pandas module pandas
+	need python3-torch module torch
+	need dataset-fashion-mnist test -d /usr/share/datasets/fashion-mnist
 	need ninja-build have ninja
 	need strace have strace
 	need time test -x /usr/bin/time

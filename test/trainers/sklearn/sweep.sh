@@ -1,0 +1,10 @@
+#!/bin/bash
+# Forests of several sizes on made-up data, then one table.
+set -euo pipefail
+mkdir -p models
+python3 make_data.py --n 600 --features 12 --seed 0 --out data.npz
+for depth in 3 6 9; do
+	python3 train_forest.py --data data.npz --n-estimators 30 --max-depth $depth \
+		--seed 1 --out models/forest-$depth.joblib
+done
+python3 evaluate.py --data data.npz --csv scores.csv models/*.joblib
