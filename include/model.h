@@ -1,15 +1,18 @@
 /* model.h - what a command line reads, writes and needs
  *
- * src/thunk/model.c (gg.models read and checked), pattern.c, words.c, head.c;
- * match.c, args.c, bind.c (a command against a pattern); makerules.c
+ * src/thunk/model.c (gg.models read and checked), pattern.c, property.c,
+ * words.c, template.c, head.c; match.c, args.c, bind.c (a command against a
+ * pattern); makerules.c
  * (scan_parse); builtin.c (the table of built-in models), cc.c, binutils.c.
  *
  * Matching reads no file but @list files and touches no store: the same
- * command under the same models binds alike.
+ * command under the same models binds alike, but that a learned model also
+ * asks whether a value names a file now.
  *
  * gg.models: a pattern at the line's begin, its properties below, indented.
  * Empty lines and what follows a # that begins a word are comments; a
- * backslash at the end continues a line; quotes and backslashes as in a shell.
+ * backslash at the end continues a line; quotes and backslashes as in a shell,
+ * $'a\nb' included, for code behind -c that has several lines.
  *
  *     python3 train.py --data=@in --seed=@=0 -o,--out=@out [--resume=@in]
  *     	also	common.py folds/{seed}.csv
@@ -74,14 +77,15 @@
  *
  * In PATH, {seed} is the value of --seed (the last one), {1} the first
  * positional, {script} the script, {root} the project's root, {$NAME} a
- * variable of the environment; {seed:03} is a number with zeros before it to
- * that width, {out:stem} is without the suffix, {out:dir} the folder, {out:base} the last part, and
- * {{ a brace.  Paths are seen from the command's cwd.  A path whose {name}
- * is absent is left out if that word stands in [ ]; else the command does not
- * match.
+ * variable of the environment, which then belongs to the step as if env named
+ * it; {seed:03} is a whole number with zeros before it to that width (those it
+ * has do not count), {out:stem} is without the suffix, {out:dir} the folder,
+ * {out:base} the last part, and {{ a brace.  Paths are seen from the command's
+ * cwd.  A path whose {name} is absent is left out if that word stands in [ ];
+ * else, and where a {$NAME} is not set, the command does not match.
  *
  * Outputs are called by the option's long name (out), positional ones out1,
- * out2, ..., made ones by their path; -2, -3, ... follow a name that is taken.
+ * out2, ..., made and updated ones by their path; -2, -3, ... follow a name that is taken.
  */
 #ifndef GG_MODEL_H
 #define GG_MODEL_H
@@ -185,7 +189,7 @@ enum match {
 struct models;
 
 /* Read gg.models text (n = 0 for none).  name is for messages.  *out is the
- * caller's.  ERR_BAD with file and line. */
+ * caller's.  ERR_BAD with file, line and column. */
 int models_new(struct bytes text, const char *name, struct models **out,
 	       struct err *e);
 void models_free(struct models *m);
@@ -193,9 +197,14 @@ void models_free(struct models *m);
  * of that shape (text.n 0: forget it).  Learned rules come after hand-written
  * ones and are strict besides: an argument that the pattern calls a value and
  * that names a file of the project does not fit it.  The rule is called
- * "learned SHAPE".  ERR_BAD as models_new. */
+ * "learned SHAPE".  ERR_BAD as models_new, and nothing has changed.  Meanwhile
+ * other threads may call models_know(), and nothing else. */
 int models_learn(struct models *m, const char *shape, struct bytes text,
 		 struct err *e);
+
+/* Append s as one word of gg.models that means itself, in quotes where it
+ * must be.  Braces stay what they are: in a PATH a plain one is written {{. */
+void model_word(struct buf *out, const char *s);
 
 /* The hand-written models in file order; *pos starts at 0.  Borrowed from m. */
 struct model_info {

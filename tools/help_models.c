@@ -5,15 +5,16 @@
 const struct notation notation[] = {
 	{ NULL, "A model is a pattern at the begin of a line, with its properties in indented "
 	  "lines below. What follows a # that begins a word is a comment; a backslash at the "
-	  "end continues a line; quotes are as in a shell. Hand-written models are tried in "
-	  "order, then the built-in ones (compilers and binutils)." },
+	  "end continues a line; quotes are as in a shell, $'a\\nb' too. Hand-written models are "
+	  "tried in order, then learned ones, then the built-in ones (compilers and binutils)." },
 	{ NULL, "    python3 train.py --data=@in --seed=@ -o,--out=@out [--resume=@in]\n"
 		"    \talso\tcommon.py folds/{seed}.csv\n"
 		"    \tmem\t2G" },
 	{ "WORDS OF A PATTERN", NULL },
 	{ "program", "the first word: compared by base name; a version may follow (python3 is "
 	  "python3.11 too). With a slash it is a path from the project's root." },
-	{ "script.py", "after an interpreter: the script, which is read; -m MODULE likewise" },
+	{ "script.py", "after an interpreter: the script, which is read; -m MODULE and -c 'CODE' "
+	  "likewise" },
 	{ "@in  @out  @", "a file read, a file written, any other value" },
 	{ "@in/  @out/", "a directory read, a directory written" },
 	{ "@in...", "none or more; one such word a pattern" },
@@ -30,6 +31,9 @@ const struct notation notation[] = {
 	{ "also PATH...", "read besides; a / at the end says directory; globs are expanded" },
 	{ "optional PATH...", "the same, if it is there" },
 	{ "makes PATH...", "written besides" },
+	{ "updates PATH...", "added to or changed in place: read if it is there, and written" },
+	{ "uses NAME...", "files of the system: packages, or absolute paths; they become the "
+	  "step's closure, and it then runs wherever that closure is" },
 	{ "env NAME...", "variables that shape the output; NAME* is allowed" },
 	{ "cpus N, gpus N", "what it needs; fractions too" },
 	{ "mem 2G", "memory it needs" },
@@ -40,7 +44,8 @@ const struct notation notation[] = {
 	{ "shortening no", "long options are not shortened" },
 	{ "never", "run it for real, always" },
 	{ NULL, "In PATH, {seed} is the value of --seed, {1} the first positional, {script} the "
-	  "script, {root} the project's root; {out:stem}, {out:dir} and {out:base} are parts of "
+	  "script, {root} the project's root, {$NAME} a variable of the environment; {seed:03} is "
+	  "a number with zeros before it; {out:stem}, {out:dir} and {out:base} are parts of "
 	  "a value. Options match in every spelling of getopt. What a pattern does not explain, "
 	  "it does not match: the command then runs for real, and gg infer --explain says why." },
 	{ NULL, NULL }

@@ -5,8 +5,9 @@
  */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "file.h"
-#include "id.h"
+#include "thunk.h"
 #include "pattern.h"
 
 enum { NAME_MAX_BYTES = 255, NOTES_MAX = 12 };
@@ -122,13 +123,36 @@ static bool bind_path(struct fit *f, const struct option *o,
 	return true;
 }
 
+/* Is text, seen from cwd, a file of the project, or an output that is to be? */
+static bool is_project_file(struct fit *f, const char *text)
+{
+	const char *root = f->c->root ? f->c->root : f->c->cwd;
+	const char *path = path_clean(f->a, f->c->cwd, text);
+	struct stat st;
+
+	if (!*text || !path_is_below(root, path) || stat(path, &st) < 0)
+		return false;
+	return S_ISREG(st.st_mode) ||
+	       stat(arena_printf(f->a, "%s/" PLACEHOLDER_NAME, path), &st) == 0;
+}
+
+/* A plain value.  What was learned of it was learned when it was no file. */
+static bool bind_plain(struct fit *f, const struct option *o, const struct value *v,
+		       const char *text)
+{
+	if (!f->m->is_learned || text == v->fallback || !is_project_file(f, text))
+		return true;
+	return fit_no(f, "%s%s%s is a file, which the learned model does not know",
+		      o ? f->m->names[o->first_name].s : "", o ? " " : "", text);
+}
+
 bool bind_value(struct fit *f, const struct option *o, const struct value *v,
 		const char *text)
 {
 	if (o)
 		f->last[o - f->m->options] = text;
 	if (v->hole == HOLE_ANY)
-		return true;
+		return bind_plain(f, o, v, text);
 	if (!v->has_commas)
 		return bind_path(f, o, v, text);
 	for (const char *p = text; *p; p += *p == ',') {
@@ -155,51 +179,6 @@ static const struct option *option_of(const struct model *m, struct bytes name)
 	return NULL;
 }
 
-static const char *template_value(void *arg, struct bytes name)
-{
-	struct fit *f = arg;
-	const struct option *o = option_of(f->m, name);
-	size_t number = 0;
-
-	if (o)
-		return f->last[o - f->m->options];
-	if (bytes_equal(name, bytes_str("root")))
-		return f->c->root ? f->c->root : f->c->cwd;
-	if (bytes_equal(name, bytes_str("script")))
-		return f->script;
-	for (size_t i = 0; i < name.n; i++)
-		number = number * 10 + (size_t)(name.p[i] - '0');
-	return number && number <= f->n_numbered ? f->numbered[number - 1] : NULL;
-}
-
-static bool bind_model_path(struct fit *f, const struct model_path *p)
-{
-	struct template t = { .value = template_value, .arg = f,
-			      .escapes = p->is_glob };
-	const char *path = template_fill(&t, p->text, f->a);
-	const struct option *o;
-	struct bound_read *r;
-
-	if (!path) {
-		o = option_of(f->m, t.missing);
-		if (o ? o->may_miss : t.missing.n && t.missing.p[0] <= '9')
-			return true;
-		return fit_no(f, "{%.*s} in %s has no value; put a default in the pattern "
-				 "(=@=DEFAULT) or [ ] around the option", (int)t.missing.n,
-			      t.missing.p, p->text);
-	}
-	if (!*path)
-		return fit_no(f, "%s gives an empty path", p->text);
-	note(f, "", p->kind == PATH_MAKES ? "makes " : "also reads ", path);
-	if (p->kind == PATH_MAKES)
-		return bind_write(f, path, 0, path, path[strlen(path) - 1] == '/');
-	r = bind_read(f, path);
-	r->is_dir = p->is_dir;
-	r->is_glob = p->is_glob;
-	r->is_optional = p->kind == PATH_OPTIONAL;
-	return true;
-}
-
 static void env_add(struct fit *f, const char *name, size_t n)
 {
 	struct binding *b = f->b;
@@ -209,6 +188,95 @@ static void env_add(struct fit *f, const char *name, size_t n)
 			return;
 	b->env = arena_more(f->a, b->env, b->n_env, sizeof(*b->env));
 	b->env[b->n_env++] = arena_strn(f->a, name, n);
+}
+
+/* $NAME: what shapes a path shapes the output, so it belongs to the step. */
+static const char *variable_value(struct fit *f, struct bytes name)
+{
+	for (size_t i = 0; i < f->c->n_env; i++) {
+		const char *s = f->c->env[i];
+
+		if (strncmp(s, name.p + 1, name.n - 1) != 0 || s[name.n - 1] != '=')
+			continue;
+		env_add(f, s, name.n - 1);
+		return s + name.n;
+	}
+	return NULL;
+}
+
+static const char *template_value(void *arg, struct bytes name)
+{
+	struct fit *f = arg;
+	const struct option *o = option_of(f->m, name);
+	size_t number = 0;
+
+	if (o)
+		return f->last[o - f->m->options];
+	if (name.n > 1 && name.p[0] == '$')
+		return variable_value(f, name);
+	if (bytes_equal(name, bytes_str("root")))
+		return f->c->root ? f->c->root : f->c->cwd;
+	if (bytes_equal(name, bytes_str("script")))
+		return f->script;
+	for (size_t i = 0; i < name.n; i++)
+		number = number * 10 + (size_t)(name.p[i] - '0');
+	return number && number <= f->n_numbered ? f->numbered[number - 1] : NULL;
+}
+
+/* A template without a value: fine for what may be absent. */
+static bool fit_absent_path(struct fit *f, const struct template *t, const char *text)
+{
+	const struct option *o = option_of(f->m, t->missing);
+	const char *remedy = "put a default in the pattern (=@=DEFAULT) or [ ] around the option";
+
+	if (t->is_unfit)
+		return fit_no(f, "{...:%.*s} in %s: the value is no whole number",
+			      (int)t->missing.n, t->missing.p, text);
+	if (o ? o->may_miss : t->missing.n && t->missing.p[0] >= '0' && t->missing.p[0] <= '9')
+		return true;
+	if (t->missing.n && t->missing.p[0] == '$')
+		remedy = "set it in the environment";
+	return fit_no(f, "{%.*s} in %s has no value; %s", (int)t->missing.n, t->missing.p,
+		      text, remedy);
+}
+
+static bool bind_updates(struct fit *f, const char *path)
+{
+	struct binding *b = f->b;
+	struct bound_read *r = bind_read(f, path);
+
+	r->is_dir = path[strlen(path) - 1] == '/';
+	r->is_optional = true;
+	b->updates = arena_more(f->a, b->updates, b->n_updates, sizeof(*b->updates));
+	b->updates[b->n_updates++] = r->path;
+	return bind_write(f, path, 0, path, r->is_dir);
+}
+
+static bool bind_model_path(struct fit *f, const struct model_path *p)
+{
+	static const char *const verbs[] = {
+		[PATH_ALSO] = "also reads ", [PATH_OPTIONAL] = "also reads ",
+		[PATH_MAKES] = "makes ", [PATH_UPDATES] = "updates ",
+	};
+	struct template t = { .value = template_value, .arg = f,
+			      .escapes = p->is_glob };
+	const char *path = template_fill(&t, p->text, f->a);
+	struct bound_read *r;
+
+	if (!path)
+		return fit_absent_path(f, &t, p->text);
+	if (!*path)
+		return fit_no(f, "%s gives an empty path", p->text);
+	note(f, "", verbs[p->kind], path);
+	if (p->kind == PATH_MAKES)
+		return bind_write(f, path, 0, path, path[strlen(path) - 1] == '/');
+	if (p->kind == PATH_UPDATES)
+		return bind_updates(f, path);
+	r = bind_read(f, path);
+	r->is_dir = p->is_dir;
+	r->is_glob = p->is_glob;
+	r->is_optional = p->kind == PATH_OPTIONAL;
+	return true;
 }
 
 static void bind_env(struct fit *f, const char *name)
@@ -237,6 +305,10 @@ bool bind_properties(struct fit *f)
 	for (size_t i = 0; i < m->n_env; i++)
 		bind_env(f, m->env[i]);
 	f->b->hints = m->hints;
+	f->b->hints.is_watched = m->is_learned;
+	f->b->is_learned = m->is_learned;
+	f->b->uses = m->uses;
+	f->b->n_uses = m->n_uses;
 	f->b->uses_network = m->uses_network;
 	return true;
 }

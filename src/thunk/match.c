@@ -324,9 +324,29 @@ static enum match match_builtin(const struct command *c, const struct look *l,
 	return found;
 }
 
+static enum match match_rules(const struct rules *r, const struct command *c,
+			      const struct look *l, struct arena *a,
+			      struct binding *out, struct buf *why)
+{
+	enum match found = MATCH_NONE;
+
+	for (size_t i = 0; i < r->n && found == MATCH_NONE; i++) {
+		struct fit f = { .m = &r->v[i], .c = c, .a = a, .b = out, .why = why,
+				 .why_at = why ? why->n : 0 };
+
+		if (!is_for(f.m, l))
+			continue;
+		found = match_one(&f, l);
+		if (found == MATCH_NONE)
+			*out = (struct binding){ 0 };
+	}
+	return found;
+}
+
 enum match models_match(const struct models *m, const struct command *c,
 			struct arena *a, struct binding *out, struct buf *why)
 {
+	const struct rule_set *set = atomic_load(&m->now);
 	size_t why_at = why ? why->n : 0;
 	enum match found = MATCH_NONE;
 	struct look l;
@@ -335,16 +355,8 @@ enum match models_match(const struct models *m, const struct command *c,
 	if (!c->n_args)
 		return MATCH_NONE;
 	l = look_at(c);
-	for (size_t i = 0; i < m->n && found == MATCH_NONE; i++) {
-		struct fit f = { .m = &m->v[i], .c = c, .a = a, .b = out, .why = why,
-				 .why_at = why ? why->n : 0 };
-
-		if (!is_for(&m->v[i], &l))
-			continue;
-		found = match_one(&f, &l);
-		if (found == MATCH_NONE)
-			*out = (struct binding){ 0 };
-	}
+	for (size_t i = 0; i < set->n && found == MATCH_NONE; i++)
+		found = match_rules(set->v[i], c, &l, a, out, why);
 	if (found == MATCH_NONE)
 		found = match_builtin(c, &l, a, out, why);
 	if (found == MATCH_NONE && why && why->n == why_at) {
@@ -358,14 +370,23 @@ enum match models_match(const struct models *m, const struct command *c,
 	return found;
 }
 
+static bool rules_know(const struct rules *r, const char *base, uint32_t hash)
+{
+	if (r->has_scripts && head_is_interpreter(base))
+		return true;
+	for (size_t i = 0; i < r->n; i++)
+		if (r->v[i].program_hash == hash || r->v[i].script_hash == hash)
+			return true;
+	return false;
+}
+
 bool models_know(const struct models *m, const char *program_base)
 {
+	const struct rule_set *set = atomic_load(&m->now);
 	uint32_t hash = head_hash(program_base);
 
-	if (m->has_scripts && head_is_interpreter(program_base))
-		return true;
-	for (size_t i = 0; i < m->n; i++)
-		if (m->v[i].program_hash == hash || m->v[i].script_hash == hash)
+	for (size_t i = 0; i < set->n; i++)
+		if (rules_know(set->v[i], program_base, hash))
 			return true;
 	return builtin_find(program_base) != NULL;
 }

@@ -2,262 +2,55 @@
  *
  * The whole file is read before anything is matched, and one bad line refuses
  * it all: a model that is silently left out would cost hours, not a message.
+ * What is learned is read in the same way, a text for each shape.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "file.h"
 #include "pattern.h"
 
-struct source {
-	struct models *ms;
-	struct arena *a;
-	struct model *m;        /* the one that is being read */
-	const char *name;
-	size_t line;
-};
-
-struct property {
-	const char *name;
-	const char *help;       /* what follows it */
-	const char *(*read)(struct source *s, const struct words *w);
-	size_t least, most;     /* how many words follow it */
-};
-
-static const char *path_add(struct source *s, const struct words *w,
-			    enum path_kind kind)
+/* The rule of a learned model is its source: its lines are not for people. */
+static const char *model_read(struct source *s, struct words *w, struct bytes text)
 {
-	struct model *m = s->m;
-
-	for (size_t i = 1; i < w->n; i++) {
-		struct model_path p = { .kind = kind, .text = w->v[i].s };
-		size_t n = strlen(p.text);
-		const char *bad = template_check(m, p.text, s->a);
-
-		if (bad)
-			return bad;
-		if (n == 0)
-			return "an empty path";
-		p.is_dir = p.text[n - 1] == '/';
-		p.is_glob = strpbrk(p.text, "*?[") && w->v[i].quoted_at == SIZE_MAX;
-		if (p.is_glob && kind == PATH_MAKES)
-			return arena_printf(s->a, "makes %s: outputs are named one by one, "
-					    "or as a directory with a / at its end", p.text);
-		m->paths = arena_more(s->a, m->paths, m->n_paths, sizeof(*m->paths));
-		m->paths[m->n_paths++] = p;
-	}
-	return NULL;
-}
-
-static const char *read_also(struct source *s, const struct words *w)
-{
-	return path_add(s, w, PATH_ALSO);
-}
-
-static const char *read_optional(struct source *s, const struct words *w)
-{
-	return path_add(s, w, PATH_OPTIONAL);
-}
-
-static const char *read_makes(struct source *s, const struct words *w)
-{
-	return path_add(s, w, PATH_MAKES);
-}
-
-static const char *read_env(struct source *s, const struct words *w)
-{
-	struct model *m = s->m;
-
-	for (size_t i = 1; i < w->n; i++) {
-		const char *name = w->v[i].s, *star = strchr(name, '*');
-
-		if (strchr(name, '='))
-			return arena_printf(s->a, "env %s: the value is taken from where the "
-					    "command runs; write the name alone", name);
-		if (*name == '\0' || (star && star[1]) || name == star)
-			return "env wants NAME, or NAME* for all that begin so";
-		m->env = arena_more(s->a, m->env, m->n_env, sizeof(*m->env));
-		m->env[m->n_env++] = name;
-	}
-	return NULL;
-}
-
-/* A plain decimal number, no sign, no exponent: what follows it, or NULL. */
-static const char *number_read(const char *s, double *out)
-{
-	char *end;
-
-	if (*s < '0' || *s > '9' || strspn(s, "0123456789.") > 15 || s[1] == 'x' ||
-	    s[1] == 'X')
-		return NULL;
-	*out = strtod(s, &end);
-	return strspn(s, "0123456789.") == (size_t)(end - s) ? end : NULL;
-}
-
-static const char *read_cpus(struct source *s, const struct words *w)
-{
-	double *n = strcmp(w->v[0].s, "gpus") == 0 ? &s->m->hints.gpus : &s->m->hints.cpus;
-	const char *end = number_read(w->v[1].s, n);
-
-	return end && *end == '\0' && *n > 0 && *n <= 65536
-		       ? NULL
-		       : arena_printf(s->a, "%s %s: say a number such as 1 or 0.5", w->v[0].s,
-				      w->v[1].s);
-}
-
-static const char *read_mem(struct source *s, const struct words *w)
-{
-	static const char units[] = "KMGT";
-	double n = 0;
-	const char *end = number_read(w->v[1].s, &n);
-	const char *unit = end && *end ? strchr(units, *end) : NULL;
-
-	if (!unit || (strcmp(end + 1, "") && strcmp(end + 1, "iB")) || n <= 0)
-		return arena_printf(s->a, "mem %s: say a number and K, M, G or T, as in 2G",
-				    w->v[1].s);
-	for (const char *u = units; u <= unit; u++)
-		n *= 1024;
-	if (n < 1 || n > 1e18)
-		return arena_printf(s->a, "mem %s: no machine has that", w->v[1].s);
-	s->m->hints.mem_bytes = (uint64_t)n;
-	return NULL;
-}
-
-static const char *read_time(struct source *s, const struct words *w)
-{
-	static const struct { char unit; double seconds; } units[] = {
-		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-	};
-	double sum = 0, n;
-	const char *p = w->v[1].s;
-
-	while (*p) {
-		const char *end = number_read(p, &n);
-		size_t i = 0;
-
-		while (end && i < 4 && units[i].unit != *end)
-			i++;
-		if (!end || i == 4)
-			break;
-		sum += n * units[i].seconds;
-		p = end + 1;
-	}
-	if (*p || sum <= 0 || sum > 3e9)
-		return arena_printf(s->a, "time %s: say a number and s, m, h or d, as in 90s "
-				    "or 1h30m", w->v[1].s);
-	s->m->hints.time_s = sum;
-	return NULL;
-}
-
-static const char *read_priority(struct source *s, const struct words *w)
-{
-	char *end;
-	long n = strtol(w->v[1].s, &end, 10);
-
-	if (end == w->v[1].s || *end || n < -1000 || n > 1000)
-		return arena_printf(s->a, "priority %s: say a whole number from -1000 to 1000",
-				    w->v[1].s);
-	s->m->hints.priority = (int)n;
-	return NULL;
-}
-
-static const char *read_switch(struct source *s, const struct words *w)
-{
-	const char *name = w->v[0].s;
-	bool is_yes = strcmp(w->v[1].s, "yes") == 0;
-
-	if (!is_yes && strcmp(w->v[1].s, "no") != 0)
-		return arena_printf(s->a, "%s %s: say yes or no", name, w->v[1].s);
-	if (strcmp(name, "network") == 0)
-		s->m->uses_network = is_yes;
-	else if (strcmp(name, "lists") == 0)
-		s->m->has_lists = is_yes;
-	else
-		s->m->has_no_short_forms = !is_yes;
-	return NULL;
-}
-
-static const char *read_never(struct source *s, const struct words *w)
-{
-	(void)w;
-	s->m->is_never = true;
-	return NULL;
-}
-
-static const struct property properties[] = {
-	{ "also",       "PATH...", read_also,     1, SIZE_MAX },
-	{ "optional",   "PATH...", read_optional, 1, SIZE_MAX },
-	{ "makes",      "PATH...", read_makes,    1, SIZE_MAX },
-	{ "env",        "NAME...", read_env,      1, SIZE_MAX },
-	{ "cpus",       "N",       read_cpus,     1, 1 },
-	{ "gpus",       "N",       read_cpus,     1, 1 },
-	{ "mem",        "2G",      read_mem,      1, 1 },
-	{ "time",       "30m",     read_time,     1, 1 },
-	{ "priority",   "N",       read_priority, 1, 1 },
-	{ "network",    "yes",     read_switch,   1, 1 },
-	{ "lists",      "yes",     read_switch,   1, 1 },
-	{ "shortening", "no",      read_switch,   1, 1 },
-	{ "never",      "",        read_never,    0, 0 },
-	{ "run",        "",        read_never,    0, 0 },
-};
-
-static const char *property_read(struct source *s, const struct words *w)
-{
-	struct buf known = { 0 };
-	const char *bad;
-
-	for (size_t i = 0; i < sizeof(properties) / sizeof(*properties); i++) {
-		const struct property *p = &properties[i];
-
-		if (strcmp(p->name, w->v[0].s) != 0) {
-			buf_printf(&known, " %s", p->name);
-			continue;
-		}
-		buf_release(&known);
-		if (w->n - 1 >= p->least && w->n - 1 <= p->most)
-			return p->read(s, w);
-		return arena_printf(s->a, "write: %s %s", p->name, p->help);
-	}
-	bad = arena_printf(s->a, "unknown property `%s`; there are%s (a pattern stands at the "
-			   "line's begin)", w->v[0].s, known.p);
-	buf_release(&known);
-	return bad;
-}
-
-static const char *model_read(struct source *s, const struct words *w,
-			      struct bytes text)
-{
-	struct models *ms = s->ms;
+	struct rules *r = s->rules;
 	struct model *m;
 
-	if (ms->n == 0 || (ms->n & (ms->n - 1)) == 0)
-		ms->v = mem_grow(ms->v, (ms->n ? ms->n * 2 : 1) * sizeof(*ms->v));
-	m = s->m = &ms->v[ms->n++];
-	*m = (struct model){ 0 };
-	m->rule = arena_printf(s->a, "%s:%zu", s->name, s->line);
+	if (r->n == 0 || (r->n & (r->n - 1)) == 0)
+		r->v = mem_grow(r->v, (r->n ? r->n * 2 : 1) * sizeof(*r->v));
+	m = s->m = &r->v[r->n++];
+	*m = (struct model){ .is_learned = r->shape != NULL };
+	m->rule = r->shape ? s->name : arena_printf(s->a, "%s:%zu", s->name, s->line);
 	while (text.n && strchr(" \t\r\n", text.p[text.n - 1]))
 		text.n--;
 	m->pattern = arena_strn(s->a, text.p, text.n);
 	if (strchr(w->v[0].s, '/') || head_is_script(w->v[0].s))
-		ms->has_scripts = true;
+		r->has_scripts = true;
 	return pattern_read(w, s->a, m);
 }
 
-/* One logical line: continuations are spaces by now. */
-static const char *line_read(struct source *s, struct bytes line)
+/* One logical line: continuations are spaces by now.  NULL, or what is wrong
+ * and where in the line. */
+static const char *line_read(struct source *s, struct bytes line, size_t *at)
 {
 	bool is_indented = line.n && (line.p[0] == ' ' || line.p[0] == '\t');
+	const char *nul = memchr(line.p, '\0', line.n), *bad;
 	struct words w;
-	const char *bad;
 
-	if (memchr(line.p, '\0', line.n))
+	*at = nul ? (size_t)(nul - line.p) : 0;
+	if (nul)
 		return "a NUL byte";
 	bad = words_split(line, s->a, &w);
-	if (bad || w.n == 0)
-		return bad;
-	if (!is_indented)
-		return model_read(s, &w, line);
-	return s->m ? property_read(s, &w) : "a property before any pattern; a pattern stands at "
-					     "the line's begin";
+	if (!bad && w.n == 0)
+		return NULL;
+	if (!bad && !is_indented)
+		bad = model_read(s, &w, line);
+	else if (!bad && s->m)
+		bad = property_read(s, &w);
+	else if (!bad)
+		bad = "a property before any pattern; a pattern stands at the line's begin";
+	if (bad)
+		*at = w.v[w.bad].at;
+	return bad;
 }
 
 /* Does a line go on in the next one?  A comment does not. */
@@ -279,6 +72,22 @@ static struct bytes raw_line(struct bytes *text)
 	text->p += n + (end != NULL);
 	text->n -= n + (end != NULL);
 	return line;
+}
+
+/* Where byte `at` of a logical line that begins at text is for people: joining
+ * kept the length of each line but the last. */
+static void place_find(struct bytes text, size_t at, size_t *line, size_t *column)
+{
+	struct bytes raw = raw_line(&text);
+
+	while (text.n && goes_on(raw) && at >= raw.n) {
+		at -= raw.n;
+		raw = raw_line(&text);
+		++*line;
+	}
+	*column = 1;
+	for (size_t i = 0; i < at && i < raw.n; i++)
+		*column += ((unsigned char)raw.p[i] & 0xc0) != 0x80;
 }
 
 /* The next line from *text, what a backslash continues joined by spaces. */
@@ -305,30 +114,89 @@ static struct bytes line_next(struct source *s, struct bytes *text,
 	return line;
 }
 
-int models_new(struct bytes text, const char *name, struct models **out,
-	       struct err *e)
+/* Fill r, which is zeroed, from text; name is for messages. */
+static int rules_read(struct rules *r, struct bytes text, const char *name,
+		      struct err *e)
 {
-	struct models *ms = mem_alloc(sizeof(*ms));
-	struct source s = { .ms = ms, .a = &ms->a, .name = name, .line = 1 };
+	struct source s = { .rules = r, .a = &r->a, .name = name, .line = 1 };
 
-	*ms = (struct models){ 0 };
 	if (bytes_start(text, "\xef\xbb\xbf")) {
 		text.p += 3;
 		text.n -= 3;
 	}
 	while (text.n) {
-		size_t n_lines;
+		struct bytes from = text;
+		size_t n_lines, at, column;
 		struct bytes line = line_next(&s, &text, &n_lines);
-		const char *bad = line_read(&s, line);
+		const char *bad = line_read(&s, line, &at);
 
 		if (bad) {
-			err_set(e, ERR_BAD, "%s:%zu: %s", name, s.line, bad);
-			models_free(ms);
-			return -1;
+			place_find(from, at, &s.line, &column);
+			return err_set(e, ERR_BAD, "%s:%zu:%zu: %s", name, s.line, column, bad);
 		}
 		s.line += n_lines;
 	}
+	return 0;
+}
+
+static void rules_release(struct rules *r)
+{
+	free(r->v);
+	arena_release(&r->a);
+}
+
+/* Let the set that holds be the one of now without `shape`, and with r behind
+ * it unless that is NULL. */
+static void set_make(struct models *ms, const char *shape, const struct rules *r)
+{
+	struct rule_set *old = atomic_load(&ms->now), *set;
+
+	set = mem_alloc(sizeof(*set) + ((old ? old->n : 0) + 1) * sizeof(set->v[0]));
+	*set = (struct rule_set){ .older = old };
+	for (size_t i = 0; old && i < old->n; i++)
+		if (!old->v[i]->shape || strcmp(old->v[i]->shape, shape) != 0)
+			set->v[set->n++] = old->v[i];
+	if (r)
+		set->v[set->n++] = r;
+	atomic_store(&ms->now, set);
+}
+
+int models_new(struct bytes text, const char *name, struct models **out,
+	       struct err *e)
+{
+	struct models *ms = mem_alloc(sizeof(*ms));
+
+	memset(ms, 0, sizeof(*ms));
+	if (rules_read(&ms->own, text, name, e) < 0) {
+		models_free(ms);
+		return -1;
+	}
+	set_make(ms, "", &ms->own);
 	*out = ms;
+	return 0;
+}
+
+int models_learn(struct models *ms, const char *shape, struct bytes text,
+		 struct err *e)
+{
+	struct rules *r;
+	char *name;
+
+	if (text.n == 0) {
+		set_make(ms, shape, NULL);
+		return 0;
+	}
+	r = mem_alloc(sizeof(*r));
+	*r = (struct rules){ .older = ms->learned };
+	ms->learned = r;
+	r->shape = arena_str(&r->a, shape);
+	name = arena_printf(&r->a, "learned %s", shape);
+	for (char *p = name; *p; p++)
+		if ((unsigned char)*p < ' ' || *p == 0x7f)
+			*p = '?';
+	if (rules_read(r, text, name, e) < 0)
+		return -1;
+	set_make(ms, shape, r);
 	return 0;
 }
 
@@ -336,16 +204,28 @@ void models_free(struct models *ms)
 {
 	if (!ms)
 		return;
-	free(ms->v);
-	arena_release(&ms->a);
+	for (struct rule_set *s = atomic_load(&ms->now), *older; s; s = older) {
+		older = s->older;
+		free(s);
+	}
+	while (ms->learned) {
+		struct rules *r = ms->learned;
+
+		ms->learned = r->older;
+		rules_release(r);
+		free(r);
+	}
+	rules_release(&ms->own);
 	free(ms);
 }
 
-bool models_each(const struct models *m, size_t *pos, struct model_info *out)
+bool models_each(const struct models *ms, size_t *pos, struct model_info *out)
 {
-	if (*pos >= m->n)
+	const struct rules *r = &ms->own;
+
+	if (*pos >= r->n)
 		return false;
-	*out = (struct model_info){ m->v[*pos].rule, m->v[*pos].pattern };
+	*out = (struct model_info){ r->v[*pos].rule, r->v[*pos].pattern };
 	++*pos;
 	return true;
 }

@@ -256,10 +256,10 @@ static void head_read(struct model *m, const struct words *w, struct arena *a)
 		m->script_hash = head_hash(path_base(h->script));
 }
 
-const char *pattern_read(const struct words *w, struct arena *a,
-			 struct model *m)
+const char *pattern_read(struct words *w, struct arena *a, struct model *m)
 {
 	struct reader r = { .a = a, .m = m };
+	size_t group = 0;
 
 	if (*w->v[0].s == '\0' || *w->v[0].s == '-' || *w->v[0].s == '[' ||
 	    at_sign(&w->v[0], w->v[0].s) || strchr(w->v[0].s, '='))
@@ -268,13 +268,19 @@ const char *pattern_read(const struct words *w, struct arena *a,
 	m->program_hash = head_hash(path_base(m->program));
 	head_read(m, w, a);
 	for (size_t i = m->head.rest; i < w->n; i++) {
+		bool was_grouped = r.is_grouped;
 		const char *bad = word_read(&r, w->v[i]);
 
+		w->bad = i;
 		if (bad)
 			return bad;
+		if (r.is_grouped && !was_grouped)
+			group = i;
 	}
-	if (r.is_grouped)
+	if (r.is_grouped) {
+		w->bad = group;
 		return "a [ without ]";
+	}
 	for (size_t i = 0; m->has_rest && i < m->n_positionals; i++)
 		if (!m->positionals[i].literal)
 			return "... cannot stand beside @ words: which word is which "

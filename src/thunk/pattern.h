@@ -1,24 +1,28 @@
 /* pattern.h - a hand-written model as it is kept in memory
  *
  * words.c cuts lines into words, head.c knows how a command begins, pattern.c
- * takes a pattern line apart, model.c the properties; match.c finds the model
- * for a command, args.c shares the arguments out, bind.c says what that gives.
+ * takes a pattern line apart, property.c the lines below it, model.c the whole
+ * text; template.c fills {templates}; match.c finds the model for a command,
+ * args.c shares the arguments out, bind.c says what that gives.
  */
 #ifndef GG_PATTERN_H
 #define GG_PATTERN_H
 
+#include <stdatomic.h>
 #include "model.h"
 
 /* A word of a line, its quotes taken off.  quoted_at: bytes from here on
- * stood in quotes or behind a backslash and mean only themselves. */
+ * stood in quotes or behind a backslash and mean only themselves.  at: where
+ * in the line it begins. */
 struct word {
 	const char *s;
-	size_t quoted_at;
+	size_t quoted_at, at;
 };
 
+/* bad: when something is wrong, the word that it is about. */
 struct words {
 	struct word *v;
-	size_t n;
+	size_t n, bad;
 };
 
 /* Cut a line as a shell would, without expanding anything; a # that begins a
@@ -88,7 +92,7 @@ struct positional {
 	struct value value;
 };
 
-enum path_kind { PATH_ALSO, PATH_OPTIONAL, PATH_MAKES };
+enum path_kind { PATH_ALSO, PATH_OPTIONAL, PATH_MAKES, PATH_UPDATES };
 
 struct model_path {
 	enum path_kind kind;
@@ -110,34 +114,64 @@ struct model {
 	bool has_digit_options; /* -3 is an option, not a number */
 
 	struct model_path *paths;
-	const char **env;
-	size_t n_paths, n_env;
+	const char **env, **uses;
+	size_t n_paths, n_env, n_uses;
 	struct hints hints;
 	bool uses_network, has_lists, has_no_short_forms, is_never;
+	bool is_learned;        /* strict: a value may be no file */
 };
 
-struct models {
+/* What one text says. */
+struct rules {
+	struct rules *older;    /* among all that models_learn() read */
+	const char *shape;      /* NULL: gg.models itself */
 	struct arena a;
 	struct model *v;
 	size_t n;
 	bool has_scripts;       /* a program may be a script: any interpreter */
 };
 
+/* The rules that hold; the hand-written ones are the first. */
+struct rule_set {
+	struct rule_set *older;
+	size_t n;
+	const struct rules *v[];
+};
+
+/* models_know() may look from any thread while models_learn() goes on: a set
+ * never changes, and what was replaced lives until models_free(). */
+struct models {
+	struct rules own;
+	struct rules *learned;
+	_Atomic(struct rule_set *) now;
+};
+
+/* A text of models while it is read. */
+struct source {
+	struct rules *rules;
+	struct arena *a;
+	struct model *m;        /* the one that is being read */
+	const char *name;
+	size_t line;
+};
+
 /* Take a pattern line's words apart into *m, which is zeroed.  NULL, or what
- * is wrong and the remedy, from a. */
-const char *pattern_read(const struct words *w, struct arena *a,
-			 struct model *m);
+ * is wrong and the remedy, from a; then w->bad is filled. */
+const char *pattern_read(struct words *w, struct arena *a, struct model *m);
+/* The same for a line below it: a property of s->m. */
+const char *property_read(struct source *s, struct words *w);
 /* Which option has this name (with its dashes), or NULL. */
 const struct option_name *pattern_name(const struct model *m, const char *s,
 				       size_t n);
 
 /* {NAME} and {NAME:HOW:HOW} in a text.  value() gives what NAME stands for,
- * or NULL; then *missing is NAME and the whole is NULL.  escapes: a value is
- * to mean itself in a glob. */
+ * or NULL; then *missing is NAME and the whole is NULL.  It is NULL, too, if
+ * HOW cannot be had of the value: is_unfit, and *missing is HOW.  escapes: a
+ * value is to mean itself in a glob. */
 struct template {
 	const char *(*value)(void *arg, struct bytes name);
 	void *arg;
-	bool escapes;
+	bool escapes, is_unfit;
 	struct bytes missing;
 };
 const char *template_fill(struct template *t, const char *text,

@@ -1,10 +1,10 @@
-/* words.c - a line into words, and {templates} into text
+/* words.c - a line into words, and words into a line
  *
  * Quotes mean what they mean to a shell, and nothing is expanded: what a word
  * says is what stands there.
  */
+#include <stdlib.h>
 #include <string.h>
-#include "file.h"
 #include "pattern.h"
 
 void *arena_more(struct arena *a, void *v, size_t n, size_t item_bytes)
@@ -24,21 +24,76 @@ static bool is_blank(char c)
 	return c == ' ' || c == '\t' || c == '\r';
 }
 
+/* What stands for a byte behind a backslash in $'...'. */
+static const char escapes[][2] = {
+	{ 'n', '\n' }, { 't', '\t' }, { 'r', '\r' }, { '\\', '\\' }, { '\'', '\'' },
+	{ '"', '"' },  { 'a', '\a' }, { 'b', '\b' }, { 'e', 0x1b },  { 'f', '\f' },
+	{ 'v', '\v' },
+};
+
+/* One byte behind a backslash, from *p: a letter, or xHH. */
+static const char *escape_take(const char **p, const char *end, char *out)
+{
+	char hex[3] = { 0 };
+
+	if (*p == end)
+		return "a quote that is not closed";
+	if (**p == 'x' && end - *p > 2) {
+		memcpy(hex, *p + 1, 2);
+		*out = (char)strtoul(hex, NULL, 16);
+		*p += 2;
+		return strspn(hex, "0123456789abcdefABCDEF") == 2 && *out
+			       ? NULL : "\\x in $'...' wants two hex digits, and not 00";
+	}
+	for (size_t i = 0; i < sizeof(escapes) / sizeof(*escapes); i++)
+		if (escapes[i][0] == **p) {
+			*out = escapes[i][1];
+			return NULL;
+		}
+	return "an unknown \\ in $'...'; there are \\n \\t \\r \\a \\b \\e \\f \\v \\\\ "
+	       "\\' \\\" and \\xHH";
+}
+
+/* $'...' from *p, which is left at the closing quote, to out + *n. */
+static const char *ansi_take(const char **p, const char *end, char *out, size_t *n)
+{
+	const char *s = *p + 2, *bad;
+
+	for (; s < end && *s != '\''; s++) {
+		if (*s != '\\') {
+			out[(*n)++] = *s;
+			continue;
+		}
+		s++;
+		bad = escape_take(&s, end, &out[(*n)++]);
+		if (bad)
+			return bad;
+	}
+	*p = s;
+	return s < end ? NULL : "a quote that is not closed";
+}
+
 /* One word from *p into out, which has room for it.  What is wrong, or NULL. */
 static const char *word_take(const char **p, const char *end, char *out,
 			     struct word *w)
 {
-	const char *s = *p;
+	const char *s = *p, *bad;
 	size_t n = 0;
 	char quote = 0;
 
 	w->s = out;
 	w->quoted_at = SIZE_MAX;
 	for (; s < end && (quote || !is_blank(*s)); s++) {
-		bool is_special = *s == '"' || *s == '\'' || *s == '\\';
+		bool is_ansi = !quote && *s == '$' && end - s > 1 && s[1] == '\'';
 
-		if (is_special && w->quoted_at == SIZE_MAX)
+		if ((is_ansi || strchr("\"'\\", *s)) && w->quoted_at == SIZE_MAX)
 			w->quoted_at = n;
+		if (is_ansi) {
+			bad = ansi_take(&s, end, out, &n);
+			if (bad)
+				return bad;
+			continue;
+		}
 		if (quote ? *s == quote : *s == '"' || *s == '\'') {
 			quote = quote ? 0 : *s;
 			continue;
@@ -67,9 +122,13 @@ const char *words_split(struct bytes line, struct arena *a, struct words *out)
 
 		while (p < end && is_blank(*p))
 			p++;
-		if (p == end || *p == '#')
+		if (p == end || *p == '#') {
+			out->bad = 0;
 			return NULL;
+		}
 		out->v = arena_more(a, out->v, out->n, sizeof(*out->v));
+		out->v[out->n].at = (size_t)(p - line.p);
+		out->bad = out->n;
 		bad = word_take(&p, end, room, &out->v[out->n]);
 		if (bad)
 			return bad;
@@ -78,126 +137,53 @@ const char *words_split(struct bytes line, struct arena *a, struct words *out)
 	}
 }
 
-/* A path's folder, last part, or all but the suffix of its last part. */
-static bool path_part(const char **s, struct bytes how, struct arena *a)
+/* Would the word be read as itself without any quotes? */
+static bool is_bare(const char *s)
 {
-	const char *base = path_base(*s), *dot = strrchr(base, '.');
-
-	if (bytes_equal(how, bytes_str("base")))
-		*s = base;
-	else if (bytes_equal(how, bytes_str("dir")))
-		*s = base == *s ? "."
-		     : base == *s + 1 ? "/"
-				      : arena_strn(a, *s, (size_t)(base - *s - 1));
-	else if (bytes_equal(how, bytes_str("stem")))
-		*s = dot && dot != base ? arena_strn(a, *s, (size_t)(dot - *s)) : *s;
-	else
-		return false;
-	return true;
+	return *s && *s != '-' && strcmp(s, "...") != 0 &&
+	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+			   "_./:+,%^~={}")] == '\0';
 }
 
-static void add_escaped(struct buf *b, const char *s, bool escapes)
+static bool has_control(const char *s)
 {
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return true;
+	return false;
+}
+
+static void quote_ansi(struct buf *out, const char *s)
+{
+	buf_str(out, "$'");
 	for (; *s; s++) {
-		if (escapes && strchr("*?[]\\", *s))
-			buf_char(b, '\\');
-		buf_char(b, *s);
+		if (*s == '\n')
+			buf_str(out, "\\n");
+		else if (*s == '\\' || *s == '\'')
+			buf_printf(out, "\\%c", *s);
+		else if ((unsigned char)*s < ' ' || *s == 0x7f)
+			buf_printf(out, "\\x%02x", (unsigned char)*s);
+		else
+			buf_char(out, *s);
 	}
+	buf_char(out, '\'');
 }
 
-/* What stands between braces, added to b.  false: it has no value. */
-static bool fill_one(struct template *t, struct bytes in, struct buf *b,
-		     struct arena *a)
+void model_word(struct buf *out, const char *s)
 {
-	const char *colon = memchr(in.p, ':', in.n), *end = in.p + in.n;
-	struct bytes name = { in.p, colon ? (size_t)(colon - in.p) : in.n };
-	const char *s = t->value(t->arg, name);
-
-	t->missing = name;
-	if (!s)
-		return false;
-	while (colon) {
-		const char *next = memchr(colon + 1, ':', (size_t)(end - colon - 1));
-		struct bytes how = { colon + 1,
-				     (size_t)((next ? next : end) - colon - 1) };
-
-		if (!path_part(&s, how, a)) {
-			t->missing = how;
-			return false;
-		}
-		colon = next;
+	if (is_bare(s)) {
+		buf_str(out, s);
+		return;
 	}
-	add_escaped(b, s, t->escapes);
-	return true;
-}
-
-const char *template_fill(struct template *t, const char *text,
-			  struct arena *a)
-{
-	struct buf b = { 0 };
-	const char *full = NULL;
-
-	if (!strpbrk(text, "{}"))
-		return text;
-	buf_str(&b, "");
-	for (const char *p = text; *p; p++) {
-		const char *end;
-
-		if ((*p == '{' || *p == '}') && p[1] == *p) {
-			buf_char(&b, *p++);
-			continue;
-		}
-		if (*p != '{') {
-			buf_char(&b, *p);
-			continue;
-		}
-		end = strchr(p, '}');
-		if (!end) {
-			t->missing = bytes_str(p);
-			goto out;
-		}
-		if (!fill_one(t, (struct bytes){ p + 1, (size_t)(end - p - 1) }, &b, a))
-			goto out;
-		p = end;
+	if (has_control(s)) {
+		quote_ansi(out, s);
+		return;
 	}
-	full = arena_strn(a, b.p, b.n);
-out:
-	buf_release(&b);
-	return full;
-}
-
-static const char *value_exists(void *arg, struct bytes name)
-{
-	const struct model *m = arg;
-	size_t number = 0, holes = 0;
-
-	for (size_t i = 0; i < m->n_names; i++) {
-		const char *s = m->names[i].s;
-
-		s += strspn(s, m->options[m->names[i].option].is_key ? "+" : "-");
-		if (bytes_equal(bytes_str(s), name))
-			return "x";
+	buf_char(out, '\'');
+	for (; *s; s++) {
+		if (*s == '\'')
+			buf_str(out, "'\\'");
+		buf_char(out, *s);
 	}
-	if (bytes_equal(name, bytes_str("root")) || bytes_equal(name, bytes_str("script")))
-		return "x";
-	for (size_t i = 0; i < m->n_positionals; i++)
-		holes += !m->positionals[i].literal;
-	for (size_t i = 0; i < name.n; i++) {
-		if (name.p[i] < '0' || name.p[i] > '9' || number > 100000)
-			return NULL;
-		number = number * 10 + (size_t)(name.p[i] - '0');
-	}
-	return number && (number <= holes || m->has_repeat) ? "x" : NULL;
-}
-
-const char *template_check(const struct model *m, const char *text,
-			   struct arena *a)
-{
-	struct template t = { .value = value_exists, .arg = (void *)(uintptr_t)m };
-
-	if (template_fill(&t, text, a))
-		return NULL;
-	return arena_printf(a, "`%.*s` in %s is no option of the pattern, nor a number of one "
-			    "of its positionals, root, script, :dir, :base or :stem; "
-			    "write {{ for a brace", (int)t.missing.n, t.missing.p, text);
+	buf_char(out, '\'');
 }

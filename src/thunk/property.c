@@ -1,0 +1,243 @@
+/* property.c - the lines below a pattern: what a command reads, writes and
+ * needs besides what its arguments say
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "file.h"
+#include "pattern.h"
+
+struct property {
+	const char *name;
+	const char *help;       /* what follows it */
+	const char *(*read)(struct source *s, struct words *w);
+	size_t least, most;     /* how many words follow it */
+};
+
+static const char *path_add(struct source *s, struct words *w,
+			    enum path_kind kind)
+{
+	struct model *m = s->m;
+
+	for (size_t i = w->bad = 1; i < w->n; w->bad = ++i) {
+		struct model_path p = { .kind = kind, .text = w->v[i].s };
+		size_t n = strlen(p.text);
+		const char *bad = template_check(m, p.text, s->a);
+
+		if (bad)
+			return bad;
+		if (n == 0)
+			return "an empty path";
+		p.is_dir = p.text[n - 1] == '/';
+		p.is_glob = strpbrk(p.text, "*?[") && w->v[i].quoted_at == SIZE_MAX;
+		if (p.is_glob && (kind == PATH_MAKES || kind == PATH_UPDATES))
+			return arena_printf(s->a, "%s %s: outputs are named one by one, "
+					    "or as a directory with a / at its end",
+					    w->v[0].s, p.text);
+		m->paths = arena_more(s->a, m->paths, m->n_paths, sizeof(*m->paths));
+		m->paths[m->n_paths++] = p;
+	}
+	return NULL;
+}
+
+static const char *read_also(struct source *s, struct words *w)
+{
+	return path_add(s, w, PATH_ALSO);
+}
+
+static const char *read_optional(struct source *s, struct words *w)
+{
+	return path_add(s, w, PATH_OPTIONAL);
+}
+
+static const char *read_makes(struct source *s, struct words *w)
+{
+	return path_add(s, w, PATH_MAKES);
+}
+
+static const char *read_updates(struct source *s, struct words *w)
+{
+	return path_add(s, w, PATH_UPDATES);
+}
+
+static const char *read_uses(struct source *s, struct words *w)
+{
+	struct model *m = s->m;
+
+	for (size_t i = w->bad = 1; i < w->n; w->bad = ++i) {
+		const char *name = w->v[i].s, *slash = strchr(name, '/');
+
+		if (!*name || (slash && slash != name) || strcmp(name, "/") == 0)
+			return arena_printf(s->a, "uses %s: say a package's name, or an absolute "
+					    "path of the system", name);
+		if (slash && strncmp(path_clean(s->a, "/", name), name,
+				     strlen(name) - (name[strlen(name) - 1] == '/')) != 0)
+			return arena_printf(s->a, "uses %s: write it as %s", name,
+					    path_clean(s->a, "/", name));
+		m->uses = arena_more(s->a, m->uses, m->n_uses, sizeof(*m->uses));
+		m->uses[m->n_uses++] = name;
+	}
+	return NULL;
+}
+
+static const char *read_env(struct source *s, struct words *w)
+{
+	struct model *m = s->m;
+
+	for (size_t i = w->bad = 1; i < w->n; w->bad = ++i) {
+		const char *name = w->v[i].s, *star = strchr(name, '*');
+
+		if (strchr(name, '='))
+			return arena_printf(s->a, "env %s: the value is taken from where the "
+					    "command runs; write the name alone", name);
+		if (*name == '\0' || (star && star[1]) || name == star)
+			return "env wants NAME, or NAME* for all that begin so";
+		m->env = arena_more(s->a, m->env, m->n_env, sizeof(*m->env));
+		m->env[m->n_env++] = name;
+	}
+	return NULL;
+}
+
+/* A plain decimal number, no sign, no exponent: what follows it, or NULL. */
+static const char *number_read(const char *s, double *out)
+{
+	char *end;
+
+	if (*s < '0' || *s > '9' || strspn(s, "0123456789.") > 15 || s[1] == 'x' ||
+	    s[1] == 'X')
+		return NULL;
+	*out = strtod(s, &end);
+	return strspn(s, "0123456789.") == (size_t)(end - s) ? end : NULL;
+}
+
+static const char *read_cpus(struct source *s, struct words *w)
+{
+	double *n = strcmp(w->v[0].s, "gpus") == 0 ? &s->m->hints.gpus : &s->m->hints.cpus;
+	const char *end = number_read(w->v[1].s, n);
+
+	return end && *end == '\0' && *n > 0 && *n <= 65536
+		       ? NULL
+		       : arena_printf(s->a, "%s %s: say a number such as 1 or 0.5", w->v[0].s,
+				      w->v[1].s);
+}
+
+static const char *read_mem(struct source *s, struct words *w)
+{
+	static const char units[] = "KMGT";
+	double n = 0;
+	const char *end = number_read(w->v[1].s, &n);
+	const char *unit = end && *end ? strchr(units, *end) : NULL;
+
+	if (!unit || (strcmp(end + 1, "") && strcmp(end + 1, "iB")) || n <= 0)
+		return arena_printf(s->a, "mem %s: say a number and K, M, G or T, as in 2G",
+				    w->v[1].s);
+	for (const char *u = units; u <= unit; u++)
+		n *= 1024;
+	if (n < 1 || n > 1e18)
+		return arena_printf(s->a, "mem %s: no machine has that", w->v[1].s);
+	s->m->hints.mem_bytes = (uint64_t)n;
+	return NULL;
+}
+
+static const char *read_time(struct source *s, struct words *w)
+{
+	static const struct { char unit; double seconds; } units[] = {
+		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
+	};
+	double sum = 0, n;
+	const char *p = w->v[1].s;
+
+	while (*p) {
+		const char *end = number_read(p, &n);
+		size_t i = 0;
+
+		while (end && i < 4 && units[i].unit != *end)
+			i++;
+		if (!end || i == 4)
+			break;
+		sum += n * units[i].seconds;
+		p = end + 1;
+	}
+	if (*p || sum <= 0 || sum > 3e9)
+		return arena_printf(s->a, "time %s: say a number and s, m, h or d, as in 90s "
+				    "or 1h30m", w->v[1].s);
+	s->m->hints.time_s = sum;
+	return NULL;
+}
+
+static const char *read_priority(struct source *s, struct words *w)
+{
+	char *end;
+	long n = strtol(w->v[1].s, &end, 10);
+
+	if (end == w->v[1].s || *end || n < -1000 || n > 1000)
+		return arena_printf(s->a, "priority %s: say a whole number from -1000 to 1000",
+				    w->v[1].s);
+	s->m->hints.priority = (int)n;
+	return NULL;
+}
+
+static const char *read_switch(struct source *s, struct words *w)
+{
+	const char *name = w->v[0].s;
+	bool is_yes = strcmp(w->v[1].s, "yes") == 0;
+
+	if (!is_yes && strcmp(w->v[1].s, "no") != 0)
+		return arena_printf(s->a, "%s %s: say yes or no", name, w->v[1].s);
+	if (strcmp(name, "network") == 0)
+		s->m->uses_network = is_yes;
+	else if (strcmp(name, "lists") == 0)
+		s->m->has_lists = is_yes;
+	else
+		s->m->has_no_short_forms = !is_yes;
+	return NULL;
+}
+
+static const char *read_never(struct source *s, struct words *w)
+{
+	(void)w;
+	s->m->is_never = true;
+	return NULL;
+}
+
+static const struct property properties[] = {
+	{ "also",       "PATH...", read_also,     1, SIZE_MAX },
+	{ "optional",   "PATH...", read_optional, 1, SIZE_MAX },
+	{ "makes",      "PATH...", read_makes,    1, SIZE_MAX },
+	{ "updates",    "PATH...", read_updates,  1, SIZE_MAX },
+	{ "uses",       "NAME...", read_uses,     1, SIZE_MAX },
+	{ "env",        "NAME...", read_env,      1, SIZE_MAX },
+	{ "cpus",       "N",       read_cpus,     1, 1 },
+	{ "gpus",       "N",       read_cpus,     1, 1 },
+	{ "mem",        "2G",      read_mem,      1, 1 },
+	{ "time",       "30m",     read_time,     1, 1 },
+	{ "priority",   "N",       read_priority, 1, 1 },
+	{ "network",    "yes",     read_switch,   1, 1 },
+	{ "lists",      "yes",     read_switch,   1, 1 },
+	{ "shortening", "no",      read_switch,   1, 1 },
+	{ "never",      "",        read_never,    0, 0 },
+	{ "run",        "",        read_never,    0, 0 },
+};
+
+const char *property_read(struct source *s, struct words *w)
+{
+	struct buf known = { 0 };
+	const char *bad;
+
+	for (size_t i = 0; i < sizeof(properties) / sizeof(*properties); i++) {
+		const struct property *p = &properties[i];
+
+		if (strcmp(p->name, w->v[0].s) != 0) {
+			buf_printf(&known, " %s", p->name);
+			continue;
+		}
+		buf_release(&known);
+		w->bad = w->n > 1;
+		if (w->n - 1 >= p->least && w->n - 1 <= p->most)
+			return p->read(s, w);
+		return arena_printf(s->a, "write: %s %s", p->name, p->help);
+	}
+	bad = arena_printf(s->a, "unknown property `%s`; there are%s (a pattern stands at the "
+			   "line's begin)", w->v[0].s, known.p);
+	buf_release(&known);
+	return bad;
+}
