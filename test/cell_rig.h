@@ -30,7 +30,7 @@ struct step {
 	struct { const char *path, *text; struct id id; enum ref_kind kind; } in[8];
 	const char *out[8];
 	const char *cwd, *std[3], *env[4];
-	bool network;
+	bool network, is_watched;
 	double timeout_s;
 };
 
@@ -144,6 +144,8 @@ static inline void rig_done(struct job *j, const struct run_report *r)
 	g->is_done = true;
 	g->r = *r;
 	g->r.text = arena_str(&g->a, r->text ? r->text : "");
+	if (r->undeclared)
+		g->r.undeclared = arena_str(&g->a, r->undeclared);
 	g->r.log = (struct bytes){ arena_strn(&g->a, r->log.p ? r->log.p : "", r->log.n),
 				   r->log.n };
 	g->r.result.v = arena_alloc(&g->a, (n + 1) * sizeof *g->r.result.v);
@@ -161,6 +163,7 @@ static inline void rig_start(struct rig *r, const struct step *s, struct got *g)
 	g->job.text = rig_thunk(r, s);
 	g->job.host = r->host;
 	g->job.timeout_s = s->timeout_s;
+	g->job.is_watched = s->is_watched;
 	g->job.done = rig_done;
 	g->job.arg = g;
 	MUST(backend_local.start(r->b, &g->job, &e), e);

@@ -18,7 +18,7 @@ struct search {
 	const char *base;               /* of the output that is missing */
 	const char *same;               /* path of a file with that name */
 	const char *others[SHOWN];
-	size_t n_others, looked_at;
+	size_t n_others, looked_at, most;
 	unsigned depth;
 };
 
@@ -61,7 +61,7 @@ static void search(struct search *s, int above, const char *name, const char *pa
 			close(fd);
 		return;
 	}
-	while (!s->same && (ent = readdir(d)) && s->looked_at++ < LOOKED_AT_MAX) {
+	while (!s->same && (ent = readdir(d)) && s->looked_at++ < s->most) {
 		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
 			continue;
 		note(s, dirfd(d), ent, *path ?
@@ -82,7 +82,7 @@ static const char *folder_of(struct arena *a, const char *path)
 
 const char *blame_missing(struct cell *c, const struct output *o)
 {
-	struct search s = { .c = c, .base = path_base(o->path) };
+	struct search s = { .c = c, .base = path_base(o->path), .most = LOOKED_AT_MAX };
 	struct buf b = { 0 };
 	const char *text;
 
@@ -100,4 +100,13 @@ const char *blame_missing(struct cell *c, const struct output *o)
 	text = arena_str(&c->arena, b.p);
 	buf_release(&b);
 	return text;
+}
+
+const char *astray_first(struct cell *c)
+{
+	/* No file has this name, so that none is "the same". */
+	struct search s = { .c = c, .base = "/", .most = SIZE_MAX };
+
+	search(&s, c->box.root, ".", "");
+	return s.n_others ? s.others[0] : NULL;
 }

@@ -124,6 +124,20 @@ static const char *as_spelled(struct cell *c, const char *path)
 	return s;
 }
 
+const char *blame_undeclared(struct cell *c, const char *path, bool is_folder)
+{
+	return arena_printf(&c->arena, "%s needs %s, which is in the project but not "
+			    "among its inputs: add `also %s%s` to its model in gg.models",
+			    blame_who(c), path, as_spelled(c, path), is_folder ? "/" : "");
+}
+
+const char *blame_stray(struct cell *c, const char *path)
+{
+	return arena_printf(&c->arena, "%s wrote %s, which is not among its outputs: add "
+			    "`makes %s` to its model in gg.models", blame_who(c), path,
+			    as_spelled(c, path));
+}
+
 static const char *undeclared(struct cell *c, struct bytes token)
 {
 	const char *path = as_plain(c, token);
@@ -132,10 +146,8 @@ static const char *undeclared(struct cell *c, struct bytes token)
 	if (!path || is_declared(&c->thunk, path) || path_is_below(".gg", path) ||
 	    fstatat(c->box.real_project, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return NULL;
-	return arena_printf(&c->arena, "%s needs %s, which is in the project but not "
-			    "among its inputs: add `also %s%s` to its model in gg.models",
-			    blame_who(c), path, as_spelled(c, path),
-			    S_ISDIR(st.st_mode) ? "/" : "");
+	c->report.undeclared = path;
+	return blame_undeclared(c, path, S_ISDIR(st.st_mode));
 }
 
 /* import a.b.c: a module of the project beside the script. */

@@ -295,6 +295,7 @@ static void cell_free(struct cell *c)
 	buf_release(&c->in);
 	buf_release(&c->out);
 	spare_release(c);
+	guard_free(c->guard);
 	strs_release(&c->overs);
 	map_release(&c->hosts);
 	map_release(&c->files);

@@ -1,8 +1,9 @@
 /* inside.h - what the parts of a cell share
  *
  * Private to src/exec.  cell.c (the process), run.c (one thunk), items.c,
- * layout.c, tidy.c and spare.c (inputs in), collect.c (outputs out), verify.c (is the machine
- * as the thunk says), blame.c (what went wrong, in words).
+ * layout.c, tidy.c and spare.c (inputs in), collect.c (outputs out), verify.c
+ * (is the machine as the thunk says), guard.c (watched programs), blame.c and
+ * astray.c (what went wrong, in words).
  */
 #ifndef GG_INSIDE_H
 #define GG_INSIDE_H
@@ -76,6 +77,7 @@ struct cell {
 	const char *program;            /* what execve gets */
 	char *stack;                    /* of the child until it executes */
 	char *small;                    /* STORE_SMALL + 1 bytes */
+	struct guard *guard;            /* made for the first watched thunk */
 	struct run_report report;
 };
 
@@ -137,6 +139,21 @@ int collect_outputs(struct cell *c, struct err *e);
 /* Do c->request and fill c->report. */
 void run_thunk(struct cell *c);
 
+/* A watched program.  guard_open, then in the child guard_enter (its errno),
+ * and guard_fail if it cannot execute; here guard_meet.  From then on each
+ * readiness of guard_fd is one guard_serve: false once the program has to be
+ * ended, which the report says why.  guard_close takes the decoys away. */
+int guard_open(struct cell *c, struct err *e);
+int guard_enter(struct guard *g);
+void guard_fail(struct guard *g, int errnum);
+int guard_meet(struct guard *g, struct err *e);
+int guard_fd(const struct guard *g);
+bool guard_serve(struct guard *g);
+/* Why the child could not execute, or 0. */
+int guard_errno(struct guard *g);
+void guard_close(struct guard *g);
+void guard_free(struct guard *g);
+
 /* What a failed program's log says of an input that was not declared or a
  * write that was not allowed, in words; NULL if nothing. */
 const char *blame_log(struct cell *c);
@@ -144,6 +161,12 @@ const char *blame_log(struct cell *c);
 const char *blame_status(struct arena *a, enum run_status status, int code);
 /* Where a missing output went instead: the rest of a sentence, or "". */
 const char *blame_missing(struct cell *c, const struct output *o);
+/* A file that the program left and that nothing declares, or NULL. */
+const char *astray_first(struct cell *c);
+/* That the program asked for what the project has at path and the thunk does
+ * not name: all below it, if it is a folder; or left a file there. */
+const char *blame_undeclared(struct cell *c, const char *path, bool is_folder);
+const char *blame_stray(struct cell *c, const char *path);
 /* "train.py", "cat": what people call this thunk's program. */
 const char *blame_who(const struct cell *c);
 

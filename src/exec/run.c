@@ -49,12 +49,14 @@ bool run_env_is_fixed(const char *name_value)
 	return is_name(name_value, "GG_RUNTIME", strlen("GG_RUNTIME"));
 }
 
-/* What the child of a spawn needs; it shares this memory until it executes. */
+/* What the child of a spawn needs; it shares this memory until it executes,
+ * unless it is watched: its execve already waits for an answer. */
 struct spawn {
 	const char *program, *cwd;
 	const char **args, **env;
 	int std[3];
 	bool dies_with_cell;
+	struct guard *guard;            /* it is watched: it has a copy of all */
 	int errnum;
 };
 
@@ -66,9 +68,12 @@ static int child(void *arg)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	setpgid(0, 0);
 	if ((!s->cwd || chdir(s->cwd) == 0) && dup2(s->std[0], 0) == 0 &&
-	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2)
+	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2 &&
+	    (!s->guard || guard_enter(s->guard) == 0))
 		execve(s->program, (char **)s->args, (char **)s->env);
 	s->errnum = errno;
+	if (s->guard)
+		guard_fail(s->guard, s->errnum);
 	return 127;
 }
 
@@ -198,8 +203,9 @@ static void trim_log(struct cell *c)
 
 static void await(struct cell *c, struct life *l, double started)
 {
-	struct pollfd p[2] = { { .fd = l->pidfd, .events = POLLIN },
-			       { .fd = CELL_FD, .events = POLLIN } };
+	struct pollfd p[] = { { .fd = l->pidfd, .events = POLLIN },
+			      { .fd = CELL_FD, .events = POLLIN },
+			      { .fd = guard_fd(c->guard), .events = POLLIN } };
 	double limit = c->request->timeout_s;
 
 	for (;;) {
@@ -210,12 +216,16 @@ static void await(struct cell *c, struct life *l, double started)
 			l->is_late = true;
 			break;
 		}
-		if (poll(p, 2, ms) == 0) {
+		if (poll(p, 3, ms) == 0) {
 			trim_log(c);
 			continue;
 		}
 		if (p[0].revents)
 			break;
+		if (p[2].revents & POLLIN && !guard_serve(c->guard))
+			break;
+		if (p[2].revents & POLLHUP)
+			p[2].fd = -1;
 		if (p[1].revents)
 			cell_listen(c);
 		if (c->is_cancelled || c->is_cut_off)
@@ -249,6 +259,22 @@ static void take_log(struct cell *c)
 		c->is_spoiled = true;
 }
 
+static int reap(struct life *l)
+{
+	while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
+		;
+	close(l->pidfd);
+	return -1;
+}
+
+static int not_executed(const struct cell *c, int errnum, struct err *e)
+{
+	errno = errnum;
+	err_sys(e, "cannot execute %s", c->program);
+	e->code = errnum == EAGAIN || errnum == ENOMEM ? ERR_IO : ERR_REFUSED;
+	return -1;
+}
+
 static int start(struct cell *c, struct life *l, struct err *e)
 {
 	const char *cwd = c->thunk.cwd;
@@ -258,25 +284,29 @@ static int start(struct cell *c, struct life *l, struct err *e)
 		.std = { -1, -1, -1 },
 		.dies_with_cell = !(c->box.walls & WALL_PID),
 	};
+	int flags = CLONE_PIDFD | SIGCHLD;
 	int rc = open_stds(c, s.std, e);
 
+	if (rc == 0 && c->request->is_watched)
+		rc = guard_open(c, e);
+	if (c->request->is_watched)
+		s.guard = c->guard;
+	else
+		flags |= CLONE_VM | CLONE_VFORK;
 	if (rc == 0) {
-		l->pid = clone(child, c->stack + CELL_CHILD_STACK,
-			       CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &s,
-			       &l->pidfd);
+		l->pid = clone(child, c->stack + CELL_CHILD_STACK, flags, &s, &l->pidfd);
 		if (l->pid < 0)
 			rc = err_sys(e, "cannot start a process");
 	}
 	close_stds(c, s.std);
+	if (rc == 0 && s.guard && guard_meet(s.guard, e) < 0) {
+		kill(l->pid, SIGKILL);
+		rc = reap(l);
+	}
 	if (rc < 0 || !s.errnum)
 		return rc;
-	while (waitpid(l->pid, NULL, 0) < 0 && errno == EINTR)
-		;
-	close(l->pidfd);
-	errno = s.errnum;
-	err_sys(e, "cannot execute %s", c->program);
-	e->code = s.errnum == EAGAIN || s.errnum == ENOMEM ? ERR_IO : ERR_REFUSED;
-	return -1;
+	reap(l);
+	return not_executed(c, s.errnum, e);
 }
 
 static void note_usage(struct run_report *r, const struct life *l, double started)
@@ -295,6 +325,8 @@ static void judge_end(struct cell *c, const struct life *l)
 {
 	struct run_report *r = &c->report;
 
+	if (r->status != RUN_OK)        /* it was ended for that */
+		return;
 	if (l->is_late) {
 		r->status = RUN_TIMED_OUT;
 		r->text = arena_printf(&c->arena, "ran longer than %g s, its time limit: "
@@ -311,9 +343,26 @@ static void judge_end(struct cell *c, const struct life *l)
 		r->status = RUN_EXITED;
 		r->code = WEXITSTATUS(l->status);
 		r->text = blame_log(c);
+		if (!c->request->is_watched)
+			r->undeclared = NULL;
+		else if (r->undeclared)
+			r->status = RUN_UNDECLARED;
 	}
 	if (r->status != RUN_OK && !r->text)
 		r->text = blame_status(&c->arena, r->status, r->code);
+}
+
+/* What a model that was learned does not know of would be lost. */
+static bool judge_strays(struct cell *c)
+{
+	struct run_report *r = &c->report;
+
+	r->undeclared = astray_first(c);
+	if (!r->undeclared)
+		return false;
+	r->status = RUN_UNDECLARED;
+	r->text = blame_stray(c, r->undeclared);
+	return true;
 }
 
 static int judge(struct cell *c, const struct life *l, struct err *e)
@@ -331,7 +380,7 @@ static int judge(struct cell *c, const struct life *l, struct err *e)
 				       "output too", blame_who(c), changed);
 		return 0;
 	}
-	return collect_outputs(c, e);
+	return c->request->is_watched && judge_strays(c) ? 0 : collect_outputs(c, e);
 }
 
 static int prepare(struct cell *c, struct err *e)
@@ -345,18 +394,30 @@ static int prepare(struct cell *c, struct err *e)
 	return verify_machine(c, e);
 }
 
+/* The program from its start to the end of its last process. */
+static int live(struct cell *c, struct life *l, struct err *e)
+{
+	double started = seconds_now();
+	bool is_watched = c->request->is_watched;
+	int errnum = 0, rc = start(c, l, e);
+
+	if (rc == 0)
+		await(c, l, started);
+	if (rc == 0 && is_watched)
+		errnum = guard_errno(c->guard);
+	if (is_watched)
+		guard_close(c->guard);
+	if (rc == 0)
+		note_usage(&c->report, l, started);
+	return errnum ? not_executed(c, errnum, e) : rc;
+}
+
 static int run(struct cell *c, struct err *e)
 {
 	struct life l = { .pidfd = -1 };
-	double started;
 
-	if (prepare(c, e) < 0)
+	if (prepare(c, e) < 0 || live(c, &l, e) < 0)
 		return -1;
-	started = seconds_now();
-	if (start(c, &l, e) < 0)
-		return -1;
-	await(c, &l, started);
-	note_usage(&c->report, &l, started);
 	take_log(c);
 	return judge(c, &l, e);
 }
