@@ -1,14 +1,20 @@
 /* closure.h - the system files that a command uses, as one tree
  *
- * src/thunk/closure.c (from uses to a tree, and back to this machine),
- * packages.c (Debian and pip packages: which owns a file, what is in one),
- * treatment.c (the one table of what becomes of which system path).
+ * src/thunk/closure.c (from uses to a tree), closure_uses.c (from paths to
+ * uses), closure_look.c (back to this machine), closure_compare.c; packages.c
+ * (Debian and pip packages: which owns a file, what is in one), treatment.c
+ * (the one table of what becomes of which system path); closure_private.h
+ * names the rest.
  *
  * A use is what `uses` in a model says: an absolute path, or the name of a
- * package ("python3-numpy", "pip:hydra-core").  A package means all of its
- * files that the table of treatments keeps; a path means that file, or the
- * folder if it ends in a slash, if it is there: a use that is absent now and
- * there later gives another closure.  The tree's root is /.  Its files need not
+ * package: "python3-numpy", "libc6:i386" when not of this machine's kind,
+ * "pip:hydra-core" below /usr/local, or with the folder it lies in,
+ * "pip:/opt/venv/lib/python3.11/site-packages/hydra-core".  A package means all
+ * of its files that the table of treatments keeps; a path means that file; with
+ * a slash at its end the whole folder, and a folder without one the names in it
+ * and no more.  A use that is absent now and there later gives another
+ * closure.  Files that no package owns (all of them where there is neither dpkg
+ * nor pip) are taken one by one.  The tree's root is /.  Its files need not
  * be in the store: they are named through the stat cache and read from this
  * machine when somebody wants their bytes.  Links are kept as links, and
  * absolute targets are written as relative ones.
@@ -70,5 +76,10 @@ struct closure_fixed {
 	const char *text;
 };
 extern const struct closure_fixed closure_fixed[];
+
+/* Forget what is remembered of closures whose tree is not kept; for gc, before
+ * it drops them. */
+int closure_sweep(struct store *s, bool (*is_kept)(void *arg, const struct id *tree),
+		  void *arg, struct err *e);
 
 #endif

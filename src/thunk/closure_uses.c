@@ -1,0 +1,228 @@
+/* closure_uses.c - from paths that were touched to uses
+ *
+ * Each path is followed over its links, and each thing met is asked for its
+ * owner.  What a package owns stands for the package; what none does stands for
+ * itself.  A path that was not there stands for itself too, unless it would lie
+ * in a folder of one package alone: that package's next version brings it, or
+ * nobody does.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "closure_private.h"
+#include "elf_needs.h"
+#include "file.h"
+
+struct gathering {
+	struct walk_state w;
+	enum closure_mode mode;
+	struct owner *owners;           /* one for each leaf */
+	struct strs *out;
+};
+
+static bool is_wanted(const char *path, enum closure_mode mode)
+{
+	enum treat t = treatment_of(path);
+
+	return t == TREAT_KEEP || t == TREAT_NAMED ||
+	       (t == TREAT_ABOUT && mode == CLOSURE_FILES);
+}
+
+/* What the kernel opens itself when a program starts, unseen by a tracer. */
+static void follow_program(struct walk_state *w, const char *path)
+{
+	const char *full = arena_printf(w->a, "%s%s", w->m->root[1] ? w->m->root : "", path);
+	struct elf_needs needs;
+	char line[256], *end;
+
+	if (file_shebang(full, line, sizeof line)) {
+		for (end = line + strspn(line, " \t"); *end > ' '; end++)
+			;
+		*end = '\0';
+		walk_path(w, line + strspn(line, " \t"), true);
+		return;
+	}
+	if (elf_needs(full, w->a, &needs) && needs.needed.n && *needs.needed.v[0] == '/')
+		walk_path(w, needs.needed.v[0], true);
+	strs_release(&needs.needed);
+}
+
+static void walk_all(struct gathering *g, const char *const *paths, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const char *path = path_clean(g->w.a, "/", paths[i]);
+
+		if (path[1] && is_wanted(path, g->mode))
+			walk_path(&g->w, path, true);
+	}
+	for (size_t i = 0; i < g->w.n; i++)
+		if (g->w.v[i].kind == LEAF_EXEC && is_wanted(g->w.v[i].path, g->mode))
+			follow_program(&g->w, g->w.v[i].path);
+}
+
+/* The nearest folder above path that is there. */
+static const char *folder_above(struct gathering *g, const char *path)
+{
+	char *dir = arena_str(g->w.a, path);
+	struct stat st;
+
+	do {
+		char *slash = strrchr(dir, '/');
+
+		if (slash == dir)
+			return "/";
+		*slash = '\0';
+	} while (!sys_lstat(g->w.m, dir, &st));
+	return dir;
+}
+
+static bool is_modules(const char *path)
+{
+	const char *base = path_base(path);
+
+	return strcmp(base, "site-packages") == 0 || strcmp(base, "dist-packages") == 0;
+}
+
+/* Below a folder of modules, in the folder of one of them. */
+static bool is_in_module(const char *folder)
+{
+	const char *at = strstr(folder, "/site-packages/");
+
+	return at || strstr(folder, "/dist-packages/");
+}
+
+static void find_owners(struct gathering *g)
+{
+	struct map at = { 0 };
+	size_t n = g->w.n, n_owned = 0;
+	struct owner *v;
+
+	g->owners = arena_alloc(g->w.a, (n + 1) * sizeof(*g->owners));
+	v = arena_alloc(g->w.a, (n + 1) * sizeof(*v));
+	for (size_t i = 0; i < n; i++) {
+		const struct leaf *l = &g->w.v[i];
+		const char *path = l->kind == LEAF_ABSENT ? folder_above(g, l->path) : l->path;
+		void **slot = map_at(&at, bytes_str(path));
+
+		if (!*slot) {
+			v[n_owned] = (struct owner){ .path = path };
+			*slot = &v[n_owned++];
+		}
+	}
+	packages_own(g->w.m, v, n_owned, g->w.a);
+	for (size_t i = 0; i < n; i++) {
+		const struct leaf *l = &g->w.v[i];
+		const char *path = l->kind == LEAF_ABSENT ? folder_above(g, l->path) : l->path;
+
+		g->owners[i] = *(struct owner *)map_get(&at, bytes_str(path));
+	}
+	map_release(&at);
+}
+
+static bool is_root_link(const char *path)
+{
+	return !strchr(path + 1, '/');
+}
+
+/* Does the link that led here stand for itself?  Then it leads here again. */
+static bool is_led_to(const struct gathering *g, size_t i)
+{
+	size_t via = g->w.v[i].via;
+
+	return via != SIZE_MAX && (g->mode == CLOSURE_FILES || !g->owners[via].package ||
+				   treatment_of(g->w.v[via].path) == TREAT_NAMED);
+}
+
+/* What was looked for below a folder that is not there either: the folder, and
+ * all of it should it come. */
+static const char *absent_use(struct gathering *g, const char *path, const char *above)
+{
+	const char *name = path + strlen(above);
+	size_t n = strcspn(name + (*name == '/'), "/") + (*name == '/');
+
+	if (!name[n])
+		return path;
+	return arena_printf(g->w.a, "%.*s/", (int)(name + n - path), path);
+}
+
+static void use(struct gathering *g, size_t i)
+{
+	const struct leaf *l = &g->w.v[i];
+	const struct owner *o = &g->owners[i];
+	enum treat t = treatment_of(l->path);
+
+	if (!is_wanted(l->path, g->mode))
+		return;
+	switch (l->kind) {
+	case LEAF_ABSENT:
+		if (o->n_owners != 1 && !is_in_module(o->path))
+			strs_add(g->out, absent_use(g, l->path, o->path));
+		return;
+	case LEAF_FOLDER:
+		if (!o->n_owners && is_modules(l->path))
+			strs_add(g->out, l->path);
+		return;
+	case LEAF_LINK:
+		if (is_root_link(l->path))
+			return;
+		break;
+	default:
+		break;
+	}
+	if (o->package && t == TREAT_KEEP && g->mode == CLOSURE_PACKAGE)
+		strs_add(g->out, o->package);
+	else if (!is_led_to(g, i))
+		strs_add(g->out, l->path);
+}
+
+/* Is the same one, or the same folder with a slash, further on? */
+static bool is_said_by_next(const struct strs *l, size_t i)
+{
+	size_t n = strlen(l->v[i]);
+
+	for (size_t k = i + 1; k < l->n && strncmp(l->v[k], l->v[i], n) == 0; k++)
+		if (!l->v[k][n] || (l->v[k][n] == '/' && !l->v[k][n + 1]))
+			return true;
+	return false;
+}
+
+static void copy_out(struct strs *from, struct arena *a, struct strs *out)
+{
+	strs_sort(from);
+	for (size_t i = 0; i < from->n; i++)
+		if (!is_said_by_next(from, i))
+			strs_add(out, arena_str(a, from->v[i]));
+}
+
+int closure_uses_at(const struct sys *m, const char *const *paths, size_t n,
+		    enum closure_mode mode, struct arena *a, struct strs *out,
+		    struct err *e)
+{
+	struct arena own = { 0 };
+	struct strs found = { 0 };
+	struct gathering g = { .w = { .m = m, .a = &own }, .mode = mode, .out = &found };
+
+	(void)e;
+	walk_all(&g, paths, n);
+	find_owners(&g);
+	for (size_t i = 0; i < g.w.n; i++)
+		use(&g, i);
+	copy_out(&found, a, out);
+	strs_release(&found);
+	walk_release(&g.w);
+	arena_release(&own);
+	return 0;
+}
+
+int closure_uses(const char *const *paths, size_t n, enum closure_mode mode,
+		 struct arena *a, struct strs *out, struct err *e)
+{
+	struct sys m;
+	int rc;
+
+	if (sys_open(&m, "/", e) < 0)
+		return -1;
+	rc = closure_uses_at(&m, paths, n, mode, a, out, e);
+	sys_close(&m);
+	return rc;
+}
