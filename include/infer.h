@@ -1,7 +1,8 @@
 /* infer.h - from commands that are about to run to thunks
  *
- * src/thunk/infer.c (one command), gather.c (paths to inputs), machine.c
- * (the host text), scan.c (what compilers read besides).
+ * src/thunk/infer.c (one command), question.c (its thunk), adopt.c (one that
+ * has run), gather.c (paths to inputs), machine.c (the host text), scan.c (what
+ * compilers read besides).
  *
  * infer_command() sees a command before it runs and says what is to become of
  * it.  When a model explains it, the thunk is built and kept, and its outputs
@@ -60,7 +61,8 @@ struct infer_opts {
 	void (*hints)(void *arg, const struct id *thunk, const struct hints *h);
 	void *arg;
 	/* The environment gg itself was started with, NULL at its end: what a
-	 * learned command's differs in belongs to its thunk. */
+	 * learned command's differs in belongs to its thunk.  NULL: nothing
+	 * does but what its model names. */
 	const char **base_env;
 	/* Is this NAME=VALUE one that forcing fixes itself (run.h)? */
 	bool (*env_is_fixed)(const char *name_value);

@@ -74,6 +74,7 @@ struct node {
 	int priority;
 	uint8_t state, why;
 	uint8_t n_tries, n_rewinds;
+	bool is_watched;                /* as in struct hints */
 	bool has_claim;                 /* of reduced */
 	bool is_held;                   /* in exec.held: claim falls at flush */
 	bool is_queued, is_ordered;

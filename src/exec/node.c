@@ -175,6 +175,7 @@ static void read_hints(struct exec *x, struct node *n)
 	n->timeout_s = h.time_s > 0 ? (float)h.time_s : 0;
 	n->mem_mib = (uint32_t)(h.mem_bytes >> 20) + (h.mem_bytes % (1 << 20) != 0);
 	n->priority = h.priority;
+	n->is_watched = h.is_watched;
 }
 
 void node_load(struct exec *x, struct node *n)

@@ -72,16 +72,21 @@ int observation_get(struct store *s, const struct id *thunk,
 	return 0;
 }
 
+/* is_watched came later: records without it are read too. */
 struct hints_record {
 	double cpus, gpus, time_s;
 	uint64_t mem_bytes;
 	int64_t priority;
+	int64_t is_watched;
 };
+
+enum { HINTS_BYTES_BEFORE = offsetof(struct hints_record, is_watched) };
 
 int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 	      struct err *e)
 {
-	struct hints_record r = { h->cpus, h->gpus, h->time_s, h->mem_bytes, h->priority };
+	struct hints_record r = { h->cpus, h->gpus, h->time_s, h->mem_bytes, h->priority,
+				  h->is_watched };
 
 	return record_put(s, TABLE_HINT, id_key(thunk),
 			  (struct bytes){ (char *)&r, sizeof(r) }, e);
@@ -90,12 +95,15 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 int hints_get(struct store *s, const struct id *thunk, struct hints *out,
 	      struct err *e)
 {
-	struct hints_record r;
+	struct hints_record r = { 0 };
 
-	if (record_get(s, TABLE_HINT, id_key(thunk), sizeof(r), &r, e) < 0)
+	if (record_get(s, TABLE_HINT, id_key(thunk), sizeof(r), &r, e) < 0 &&
+	    (e->code != ERR_MISSING ||
+	     record_get(s, TABLE_HINT, id_key(thunk), HINTS_BYTES_BEFORE, &r, e) < 0))
 		return -1;
 	*out = (struct hints){ .cpus = r.cpus, .gpus = r.gpus, .time_s = r.time_s,
-			       .mem_bytes = r.mem_bytes, .priority = (int)r.priority };
+			       .mem_bytes = r.mem_bytes, .priority = (int)r.priority,
+			       .is_watched = r.is_watched != 0 };
 	return 0;
 }
 

@@ -140,9 +140,9 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 {
 	struct hints h = { .cpus = n->cpus, .gpus = n->gpus, .time_s = n->timeout_s,
 			   .mem_bytes = (uint64_t)n->mem_mib << 20,
-			   .priority = n->priority };
+			   .priority = n->priority, .is_watched = n->is_watched };
 	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || n->mem_mib ||
-		n->priority;
+		n->priority || n->is_watched;
 	struct arena *a = &x->scratch;
 	char mark[16];
 	struct bytes b;
@@ -296,7 +296,8 @@ static void begin(struct exec *x, struct node *n)
 		r->label = thunk_label(&red.thunk, &r->arena, LABEL_WIDTH);
 		r->job = (struct job){ .reduced = red.id, .text = red.text,
 				       .needs = node_needs(n), .done = job_done, .arg = r,
-				       .timeout_s = (double)n->timeout_s };
+				       .timeout_s = (double)n->timeout_s,
+				       .is_watched = n->is_watched };
 		if (read_host(x, r, &red.thunk, &e) == 0) {
 			launch(x, r);
 			return;

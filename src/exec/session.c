@@ -328,7 +328,7 @@ int session_start(const struct session_opts *o, struct session **out,
 	struct infer_opts io = {
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
-		.arg = s, .env_is_fixed = run_env_is_fixed,
+		.arg = s, .base_env = o->env, .env_is_fixed = run_env_is_fixed,
 	};
 
 	*s = (struct session){ .o = *o, .root_len = strlen(o->project->root) };
