@@ -57,10 +57,10 @@ only 'lmdb\.h' 'src/thunk/db\.c' 'the database'
 only 'uv\.h' 'src/exec/loop\.c' 'the event loop'
 only '(linux/)?seccomp\.h' 'src/thunk/(tracer|tracee|filter).*' 'seccomp'
 only 'openssl/' 'src/thunk/id\.c' 'the hash library'
-only 'jansson\.h' '(tools/.*|src/exec/(oci|registry).*)' 'the JSON library'
+only 'jansson\.h' '(tools/.*|src/exec/(oci|registry|message).*)' 'the JSON library'
 only 'curl/' 'src/exec/curl\.h' 'HTTP'
-only 'archive(_entry)?\.h' 'src/exec/image\.c' 'archives'
-only 'zstd\.h' 'src/(thunk/store|exec/image)\.c' 'the compressor'
+only 'zlib\.h' 'src/exec/squeeze\.c' 'the other compressor'
+only 'zstd\.h' 'src/(thunk/store|exec/squeeze)\.c' 'the compressor'
 
 # Only tools/ prints, exits or reads the environment.  A process that gg has
 # just forked ends by _exit.
