@@ -43,7 +43,7 @@ deps-demo deps-test deps-bench:
 	@tools/install-deps.sh $(@:deps-%=%)
 
 $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/libgg.a: $(LIB_OBJ)
 	@rm -f $@

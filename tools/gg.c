@@ -53,6 +53,15 @@ const struct verb verbs[] = {
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "
 	  "runs reach. What is removed and needed again is made again." },
+	{ "image", cmd_image, NEED_STORE | NEED_ARGS, "oqvJPTCSAF", "PATH|ID...",
+	  "write an image of all that outputs need, worker included",
+	  "The closures of the thunks behind each PATH become an OCI image, without "
+	  "a Dockerfile and without a daemon. The same closures give the same "
+	  "image. What is heavy in them is a layer of its own, so that images "
+	  "share it. The image runs gg worker, as a container or as a Lambda "
+	  "function (which wants --compress=gzip); podman load -i FILE takes it. "
+	  "For --push the user and password are those of podman login, of docker "
+	  "login, or of GG_REGISTRY_USER and GG_REGISTRY_PASSWORD." },
 	{ "help", cmd_help, 0, "", "[COMMAND]", "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },

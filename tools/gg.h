@@ -25,6 +25,8 @@ struct options {
 	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
 	const char *output;
 	unsigned keep_runs;
+	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
+	bool tls_verify;
 };
 
 struct ctx {
@@ -77,6 +79,7 @@ int cmd_log(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_image(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_man(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e);
@@ -154,6 +157,14 @@ void ui_free(struct ui *u);
 void ui_event(void *arg, const struct exec_event *ev);
 /* Take the line away before something else is printed. */
 void ui_clear(struct ui *u);
+
+/* A client as the options and the environment (https_proxy, no_proxy) say, and
+ * who to be at a registry (online.c): user and password in c->arena, NULL when
+ * none are known for host. */
+struct http;
+int online_open(struct ctx *c, struct http **out, struct err *e);
+int online_login(struct ctx *c, const char *host, const char **user,
+		 const char **password, struct err *e);
 
 /* The last runs, for gc: keep the thunks of this one. */
 int runs_add(struct ctx *c, const struct drive *d, struct err *e);

@@ -12,7 +12,16 @@ const struct option_row option_rows[] = {
 	{ 'f', false, "fresh", NULL, "run the script even if nothing it saw has changed" },
 	{ 'n', true, "dry-run", NULL, "say what would be done, and do nothing" },
 	{ 'o', true, "output", "FILE",
-	  "write to FILE; its ending (.dot .svg .png .json) says how" },
+	  "write to FILE; of a graph its ending (.dot .svg .png .json) says how" },
+	{ 'P', false, "push", "HOST/NAME[:TAG]", "send the image to a registry" },
+	{ 'T', false, "tag", "NAME[:TAG]", "what podman load is to call the image" },
+	{ 'C', false, "compress", "zstd|gzip", "how to compress layers (default zstd)" },
+	{ 'S', false, "tls-verify", "BOOL",
+	  "false: take any certificate, and plain http too" },
+	{ 'A', false, "authfile", "FILE",
+	  "user and password of registries, as podman login and docker login keep them" },
+	{ 'F', false, "ca-file", "FILE", "certificates of authorities to trust" },
+	{ 'O', false, "once", "FILE", "run the one request in FILE (- is standard input)" },
 	{ 'q', true, "quiet", NULL, "print only failures and the summary" },
 	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
 	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
@@ -40,6 +49,14 @@ static int number(const char *s, unsigned *out, struct err *e)
 	return 0;
 }
 
+static int boolean(const char *s, bool *out, struct err *e)
+{
+	*out = strcmp(s, "true") == 0;
+	if (!*out && strcmp(s, "false") != 0)
+		return err_set(e, ERR_USAGE, "\"%s\" is neither true nor false", s);
+	return 0;
+}
+
 static int take(struct options *o, int letter, struct err *e)
 {
 	switch (letter) {
@@ -50,6 +67,13 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'f': o->fresh = true; break;
 	case 'n': o->dry_run = true; break;
 	case 'o': o->output = optarg; break;
+	case 'P': o->push = optarg; break;
+	case 'T': o->tag = optarg; break;
+	case 'C': o->compress = optarg; break;
+	case 'S': return boolean(optarg, &o->tls_verify, e);
+	case 'A': o->auth_file = optarg; break;
+	case 'F': o->ca_file = optarg; break;
+	case 'O': o->once = optarg; break;
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
 	case 'J': o->json = true; break;
@@ -84,6 +108,7 @@ int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 	opterr = 0;
 	optind = 1;
 	c->o.keep_runs = 10;
+	c->o.tls_verify = true;
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const char *word = argv[optind - 1];
 
