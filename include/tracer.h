@@ -1,8 +1,9 @@
 /* tracer.h - watch every process below a command, without root
  *
  * src/thunk/tracer.c (the owner's side), servers.c (who receives, and when),
- * tracee.c (a stopped process: memory and end), keeper.c (start of the command,
- * and the end of all), filter.c (the calls that are watched).
+ * tracee.c (a stopped process: memory and end), peers.c (what it has to do with
+ * others), keeper.c (start of the command, and the end of all), filter.c (the
+ * calls that are watched).
  *
  * One seccomp filter in the command, inherited by all below it, stops only
  * the calls that matter, and hands each to this process by user notification
@@ -37,15 +38,19 @@ enum trace_kind {
 	/* Only with tracer_opts.wants_all: */
 	TRACE_END,              /* exit_group; status says with what */
 	TRACE_CONNECT,          /* path is "inet ADDRESS PORT", or the absolute
-				 * path of a unix socket, or "abstract NAME" */
+				 * path of a unix socket, or "abstract NAME",
+				 * "family NUMBER", "ipc KEY", "queue NAME" */
 	TRACE_BIND,             /* likewise: it will be called */
-	TRACE_SIGNAL,           /* a signal to process `status` (kill(2)'s pid) */
+	TRACE_SIGNAL,           /* a signal to process `status` (kill(2)'s pid),
+				 * not of the caller's own threads, or another
+				 * way to lay hands on it */
 };
 
 struct trace_event {
 	enum trace_kind kind;
 	pid_t pid;              /* the thread that makes the call */
-	const char *path;       /* absolute, as given and not tidied; borrowed */
+	const char *path;       /* absolute, as given and not tidied; borrowed;
+				 * "" for TRACE_END and TRACE_SIGNAL */
 	const char *path2;
 	int status;             /* TRACE_END, TRACE_SIGNAL */
 	uint64_t cookie;        /* names the stopped call */
@@ -124,5 +129,9 @@ struct trace_exec {
 };
 int tracer_exec(struct tracer *t, uint64_t cookie, struct arena *a,
 		struct trace_exec *out, struct err *e);
+
+/* The process that a thread belongs to, and its parent if wanted; 0 if it has
+ * died.  On any thread, of any process. */
+pid_t trace_process(pid_t tid, pid_t *parent);
 
 #endif

@@ -247,7 +247,7 @@ struct seen {
 	struct buf log;         /* "KIND path[ > path2]\n" */
 	size_t n, n_events, n_blind, n_later;
 	int exit_status;
-	bool leave;
+	bool leave, wants_all;
 	uint64_t cookie;
 	pid_t pid;
 	struct arena arena;
@@ -261,6 +261,8 @@ static const char *const kinds[] = {
 	[TRACE_MAKE_DIR] = "mkdir", [TRACE_REMOVE] = "remove",
 	[TRACE_RENAME] = "rename", [TRACE_LINK] = "link",
 	[TRACE_CHANGE] = "change", [TRACE_ENTER] = "enter",
+	[TRACE_END] = "end", [TRACE_CONNECT] = "connect",
+	[TRACE_BIND] = "bind", [TRACE_SIGNAL] = "signal",
 };
 
 static char self[4096], dir[4096];
@@ -278,6 +280,8 @@ static inline void note(struct seen *s, const struct trace_event *ev)
 	buf_printf(&s->log, "%s %s", kinds[ev->kind], ev->path);
 	if (ev->path2)
 		buf_printf(&s->log, " > %s", ev->path2);
+	if (ev->kind == TRACE_END || ev->kind == TRACE_SIGNAL)
+		buf_printf(&s->log, "%d", ev->status);
 	buf_char(&s->log, '\n');
 	s->n++;
 	pthread_mutex_unlock(&s->lock);
@@ -339,7 +343,8 @@ static inline struct tracer *start(struct seen *s, const char **args)
 	struct tracer_ops ops = { .quick = quick, .event = event, .blind = blind,
 				  .arg = s };
 	const char *env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", "HOME=/", NULL };
-	struct tracer_opts o = { .args = args, .env = env, .cwd = dir, .out_fd = -1 };
+	struct tracer_opts o = { .args = args, .env = env, .cwd = dir, .out_fd = -1,
+				 .wants_all = s->wants_all };
 	struct tracer *t;
 	struct err e;
 

@@ -52,9 +52,13 @@ enum only {
 	NOT_REALPATH,           /* unless flags (a size) is realpath's */
 	WITH_PATH,              /* unless path is NULL */
 	NEW_MOUNTS,             /* if flags have CLONE_NEWNS */
+	NOT_OURS,               /* unless flags have FLAG_OURS */
+	UPPER_ZERO, UPPER_ONES, /* upper half of path (exit_group's status) */
 };
 
 enum { NO = NO_ARG };
+
+static const uint64_t UPPER = 0xffffffff00000000;
 
 static const struct watch watches[] = {
 	/*                    kind          dir path dir2 path2 flags only */
@@ -105,7 +109,7 @@ static const struct watch watches[] = {
 	{ NR_SETXATTRAT,      TRACE_CHANGE,   0,  1, NO, NO,  2, NOT_EMPTY_PATH },
 	{ NR_REMOVEXATTRAT,   TRACE_CHANGE,   0,  1, NO, NO,  2, NOT_EMPTY_PATH },
 	{ SYS_chdir,          TRACE_ENTER,   NO,  0, NO, NO, NO, ALWAYS },
-	{ SYS_connect,        KIND_CONNECT,  NO, NO, NO, NO,  1, ALWAYS },
+	{ SYS_connect,        KIND_CONNECT,  NO,  1, NO, NO,  2, ALWAYS },
 	{ SYS_chroot,         KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
 	{ SYS_pivot_root,     KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
 	{ SYS_setns,          KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
@@ -113,15 +117,51 @@ static const struct watch watches[] = {
 	{ SYS_unshare,        KIND_UNSEEN,   NO, NO, NO, NO,  0, NEW_MOUNTS },
 };
 
+/* What besides says how a command deals with other processes, and how it ends.
+ * A memfd, a pipe, a socket pair stay among its own.  The exit that call_end()
+ * makes is none of the command's: its status has another upper half. */
+static const struct watch watches_all[] = {
+	{ SYS_exit_group,     KIND_END,      NO,  0, NO, NO, NO, UPPER_ZERO },
+	{ SYS_exit_group,     KIND_END,      NO,  0, NO, NO, NO, UPPER_ONES },
+	{ SYS_sendto,         KIND_CONNECT,  NO,  4, NO, NO,  5, WITH_PATH },
+	{ SYS_sendmsg,        KIND_MESSAGE,  NO,  1, NO, NO,  2, NOT_OURS },
+	{ SYS_sendmmsg,       KIND_MESSAGE,  NO,  1, NO, NO, NO, ALWAYS },
+	{ SYS_bind,           KIND_BIND,     NO,  1, NO, NO,  2, ALWAYS },
+	{ SYS_kill,           KIND_SIGNAL,   NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_tkill,          KIND_SIGNAL,   NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_tgkill,         KIND_SIGNAL,   NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_rt_sigqueueinfo, KIND_SIGNAL,  NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_rt_tgsigqueueinfo, KIND_SIGNAL, NO, 0, NO, NO, NO, ALWAYS },
+	{ SYS_process_vm_readv, KIND_SIGNAL, NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_process_vm_writev, KIND_SIGNAL, NO, 0, NO, NO, NO, ALWAYS },
+	{ SYS_pidfd_send_signal, KIND_PIDFD, NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_pidfd_getfd,    KIND_PIDFD,    NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_ptrace,         KIND_PTRACE,   NO,  1, NO, NO,  0, ALWAYS },
+	{ SYS_shmget,         KIND_IPC,      NO,  0, NO, NO, NO, WITH_PATH },
+	{ SYS_semget,         KIND_IPC,      NO,  0, NO, NO, NO, WITH_PATH },
+	{ SYS_msgget,         KIND_IPC,      NO,  0, NO, NO, NO, WITH_PATH },
+	{ SYS_mq_open,        KIND_QUEUE,    NO,  0, NO, NO, NO, ALWAYS },
+	{ SYS_inotify_add_watch, TRACE_LOOK, NO,  1, NO, NO, NO, ALWAYS },
+	{ SYS_fanotify_mark,  TRACE_LOOK,     3,  4, NO, NO, NO, WITH_PATH },
+	{ SYS_mount,          KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
+	{ SYS_umount2,        KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
+};
+
 enum {
 	N_WATCHES = sizeof watches / sizeof *watches,
+	N_ALL = sizeof watches_all / sizeof *watches_all,
 };
+
+static const struct watch *row(size_t i)
+{
+	return i < N_WATCHES ? &watches[i] : &watches_all[i - N_WATCHES];
+}
 
 const struct watch *filter_watch(int nr)
 {
-	for (size_t i = 0; i < N_WATCHES; i++)
-		if (watches[i].nr == nr)
-			return &watches[i];
+	for (size_t i = 0; i < N_WATCHES + N_ALL; i++)
+		if (row(i)->nr == nr)
+			return row(i);
 	return NULL;
 }
 
@@ -142,17 +182,25 @@ static unsigned tests(const struct watch *w, struct scmp_arg_cmp cmp[1])
 	case WITH_PATH:
 		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_NE, 0);
 		return 1;
+	case NOT_OURS:
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, FLAG_OURS, 0);
+		return 1;
+	case UPPER_ZERO:
+	case UPPER_ONES:
+		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_MASKED_EQ, UPPER,
+				  w->only == UPPER_ONES ? UPPER : 0);
+		return 1;
 	}
 	return 0;
 }
 
 /* The frequent calls are decided first. */
-static int add_watches(scmp_filter_ctx ctx)
+static int add_watches(scmp_filter_ctx ctx, bool all)
 {
 	struct scmp_arg_cmp cmp[1];
 
-	for (size_t i = 0; i < N_WATCHES; i++) {
-		const struct watch *w = &watches[i];
+	for (size_t i = 0; i < N_WATCHES + (all ? N_ALL : 0); i++) {
+		const struct watch *w = row(i);
 
 		if (seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, w->nr, tests(w, cmp),
 					   cmp) < 0 ||
@@ -164,7 +212,8 @@ static int add_watches(scmp_filter_ctx ctx)
 
 /* The program as bytes; the library cannot yet install it in the way that is
  * wanted here (waits that only a kill may end). */
-static int write_program(struct sock_filter *ops, size_t room, struct sock_fprog *prog)
+static int write_program(struct sock_filter *ops, size_t room, bool all,
+			 struct sock_fprog *prog)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int fd = memfd_create("filter", MFD_CLOEXEC);
@@ -172,7 +221,7 @@ static int write_program(struct sock_filter *ops, size_t room, struct sock_fprog
 
 	if (ctx && fd >= 0 &&
 	    seccomp_attr_set(ctx, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_ALLOW) == 0 &&
-	    add_watches(ctx) == 0 && seccomp_export_bpf(ctx, fd) == 0)
+	    add_watches(ctx, all) == 0 && seccomp_export_bpf(ctx, fd) == 0)
 		n = pread(fd, ops, room, 0);
 	if (ctx)
 		seccomp_release(ctx);
@@ -198,14 +247,14 @@ static int install(const struct sock_fprog *prog)
 	return fd;
 }
 
-int filter_install(void)
+int filter_install(bool all)
 {
 	static const size_t room = BPF_MAXINSNS * sizeof(struct sock_filter);
 	struct sock_filter *ops = mem_alloc(room);
 	struct sock_fprog prog;
 	int fd = -1;
 
-	if (write_program(ops, room, &prog) == 0)
+	if (write_program(ops, room, all, &prog) == 0)
 		fd = install(&prog);
 	/* Whoever may administer the system keeps sudo working below. */
 	if (fd < 0 && errno == EACCES && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0)

@@ -61,7 +61,7 @@ static void tell(int sock, enum news_kind kind, int value, int fd)
 		m.msg_controllen = sizeof u;
 	}
 	/* Nobody there to be told: that is seen as the end of the socket. */
-	while (sendmsg(sock, &m, MSG_NOSIGNAL) < 0 && errno == EINTR)
+	while (sendmsg(sock, &m, MSG_NOSIGNAL | FLAG_OURS) < 0 && errno == EINTR)
 		;
 }
 
@@ -234,7 +234,7 @@ static _Noreturn void be_command(const struct keeper_opts *o, int sock)
 	}
 	if (o->out_fd >= 0 && dup2(o->out_fd, STDOUT_FILENO) < 0)
 		_exit(127);
-	fd = filter_install();
+	fd = filter_install(o->wants_all);
 	if (fd < 0) {
 		tell(sock, NEWS_NO_FILTER, errno, -1);
 		_exit(127);

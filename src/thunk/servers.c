@@ -120,7 +120,7 @@ static bool is_32_bit(struct tracer *t, const char *path)
  * each call. */
 bool call_is_answered(struct tracer *t, struct call *c)
 {
-	call_read(c);
+	call_read(c, t->wants_all);
 	if (c->has_event && c->ev.kind == TRACE_EXEC && is_32_bit(t, c->ev.path))
 		snprintf(c->why, sizeof c->why,
 			 "%.500s is a 32-bit program, whose calls gg does not see",

@@ -28,7 +28,7 @@ struct tracer {
 	int listener, sock, wake, epoll;
 	pid_t keeper;
 	int status, no_exec;            /* wait status; errno of the first exec */
-	bool has_hung_up, is_ended, is_serving;
+	bool has_hung_up, is_ended, is_serving, wants_all;
 	char *program;
 	struct call *call;              /* the owner's, being received */
 	struct call **open;             /* event() was asked, no answer yet */

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
-#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -100,7 +99,7 @@ static bool is_harmless(int err)
 	return err == ESRCH || err == ENOENT || err == EFAULT || err == ENAMETOOLONG;
 }
 
-static void unseen(struct call *c, const char *what)
+void call_unseen(struct call *c, const char *what)
 {
 	if (!c->why[0])
 		snprintf(c->why, sizeof c->why, "process %d: %s", c->ev.pid, what);
@@ -120,12 +119,12 @@ static const char *read_path(struct call *c, int dir_arg, int path_arg, char *te
 		return NULL;
 	if (n < 0) {
 		if (!is_harmless(errno))
-			unseen(c, "its memory cannot be read");
+			call_unseen(c, "its memory cannot be read");
 		return NULL;
 	}
 	n = dir_path(c->ev.pid, dir, base, sizeof base);
 	if (n < 0 && !is_harmless(errno))
-		unseen(c, "its directory cannot be read");
+		call_unseen(c, "its directory cannot be read");
 	if (n <= 0 || *base != '/')
 		return NULL;
 	if (!*name) {
@@ -159,17 +158,10 @@ static int open_kind(uint64_t flags, enum trace_kind *kind)
 static int read_kind(struct call *c, const struct watch *w)
 {
 	struct open_flags how = { 0 };
-	sa_family_t family;
 
 	switch (w->kind) {
 	case KIND_UNSEEN:
-		unseen(c, "it changes what paths mean to it");
-		return 0;
-	case KIND_CONNECT:
-		if (read_memory(c->ev.pid, c->q.data.args[w->flags], &family,
-				sizeof family) == sizeof family &&
-		    (family == AF_INET || family == AF_INET6))
-			unseen(c, "it speaks to the network");
+		call_unseen(c, "it changes what paths mean to it");
 		return 0;
 	case KIND_OPEN_HOW:
 		if (read_memory(c->ev.pid, c->q.data.args[w->flags], &how, sizeof how) !=
@@ -180,14 +172,24 @@ static int read_kind(struct call *c, const struct watch *w)
 		return open_kind(c->q.data.args[w->flags], &c->ev.kind);
 	case TRACE_RENAME:
 		if (w->flags != NO_ARG && c->q.data.args[w->flags] & EXCHANGE)
-			unseen(c, "it exchanges two files");
+			call_unseen(c, "it exchanges two files");
 		break;
 	}
 	c->ev.kind = (enum trace_kind)w->kind;
 	return 1;
 }
 
-void call_read(struct call *c)
+ssize_t call_memory(const struct call *c, uint64_t at, void *to, size_t n)
+{
+	return read_memory(c->ev.pid, at, to, n);
+}
+
+ssize_t call_string(const struct call *c, uint64_t at, char *to, size_t room)
+{
+	return read_string(c->ev.pid, at, to, room);
+}
+
+void call_read(struct call *c, bool all)
 {
 	const struct watch *w = filter_watch(c->q.data.nr);
 
@@ -196,7 +198,11 @@ void call_read(struct call *c)
 	c->ev = (struct trace_event){ .pid = (pid_t)c->q.pid, .cookie = c->q.id };
 	/* Number 0 stands for a process that this one cannot name. */
 	if (!c->ev.pid) {
-		unseen(c, "it is in another world of processes");
+		call_unseen(c, "it is in another world of processes");
+		return;
+	}
+	if (w && w->kind >= KIND_CONNECT) {
+		c->has_event = call_read_peer(c, w, all);
 		return;
 	}
 	if (!w || !read_kind(c, w))
@@ -247,7 +253,7 @@ static void set_exit(const struct call *c, int wait_status, int status)
 	    (int)r.orig_rax == c->q.data.nr) {
 		r.rip -= 2;             /* onto the syscall instruction again */
 		r.rax = SYS_exit_group;
-		r.rdi = (unsigned)status;
+		r.rdi = (unsigned)status | 1ULL << 32;  /* see filter.c */
 		r.orig_rax = ~0ULL;     /* no call that might be restarted */
 		ptrace(PTRACE_SETREGS, pid, 0, &r);
 	}

@@ -1,4 +1,5 @@
-/* tracee.h - what tracer.c needs from filter.c, tracee.c and keeper.c */
+/* tracee.h - what tracer.c needs from filter.c, tracee.c, peers.c and
+ * keeper.c */
 #ifndef GG_TRACEE_H
 #define GG_TRACEE_H
 
@@ -10,10 +11,19 @@
 
 /* Kinds of watched calls whose event is not known from the number alone. */
 enum {
-	KIND_OPEN = TRACE_ENTER + 1,   /* by the flags in an argument */
+	KIND_OPEN = TRACE_SIGNAL + 1,  /* by the flags in an argument */
 	KIND_OPEN_HOW,                  /* by the flags in a struct open_how */
 	KIND_UNSEEN,                    /* changes what paths mean */
-	KIND_CONNECT,                   /* by the family in a struct sockaddr */
+	/* From here on read by peers.c. */
+	KIND_CONNECT,                   /* a struct sockaddr, flags: its size */
+	KIND_BIND,                      /* likewise */
+	KIND_MESSAGE,                   /* a struct msghdr, which may name one */
+	KIND_END,
+	KIND_SIGNAL,                    /* a process */
+	KIND_PIDFD,
+	KIND_PTRACE,                    /* flags: the request */
+	KIND_IPC,                       /* System V's, by key */
+	KIND_QUEUE,                     /* of messages, by name */
 };
 
 enum { NO_ARG = -1 };
@@ -26,11 +36,16 @@ struct watch {
 	unsigned char only;             /* enum only in filter.c */
 };
 
+/* A message that hands over the listener cannot be watched by it.  It has this
+ * flag, which means nothing to any socket (MSG_RST). */
+enum { FLAG_OURS = 0x1000 };
+
 /* The row of a call number, NULL if it is not watched. */
 const struct watch *filter_watch(int nr);
 /* Put this process and all it starts under the filter: the listener, or -1
- * with errno.  Safe between fork and exec. */
-int filter_install(void);
+ * with errno.  all: those of tracer_opts.wants_all too.  Safe between fork and
+ * exec. */
+int filter_install(bool all);
 
 /* ---- tracee.c: a stopped process */
 
@@ -45,8 +60,17 @@ struct call {
 	char text[2][2 * PATH_MAX];
 };
 
-/* Fill ev, has_event and why from q and the memory of the process. */
-void call_read(struct call *c);
+/* Fill ev, has_event and why from q and the memory of the process.  all: with
+ * the events of tracer_opts.wants_all. */
+void call_read(struct call *c, bool all);
+/* The same for kinds from KIND_CONNECT on (peers.c): is there an event? */
+bool call_read_peer(struct call *c, const struct watch *w, bool all);
+/* Read the process's memory, and the string there with its NUL: its length.
+ * -1 with errno. */
+ssize_t call_memory(const struct call *c, uint64_t at, void *to, size_t n);
+ssize_t call_string(const struct call *c, uint64_t at, char *to, size_t room);
+/* Something of the call was not seen; the first reason stays. */
+void call_unseen(struct call *c, const char *what);
 /* Is a call still stopped, so that what was read was its own? */
 bool call_waits(int listener, const struct call *c);
 /* Let it happen.  -1 with errno if the kernel refuses; that the process has
@@ -82,6 +106,7 @@ struct keeper_opts {
 	const char **sh_args;           /* for a script without #! */
 	const char *cwd;
 	int out_fd;
+	bool wants_all;
 };
 
 /* Fork the keeper, which forks the command.  *sock brings its news, and ends

@@ -372,7 +372,8 @@ int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 {
 	struct arena a = { 0 };
 	struct keeper_opts k = { .path = find_program(o, &a), .args = o->args,
-				 .env = o->env, .cwd = o->cwd, .out_fd = o->out_fd };
+				 .env = o->env, .cwd = o->cwd, .out_fd = o->out_fd,
+				 .wants_all = o->wants_all };
 	struct tracer *t = NULL;
 	int rc = -1;
 
@@ -383,7 +384,8 @@ int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 	k.sh_args = with_shell(o, k.path, &a);
 	t = mem_alloc(sizeof *t);
 	*t = (struct tracer){ .ops = *ops, .listener = -1, .sock = -1, .wake = -1,
-			      .epoll = -1, .program = mem_str(o->args[0]) };
+			      .epoll = -1, .program = mem_str(o->args[0]),
+			      .wants_all = o->wants_all };
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->unpark, NULL);
 	t->queue_end = &t->queue;
