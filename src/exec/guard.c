@@ -86,7 +86,7 @@ static int hear(struct guard *g, int flags, int *errnum, int *fd)
 
 int guard_enter(struct guard *g)
 {
-	int fd = filter_install(), errnum = fd < 0 ? errno : 0;
+	int fd = filter_install(false), errnum = fd < 0 ? errno : 0;
 
 	tell(g->theirs, errnum, fd);
 	return errnum;
@@ -156,7 +156,7 @@ bool guard_serve(struct guard *g)
 		/* ENOENT: the asker has died. */
 		return errno == EINTR || errno == ENOENT || break_off(g);
 	}
-	call_read(k);
+	call_read(k, false);
 	may = !k->has_event || asks_may_go(g, &k->ev);
 	arena_reset(&g->scratch);
 	/* What was read may be of another process, if the asker has died. */
