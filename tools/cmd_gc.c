@@ -2,7 +2,8 @@
  *
  * Mark from the roots (outputs that gg put in place, placeholders wherever
  * they stand in the project, the last runs), then sweep objects and the
- * results that name a swept one.  A result that is gone is made again.
+ * results that name a swept one.  A result that is gone is made again.  Of a
+ * closure the lists of its files are kept; the files' bytes need not be here.
  */
 #include <fcntl.h>
 #include <ftw.h>
@@ -10,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include "closure.h"
 #include "gg.h"
 
 struct gc {
@@ -93,7 +95,10 @@ static void look_into(struct gc *g, const struct id *thunk)
 	    thunk_decode(text, &a, &t, &e) == 0) {
 		for (size_t i = 0; i < t.n_in; i++)
 			keep_ref(g, &t.in[i].ref);
-		keep(g, &t.runtime_id);
+		if (t.runtime == RUNTIME_CLOSURE)
+			keep_tree(g, &t.runtime_id);
+		else
+			keep(g, &t.runtime_id);
 	}
 	if (store_get_result(g->c->store, thunk, &a, &r, &e) == 0)
 		for (size_t i = 0; i < r.n; i++)
@@ -160,6 +165,13 @@ static int sweep_result(void *arg, struct bytes key, struct bytes value)
 	return 0;
 }
 
+static bool is_kept(void *arg, const struct id *tree)
+{
+	const struct gc *g = arg;
+
+	return map_get(&g->kept, id_key(tree)) != NULL;
+}
+
 static int mark(struct gc *g, struct err *e)
 {
 	if (ref_each(g->c->store, root_ref, g, e) < 0 ||
@@ -182,7 +194,8 @@ static int sweep(struct gc *g, struct err *e)
 		return -1;
 	if (g->c->o.dry_run)
 		return 0;
-	if (store_table_each(g->c->store, TABLE_RESULT, sweep_result, g, e) < 0)
+	if (store_table_each(g->c->store, TABLE_RESULT, sweep_result, g, e) < 0 ||
+	    closure_sweep(g->c->store, is_kept, g, e) < 0)
 		return -1;
 	for (size_t i = 0; i < g->n_dead; i++)
 		if (store_drop(g->c->store, &g->dead[i], e) < 0)

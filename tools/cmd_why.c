@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "closure.h"
 #include "gg.h"
 #include "shown.h"
 
@@ -157,8 +158,6 @@ static int compare_hosts(struct why *w, const struct id *old, const struct id *n
 	struct host a, b;
 	size_t i = 0, k = 0;
 
-	if (id_equal(old, new_id))
-		return 0;
 	if (load_host(w, old, &a, e) < 0 || load_host(w, new_id, &b, e) < 0)
 		return -1;
 	compare_file(w, &a.program, &b.program, where);
@@ -178,6 +177,49 @@ static int compare_hosts(struct why *w, const struct id *old, const struct id *n
 	return 0;
 }
 
+static int compare_closures(struct why *w, const struct id *old, const struct id *new_id,
+			    const char *where, struct err *e)
+{
+	struct arena *m = &w->c->arena;
+	struct buf out = { 0 };
+	char *rest, *line;
+
+	if (closure_compare(w->c->store, old, new_id, &out, e) < 0) {
+		buf_release(&out);
+		if (e->code != ERR_MISSING)
+			return -1;
+		tell(w, where, "its closure, the system files it uses, has changed; which of "
+		     "them is not known any more");
+		return 0;
+	}
+	rest = arena_strn(m, out.p ? out.p : "", out.n);
+	buf_release(&out);
+	while ((line = strsep(&rest, "\n")))
+		if (*line)
+			tell(w, where, arena_printf(m, "closure: %s", line));
+	return 0;
+}
+
+static int compare_runtimes(struct why *w, const struct thunk *a, const struct thunk *b,
+			    const char *where, struct err *e)
+{
+	static const char *const kinds[] = {
+		[RUNTIME_HOST] = "this machine", [RUNTIME_CLOSURE] = "closure",
+		[RUNTIME_IMAGE] = "image",
+	};
+
+	if (a->runtime == b->runtime && id_equal(&a->runtime_id, &b->runtime_id))
+		return 0;
+	if (a->runtime == b->runtime && a->runtime == RUNTIME_HOST)
+		return compare_hosts(w, &a->runtime_id, &b->runtime_id, where, e);
+	if (a->runtime == b->runtime && a->runtime == RUNTIME_CLOSURE)
+		return compare_closures(w, &a->runtime_id, &b->runtime_id, where, e);
+	tell(w, where, arena_printf(&w->c->arena, "runtime: %s %.12s -> %s %.12s",
+				    kinds[a->runtime], id_hex(&a->runtime_id).s,
+				    kinds[b->runtime], id_hex(&b->runtime_id).s));
+	return 0;
+}
+
 static int compare(struct why *w, const struct id *old, const struct id *new_id,
 		   const char *where, struct err *e)
 {
@@ -193,7 +235,7 @@ static int compare(struct why *w, const struct id *old, const struct id *new_id,
 		return err_wrap(e, "%s", where);
 	compare_words(w, &a, &b, where);
 	compare_env(w, &a, &b, where);
-	if (compare_hosts(w, &a.runtime_id, &b.runtime_id, where, e) < 0)
+	if (compare_runtimes(w, &a, &b, where, e) < 0)
 		return -1;
 	if (a.n_out != b.n_out || strcmp(first_output(&a), first_output(&b)) != 0)
 		tell(w, where, "it writes other files");

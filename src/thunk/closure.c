@@ -188,13 +188,13 @@ static int names_leaf(struct store *s, const struct walk_state *w, struct leaf *
 
 static void walk_package(struct walk_state *w, const struct package *p)
 {
-	walk_watch(w, p->list);
 	for (size_t i = 0; i < p->n; i++) {
 		enum treat treat = treatment_of(p->files[i]);
 
 		if (treat == TREAT_KEEP || treat == TREAT_ABOUT)
 			walk_path(w, p->files[i], false);
 	}
+	walk_watch(w, p->list);         /* if it is not one of them */
 }
 
 static void walk_use(struct walk_state *w, const char *use)

@@ -6,6 +6,11 @@
 #include <string.h>
 #include "closure_private.h"
 
+static bool is_text(struct bytes line)
+{
+	return line.n && !memchr(line.p, 0, line.n);
+}
+
 static struct bytes next_line(struct bytes *rest)
 {
 	const char *nl = memchr(rest->p, '\n', rest->n);
@@ -23,8 +28,8 @@ void dpkg_list_each(struct bytes text, void (*fn)(void *arg, struct bytes path),
 	while (text.n) {
 		struct bytes line = next_line(&text);
 
-		if (line.n > 1 && line.p[0] == '/' && !memchr(line.p, 0, line.n) &&
-		    bytes_equal(line, (struct bytes){ "/.", 2 }) == false)
+		if (line.n > 1 && line.p[0] == '/' && is_text(line) &&
+		    !bytes_equal(line, bytes_str("/.")))
 			fn(arg, line);
 	}
 }
@@ -68,9 +73,8 @@ const char *dpkg_version(struct bytes status, const char *name, struct arena *a)
 	struct stanza s;
 
 	while (next_stanza(&status, &s))
-		if (bytes_equal(s.package, package) && s.version.n &&
-		    (!colon || bytes_equal(s.arch, bytes_str(colon + 1))) &&
-		    !memchr(s.version.p, 0, s.version.n))
+		if (bytes_equal(s.package, package) && is_text(s.version) &&
+		    (!colon || bytes_equal(s.arch, bytes_str(colon + 1))))
 			return arena_strn(a, s.version.p, s.version.n);
 	return NULL;
 }
@@ -88,8 +92,8 @@ void dpkg_diversions(struct bytes text, struct arena *a, struct diversions *out)
 
 		for (int i = 0; i < 3; i++)
 			line[i] = next_line(&text);
-		if (line[0].n && line[1].n && line[2].n && *line[0].p == '/' &&
-		    *line[1].p == '/')
+		if (is_text(line[0]) && is_text(line[1]) && is_text(line[2]) &&
+		    *line[0].p == '/' && *line[1].p == '/')
 			out->v[out->n++] = (struct diversion){
 				.from = arena_strn(a, line[0].p, line[0].n),
 				.to = arena_strn(a, line[1].p, line[1].n),

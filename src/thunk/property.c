@@ -64,15 +64,19 @@ static const char *read_uses(struct source *s, struct words *w)
 	struct model *m = s->m;
 
 	for (size_t i = w->bad = 1; i < w->n; w->bad = ++i) {
-		const char *name = w->v[i].s, *slash = strchr(name, '/');
+		const char *name = w->v[i].s;
+		/* pip:/FOLDER/NAME: a package where it lies */
+		const char *path = name + (strncmp(name, "pip:", 4) == 0 ? 4 : 0);
+		const char *slash = strchr(path, '/');
 
-		if (!*name || (slash && slash != name) || strcmp(name, "/") == 0)
+		if (!*path || (slash && slash != path) || strcmp(path, "/") == 0)
 			return arena_printf(s->a, "uses %s: say a package's name, or an absolute "
 					    "path of the system", name);
-		if (slash && strncmp(path_clean(s->a, "/", name), name,
-				     strlen(name) - (name[strlen(name) - 1] == '/')) != 0)
-			return arena_printf(s->a, "uses %s: write it as %s", name,
-					    path_clean(s->a, "/", name));
+		if (slash && strncmp(path_clean(s->a, "/", path), path,
+				     strlen(path) - (path[strlen(path) - 1] == '/')) != 0)
+			return arena_printf(s->a, "uses %s: write it as %.*s%s", name,
+					    (int)(path - name), name,
+					    path_clean(s->a, "/", path));
 		m->uses = arena_more(s->a, m->uses, m->n_uses, sizeof(*m->uses));
 		m->uses[m->n_uses++] = name;
 	}

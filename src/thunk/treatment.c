@@ -128,6 +128,9 @@ static const struct row rows[] = {
 	{ "/usr/lib/firmware/**", TREAT_LEAVE, "the same" },
 	{ "/boot/**", TREAT_LEAVE, "the same" },
 
+	{ "**.dist-info/direct_url.json", TREAT_LEAVE, "a place on a person's disk" },
+	{ "**/easy-install.pth", TREAT_NAMED, "likewise; only where it was read" },
+
 	/* What is installed: listing it is not using all of it. */
 	{ "**/*.dist-info/**", TREAT_ABOUT, "what pip says of a package" },
 	{ "**/*.egg-info/**", TREAT_ABOUT, "the same" },

@@ -1,0 +1,566 @@
+/* t_closure.c - closures of machines made for the test: same packages, same
+ * closure */
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+#include "../src/thunk/closure_private.h"
+#include "file.h"
+#include "test.h"
+
+static char dir[] = "/tmp/gg-t_closure-XXXXXX";
+static struct store *s;
+static struct err e;
+static struct arena a;
+
+/* ---- machines */
+
+static void put(const struct sys *m, const char *path, const char *text)
+{
+	MUST(dir_make_above(m->fd, path + 1, &e), e);
+	unlinkat(m->fd, path + 1, 0);
+	MUST(file_write(m->fd, path + 1, bytes_str(text), 0644, 0, &e), e);
+}
+
+static void put_link(const struct sys *m, const char *target, const char *path)
+{
+	MUST(dir_make_above(m->fd, path + 1, &e), e);
+	unlinkat(m->fd, path + 1, 0);
+	CHECK(symlinkat(target, m->fd, path + 1) == 0);
+}
+
+static void put_exec(const struct sys *m, const char *path, const char *text)
+{
+	put(m, path, text);
+	CHECK(fchmodat(m->fd, path + 1, 0755, 0) == 0);
+}
+
+static const char status[] =
+	"Package: python3-numpy\nStatus: install ok installed\nArchitecture: all\n"
+	"Version: 1.24.2\nDescription: arrays\n Version: 9 is no field\n\n"
+	"Package: libc6\nArchitecture: amd64\nVersion: 2.36\n\n"
+	"Package: libc6\nArchitecture: arm64\nVersion: 2.36\n\n"
+	"Package: python3\nArchitecture: all\nVersion: 3.11.2\n\n"
+	"Package: vim\nArchitecture: all\nVersion: 9.0\n\n"
+	"Package: diverter\nArchitecture: all\nVersion: 1\n\n";
+
+#ifdef __aarch64__
+#define LIBC_LIST "/var/lib/dpkg/info/libc6:arm64.list"
+#else
+#define LIBC_LIST "/var/lib/dpkg/info/libc6:amd64.list"
+#endif
+#define NUMPY_LIST "/var/lib/dpkg/info/python3-numpy.list"
+#define NUMPY "/usr/lib/python3/dist-packages/numpy"
+#define LOCAL "/usr/local/lib/python3.11/dist-packages"
+
+/* With usr merged, an alternative, a diversion, documentation and caches. */
+static void build_machine(struct sys *m, const char *name)
+{
+	const char *root = arena_printf(&a, "%s/%s", dir, name);
+
+	MUST(dir_make(AT_FDCWD, root, &e), e);
+	MUST(sys_open(m, root, &e), e);
+	put(m, "/var/lib/dpkg/status", status);
+	put(m, "/var/lib/dpkg/diversions",
+	    "/usr/bin/tool\n/usr/bin/tool.vim\ndiverter\n");
+	put_link(m, "usr/lib", "/lib");
+	put_link(m, "usr/bin", "/bin");
+	put(m, LIBC_LIST, "/.\n/lib\n/lib/libc.so.6\n/usr\n/usr/share/doc/libc6/copyright\n");
+	put(m, "/usr/lib/libc.so.6", "libc 2.36");
+	put(m, "/usr/share/doc/libc6/copyright", "whose it is");
+	put(m, "/var/lib/dpkg/info/python3.list",
+	    "/.\n/usr\n/usr/bin\n/usr/bin/python3\n/usr/bin/python3.11\n"
+	    "/usr/lib/python3\n/usr/lib/python3/dist-packages\n");
+	put_exec(m, "/usr/bin/python3.11", "an interpreter");
+	put_link(m, "python3.11", "/usr/bin/python3");
+	put(m, NUMPY_LIST, "/.\n/usr\n/usr/lib/python3/dist-packages\n" NUMPY "\n"
+	    NUMPY "/__init__.py\n" NUMPY "/core.py\n" NUMPY "-1.24.2.egg-info\n"
+	    NUMPY "-1.24.2.egg-info/PKG-INFO\n");
+	put(m, NUMPY "/__init__.py", "import core");
+	put(m, NUMPY "/core.py", "dot = 1");
+	put(m, NUMPY "-1.24.2.egg-info/PKG-INFO", "Version: 1.24.2");
+	put(m, NUMPY "/__pycache__/core.cpython-311.pyc", name);
+	put(m, "/var/lib/dpkg/info/vim.list", "/.\n/usr/bin/vim.basic\n/usr/bin/tool\n");
+	put_exec(m, "/usr/bin/vim.basic", "vi");
+	put(m, "/usr/bin/tool.vim", "a tool of vim");
+	put(m, "/var/lib/dpkg/info/diverter.list", "/.\n/usr/bin/tool\n");
+	put(m, "/usr/bin/tool", "another tool");
+	put_link(m, "/etc/alternatives/vi", "/usr/bin/vi");
+	put_link(m, "/usr/bin/vim.basic", "/etc/alternatives/vi");
+	put(m, "/etc/passwd", arena_printf(&a, "user of %s", name));
+	put(m, "/etc/ld.so.cache", name);
+	put(m, "/etc/tool.conf", "speed = 1");
+	put(m, "/home/ann/.config/secret", "secret");
+	put(m, "/home/ann/.local/lib/python3.11/site-packages/mine.py", "x = 1");
+	MUST(dir_make(m->fd, LOCAL + 1, &e), e);
+}
+
+/* So that stamps are older than the clock's tick. */
+static void rest(void)
+{
+	nanosleep(&(struct timespec){ .tv_nsec = 30000000 }, NULL);
+}
+
+static struct strs uses_of(const struct sys *m, enum closure_mode mode,
+			   const char *const *paths)
+{
+	struct strs out = { 0 };
+	size_t n = 0;
+
+	while (paths[n])
+		n++;
+	MUST(closure_uses_at(m, paths, n, mode, &a, &out, &e), e);
+	return out;
+}
+
+static const char *joined(struct strs l)
+{
+	struct buf b = { 0 };
+	const char *out;
+
+	for (size_t i = 0; i < l.n; i++)
+		buf_printf(&b, "%s%s", i ? " " : "", l.v[i]);
+	out = arena_str(&a, b.n ? b.p : "");
+	buf_release(&b);
+	strs_release(&l);
+	return out;
+}
+
+#define USES(m, mode, ...) \
+	joined(uses_of(m, mode, (const char *const[]){ __VA_ARGS__, NULL }))
+
+static struct id make_of(const struct sys *m, struct strs uses)
+{
+	struct id id;
+
+	MUST(closure_make_at(s, m, uses.v, uses.n, &id, &e), e);
+	strs_release(&uses);
+	return id;
+}
+
+static struct id closure_of(const struct sys *m, const char *const *uses)
+{
+	struct strs l = { 0 };
+
+	for (; *uses; uses++)
+		strs_add(&l, *uses);
+	return make_of(m, l);
+}
+
+#define CLOSURE(m, ...) closure_of(m, (const char *const[]){ __VA_ARGS__, NULL })
+
+static int list_entry(void *arg, const char *path, const struct entry *v)
+{
+	struct buf *b = arg;
+
+	if (v->kind == ENTRY_LINK)
+		buf_printf(b, "%s>%s ", path, v->target);
+	else if (v->kind != ENTRY_TREE)
+		buf_printf(b, "%s%s ", path, v->kind == ENTRY_EXEC ? "*" : "");
+	return 0;
+}
+
+static const char *entries(struct id id)
+{
+	struct buf b = { 0 };
+	const char *out;
+
+	MUST(closure_each(s, &id, list_entry, &b, &e), e);
+	out = arena_str(&a, b.n ? b.p : "");
+	buf_release(&b);
+	return out;
+}
+
+static bool same(struct id x, struct id y)
+{
+	return id_equal(&x, &y);
+}
+
+/* ---- promises */
+
+static void owners(void)
+{
+	struct sys m;
+
+	build_machine(&m, "owners");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, NUMPY "/core.py", "/lib/libc.so.6"),
+		  "libc6 python3-numpy");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/bin/python3"), "python3");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/bin/../bin//python3.11"), "python3");
+	CHECK_STR(USES(&m, CLOSURE_FILES, NUMPY "/core.py", "/usr/bin/python3"),
+		  "/usr/bin/python3 " NUMPY "/core.py");
+	sys_close(&m);
+}
+
+static void links_on_the_way(void)
+{
+	struct sys m;
+
+	build_machine(&m, "links");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/bin/vi"), "/usr/bin/vi vim");
+	CHECK_STR(entries(CLOSURE(&m, "/usr/bin/vi")),
+		  "bin>usr/bin etc/alternatives/vi>../../usr/bin/vim.basic lib>usr/lib "
+		  "usr/bin/vi>../../etc/alternatives/vi usr/bin/vim.basic* ");
+	sys_close(&m);
+}
+
+static void diverted(void)
+{
+	struct sys m;
+
+	build_machine(&m, "diverted");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/bin/tool"), "diverter");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/bin/tool.vim"), "vim");
+	CHECK_STR(entries(CLOSURE(&m, "vim")),
+		  "bin>usr/bin lib>usr/lib usr/bin/tool.vim usr/bin/vim.basic* ");
+	sys_close(&m);
+}
+
+static void left_out(void)
+{
+	struct sys m;
+	const char *all;
+
+	build_machine(&m, "left");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/etc/passwd", "/etc/ld.so.cache", "/proc/stat",
+		       "/dev/null", "/home/ann/.config/secret", "/tmp/x", "/run/lock",
+		       NUMPY "/__pycache__/core.cpython-311.pyc", "/usr/lib/libcuda.so.1",
+		       NUMPY "-1.24.2.egg-info/PKG-INFO"), "");
+	/* A file that is for people, or a setting, only when it is named. */
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/share/doc/libc6/copyright",
+		       "/etc/tool.conf"), "/etc/tool.conf /usr/share/doc/libc6/copyright");
+	all = entries(CLOSURE(&m, "/etc/", "/home/", "/home/ann/.local/lib/", "libc6", "python3-numpy", "/usr/lib/"));
+	CHECK(strstr(all, "etc/tool.conf"));
+	CHECK(strstr(all, "lib/libc.so.6"));
+	CHECK(strstr(all, "site-packages/mine.py"));
+	CHECK(!strstr(all, "passwd") && !strstr(all, "ld.so.cache") && !strstr(all, "secret"));
+	CHECK(!strstr(all, ".pyc") && !strstr(all, "copyright"));
+	sys_close(&m);
+}
+
+static void same_packages(void)
+{
+	struct sys x, y;
+	const char *const uses[] = { "python3-numpy", "libc6", "python3", "/usr/bin/vi",
+				     LOCAL, "/etc/absent.conf", NULL };
+	struct id one, two;
+
+	build_machine(&x, "one");
+	build_machine(&y, "two");
+	/* A package more, other users, no empty folder. */
+	put(&y, "/var/lib/dpkg/info/more.list", "/.\n/usr/lib/python3/dist-packages/more.py\n");
+	put(&y, "/usr/lib/python3/dist-packages/more.py", "more");
+	CHECK(unlinkat(y.fd, LOCAL + 1, AT_REMOVEDIR) == 0);
+	one = closure_of(&x, uses);
+	two = closure_of(&y, uses);
+	CHECK(same(one, two));
+	MUST(closure_check_at(s, &y, &one, &e), e);
+	sys_close(&x);
+	sys_close(&y);
+}
+
+static void upgrade_numpy(const struct sys *m)
+{
+	struct buf text = { 0 };
+	const char *at = strstr(status, "1.24.2");
+
+	buf_add(&text, status, (size_t)(at - status));
+	buf_printf(&text, "1.24.3%s", at + 6);
+	put(m, "/var/lib/dpkg/status", text.p);
+	put(m, NUMPY "/core.py", "dot = 2");
+	buf_release(&text);
+}
+
+static void upgrades(void)
+{
+	struct sys m;
+	struct id numpy, libc, numpy_now, libc_now;
+	struct buf out = { 0 };
+
+	build_machine(&m, "upgraded");
+	rest();
+	numpy = CLOSURE(&m, "python3-numpy", "python3");
+	libc = CLOSURE(&m, "libc6", "python3");
+	upgrade_numpy(&m);
+	rest();
+	CHECK(closure_check_at(s, &m, &numpy, &e) < 0 && e.code == ERR_MISSING);
+	CHECK(strstr(e.text, NUMPY "/core.py"));
+	CHECK(strstr(e.text, "python3-numpy 1.24.2") && strstr(e.text, "python3-numpy 1.24.3"));
+	CHECK(strstr(e.text, "run gg infer again"));
+	MUST(closure_check_at(s, &m, &libc, &e), e);
+	numpy_now = CLOSURE(&m, "python3-numpy", "python3");
+	libc_now = CLOSURE(&m, "libc6", "python3");
+	CHECK(same(libc, libc_now) && !same(numpy, numpy_now));
+	MUST(closure_compare_at(s, &m, &numpy, &numpy_now, &out, &e), e);
+	CHECK_STR(out.p, "python3-numpy 1.24.2 -> 1.24.3 (1 file)\n");
+	buf_reset(&out);
+	MUST(closure_compare_at(s, &m, &numpy, &libc, &out, &e), e);
+	CHECK(out.p && strstr(out.p, "libc6") && strstr(out.p, "python3-numpy"));
+	buf_release(&out);
+	sys_close(&m);
+}
+
+/* Whatever is edited by hand, in whatever way, shows. */
+static void edits(void)
+{
+	struct sys m;
+	struct id was, now;
+
+	build_machine(&m, "edited");
+	rest();
+	was = CLOSURE(&m, "python3-numpy", "/etc/tool.conf");
+	CHECK(same(was, CLOSURE(&m, "/etc/tool.conf", "python3-numpy", "python3-numpy")));
+	put(&m, "/etc/tool.conf", "speed = 2");
+	now = CLOSURE(&m, "python3-numpy", "/etc/tool.conf");
+	CHECK(!same(was, now));
+	CHECK(closure_check_at(s, &m, &was, &e) < 0 && strstr(e.text, "/etc/tool.conf"));
+	put(&m, "/etc/tool.conf", "speed = 1");
+	CHECK(same(was, CLOSURE(&m, "python3-numpy", "/etc/tool.conf")));
+	MUST(closure_check_at(s, &m, &was, &e), e);
+	CHECK(fchmodat(m.fd, "etc/tool.conf", 0755, 0) == 0);
+	CHECK(!same(was, CLOSURE(&m, "python3-numpy", "/etc/tool.conf")));
+	CHECK(unlinkat(m.fd, "etc/tool.conf", 0) == 0);
+	CHECK(!same(was, CLOSURE(&m, "python3-numpy", "/etc/tool.conf")));
+	CHECK(closure_check_at(s, &m, &was, &e) < 0 && strstr(e.text, "not on this machine"));
+	sys_close(&m);
+}
+
+static void appears(void)
+{
+	struct sys m;
+	struct id was, again;
+
+	build_machine(&m, "appears");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/etc/absent.conf", "/opt/deep/er/x"),
+		  "/etc/absent.conf /opt/");
+	/* In a folder of one package alone it would be that package's. */
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, NUMPY "/core.so"), "");
+	rest();
+	was = CLOSURE(&m, "libc6", "/etc/absent.conf", "/opt/");
+	CHECK(same(was, CLOSURE(&m, "libc6", "/etc/absent.conf", "/opt/")));
+	put(&m, "/etc/absent.conf", "here");
+	CHECK(!same(was, CLOSURE(&m, "libc6", "/etc/absent.conf", "/opt/")));
+	unlinkat(m.fd, "etc/absent.conf", 0);
+	CHECK(same(was, CLOSURE(&m, "libc6", "/etc/absent.conf", "/opt/")));
+	put(&m, "/opt/deep/er/x", "here");
+	again = CLOSURE(&m, "libc6", "/etc/absent.conf", "/opt/");
+	CHECK(!same(was, again));
+	sys_close(&m);
+}
+
+static void modules(void)
+{
+	struct sys m;
+	struct id was, now;
+	struct buf out = { 0 };
+
+	build_machine(&m, "modules");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, LOCAL, "/usr/lib/python3/dist-packages",
+		       "/usr/lib"), LOCAL);
+	rest();
+	was = CLOSURE(&m, "python3-numpy", LOCAL);
+	put(&m, LOCAL "/numpy.py", "it stands before the other");
+	rest();
+	now = CLOSURE(&m, "python3-numpy", LOCAL);
+	CHECK(!same(was, now));
+	MUST(closure_check_at(s, &m, &now, &e), e);
+	MUST(closure_compare_at(s, &m, &was, &now, &out, &e), e);
+	CHECK(out.p && strstr(out.p, "modules have come or gone"));
+	buf_release(&out);
+	/* A version is no name; nor is a cache. */
+	put(&m, LOCAL "/numpy-2.0.dist-info/METADATA", "Name: numpy");
+	put(&m, LOCAL "/__pycache__/x.pyc", "compiled");
+	CHECK(same(now, CLOSURE(&m, "python3-numpy", LOCAL)));
+	put(&m, LOCAL "/other.py", "other");
+	CHECK(closure_check_at(s, &m, &now, &e) < 0 && strstr(e.text, LOCAL));
+	sys_close(&m);
+}
+
+static void pip(void)
+{
+	static const char site[] = "/opt/venv/lib/python3.11/site-packages";
+	struct sys m;
+	struct id was, now;
+	struct buf out = { 0 };
+	const char *use;
+
+	build_machine(&m, "pip");
+	put(&m, LOCAL "/hydra/__init__.py", "main = 1");
+	put(&m, LOCAL "/hydra/a,b.py", "odd");
+	put(&m, "/usr/local/bin/hydra", "#!/usr/bin/python3\n");
+	put(&m, LOCAL "/Hydra_Core-1.3.dist-info/RECORD",
+	    "hydra/__init__.py,sha256=abc,8\r\n\"hydra/a,b.py\",,3\n"
+	    "../../../bin/hydra,,\nHydra_Core-1.3.dist-info/RECORD,,\n");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, LOCAL "/hydra/__init__.py"), "pip:hydra-core");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/local/bin/hydra"), "pip:hydra-core");
+	put(&m, arena_printf(&a, "%s/lone.py", site), "by hand");
+	put(&m, arena_printf(&a, "%s/six.py", site), "six = 6");
+	put(&m, arena_printf(&a, "%s/six-1.0-py3.11.egg-info/installed-files.txt", site),
+	    "../six.py\n");
+	use = arena_printf(&a, "pip:%s/six", site);
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, arena_printf(&a, "%s/six.py", site)), use);
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, arena_printf(&a, "%s/lone.py", site)),
+		  arena_printf(&a, "%s/lone.py", site));
+	rest();
+	was = CLOSURE(&m, "pip:hydra-core", use);
+	CHECK(strstr(entries(was), "usr/local/bin/hydra "));
+	CHECK(strstr(entries(was), "hydra/a,b.py "));
+	CHECK(strstr(entries(was), "site-packages/six.py "));
+	put(&m, LOCAL "/hydra/__init__.py", "main = 2");
+	MUST(dir_remove(m.fd, &LOCAL "/Hydra_Core-1.3.dist-info"[1], &e), e);
+	put(&m, LOCAL "/hydra_core-1.4.dist-info/RECORD", "hydra/__init__.py,,\n");
+	rest();
+	now = CLOSURE(&m, "pip:hydra-core", use);
+	CHECK(!same(was, now));
+	MUST(closure_compare_at(s, &m, &was, &now, &out, &e), e);
+	CHECK_STR(out.p, "pip:hydra-core 1.3 -> 1.4 (4 files)\n");
+	buf_release(&out);
+	sys_close(&m);
+}
+
+static void no_packages(void)
+{
+	struct sys m;
+	const char *root = arena_printf(&a, "%s/bare", dir);
+
+	MUST(dir_make(AT_FDCWD, root, &e), e);
+	MUST(sys_open(&m, root, &e), e);
+	put(&m, "/usr/lib64/libm.so.6", "math");
+	put_link(&m, "usr/lib64", "/lib64");
+	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/lib64/libm.so.6"), "/usr/lib64/libm.so.6");
+	CHECK_STR(entries(CLOSURE(&m, "/usr/lib64/libm.so.6")),
+		  "lib64>usr/lib64 usr/lib64/libm.so.6 ");
+	/* A package that is not there is nothing, until it is. */
+	CHECK_STR(entries(CLOSURE(&m, "libm6", "pip:nobody")), "lib64>usr/lib64 ");
+	sys_close(&m);
+}
+
+/* Links may be wrong in every way, and lead around. */
+static void odd_links(void)
+{
+	struct sys m;
+	struct id id;
+
+	build_machine(&m, "odd");
+	put_link(&m, "loop2", "/opt/loop");
+	put_link(&m, "loop", "/opt/loop2");
+	put_link(&m, "../../../../../../etc/tool.conf", "/opt/up");
+	put_link(&m, "/lib/../etc/tool.conf", "/opt/mixed");
+	put_link(&m, "/home/ann/.config/secret", "/opt/home");
+	put_link(&m, "/nowhere/at/all", "/opt/dangling");
+	put_link(&m, ".", "/opt/self");
+	id = CLOSURE(&m, "/opt/loop", "/opt/up", "/opt/mixed", "/opt/home", "/opt/dangling",
+		     "/opt/self/self/up");
+	CHECK_STR(entries(id),
+		  "bin>usr/bin etc/tool.conf lib>usr/lib opt/dangling>../nowhere/at/all "
+		  "opt/home>../home/ann/.config/secret opt/loop>loop2 opt/loop2>loop "
+		  "opt/mixed>../usr/etc/tool.conf opt/self>. opt/up>../etc/tool.conf ");
+	MUST(closure_check_at(s, &m, &id, &e), e);
+	sys_close(&m);
+}
+
+/* A text that is lost is told of, and the next making has it again. */
+static void lost_text(void)
+{
+	struct sys m;
+	struct id id;
+	struct buf said = { 0 };
+	struct bytes text;
+	struct tree t;
+
+	build_machine(&m, "lost");
+	rest();
+	id = CLOSURE(&m, "libc6", "vim");
+	MUST(store_flush(s, &e), e);
+	MUST(store_get(s, &id, &a, &text, &e), e);
+	MUST(tree_decode(text, &a, &t, &e), e);
+	CHECK(t.n == 3 && t.v[2].kind == ENTRY_TREE);
+	MUST(store_drop(s, &t.v[2].id, &e), e);
+	CHECK(closure_each(s, &id, list_entry, &said, &e) < 0);
+	buf_release(&said);
+	CHECK(e.code == ERR_MISSING && strstr(e.text, "run gg infer again"));
+	CHECK(same(id, CLOSURE(&m, "libc6", "vim")));
+	CHECK(strstr(entries(id), "usr/bin/vim.basic* "));
+	sys_close(&m);
+}
+
+static int cut_mark(void *arg, struct bytes key, struct bytes value)
+{
+	const size_t *keep = arg;
+
+	value.n = *key.p == 't' ? value.n * *keep / 16 : value.n;
+	return store_table_put(s, TABLE_CLOSURE, key, value, &e);
+}
+
+/* Whatever is left of what was remembered, it is made right. */
+static void damaged_mark(void)
+{
+	struct sys m;
+	struct id id;
+
+	build_machine(&m, "damaged");
+	rest();
+	id = CLOSURE(&m, "python3-numpy");
+	CHECK(mark_of_tree(s, &m, &id));
+	for (size_t keep = 15; keep < 16; keep--) {
+		MUST(store_table_each(s, TABLE_CLOSURE, cut_mark, &keep, &e), e);
+		CHECK(!mark_of_tree(s, &m, &id));
+		CHECK(same(id, CLOSURE(&m, "python3-numpy")));
+		CHECK(mark_of_tree(s, &m, &id));
+	}
+	sys_close(&m);
+}
+
+static bool keeps_none(void *arg, const struct id *tree)
+{
+	(void)arg;
+	(void)tree;
+	return false;
+}
+
+static void swept(void)
+{
+	struct sys m;
+	struct id id;
+
+	build_machine(&m, "swept");
+	rest();
+	id = CLOSURE(&m, "libc6");
+	CHECK(mark_of_tree(s, &m, &id));
+	MUST(closure_sweep(s, keeps_none, NULL, &e), e);
+	CHECK(!mark_of_tree(s, &m, &id));
+	CHECK(same(id, CLOSURE(&m, "libc6")));
+	sys_close(&m);
+}
+
+static const struct test tests[] = {
+	{ "what a package owns stands for it", owners },
+	{ "links on the way are part of the tree", links_on_the_way },
+	{ "diversions are followed", diverted },
+	{ "what is personal, made or for people is left out", left_out },
+	{ "the same packages on two machines are one closure", same_packages },
+	{ "an upgrade changes what used the package and nothing else", upgrades },
+	{ "every edit shows", edits },
+	{ "what was absent and is there now is another closure", appears },
+	{ "a module that appears where modules are searched shows", modules },
+	{ "pip's packages are packages", pip },
+	{ "without packages files are taken one by one", no_packages },
+	{ "links that lead astray stay inside", odd_links },
+	{ "a text that is lost is told of and made again", lost_text },
+	{ "what is remembered and damaged is not believed", damaged_mark },
+	{ "what gc does not keep is forgotten", swept },
+	{ 0 }
+};
+
+int main(void)
+{
+	int rc;
+
+	if (!mkdtemp(dir))
+		return 1;
+	MUST(store_open(arena_printf(&a, "%s/store", dir), STORE_CREATE, &s, &e), e);
+	rc = test_main(tests);
+	store_close(s, &e);
+	dir_remove(AT_FDCWD, dir, &e);
+	arena_release(&a);
+	return rc;
+}
