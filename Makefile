@@ -15,6 +15,7 @@ CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes
 ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude $(PKG_CFLAGS) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
+KERNEL_CFLAGS = -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
 ALL_LDLIBS = $(PKG_LIBS) -lpthread -lm
 FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 
@@ -48,6 +49,11 @@ $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 $(BUILD)/libgg.a: $(LIB_OBJ)
 	@rm -f $@
 	ar rcs $@ $^
+
+# Numbers: no contraction that is not written, and files for one instruction set.
+$(BUILD)/src/kernels/%.o $(FUZZ)/src/kernels/%.o: ALL_CFLAGS += $(KERNEL_CFLAGS) $(ISA_CFLAGS)
+%_avx2.o: ISA_CFLAGS = -mavx2 -mfma
+%_avx512.o: ISA_CFLAGS = -mavx512f -mavx512dq -mavx512bw -mavx512vl
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

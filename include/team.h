@@ -27,8 +27,10 @@ enum isa team_best_isa(void);
 enum isa team_isa(const struct team *t);
 unsigned team_size(const struct team *t);
 
-/* Call fn(arg, i) for each i below n, in any order, and return when all have
- * returned.  fn must not call team_for on the same team. */
-void team_for(struct team *t, size_t n, void (*fn)(void *arg, size_t i), void *arg);
+/* Call fn(arg, i, thread) for each i below n, in any order, and return when all
+ * have returned; thread, below team_size(), tells apart those that run at the
+ * same time.  fn must not call team_for on the same team. */
+void team_for(struct team *t, size_t n,
+	      void (*fn)(void *arg, size_t i, unsigned thread), void *arg);
 
 #endif

@@ -58,7 +58,7 @@ static bool is_copied(const struct work *w, size_t panel)
 	return panel >= w->n_panels - w->n_copied;
 }
 
-static void copy_panel(void *arg, size_t i)
+static void copy_panel(void *arg, size_t i, unsigned thread)
 {
 	const struct work *w = arg;
 	const struct gemm *g = &w->batch->one;
@@ -68,6 +68,7 @@ static void copy_panel(void *arg, size_t i)
 	size_t at = panel * w->wide, n = min(w->wide, g->n - at);
 	float *to = panel_at(w, member, panel);
 
+	(void)thread;
 	for (size_t p = 0; p < g->k; p++, to += w->wide) {
 		if (!g->b_is_transposed)
 			memcpy(to, b + p * g->ldb + at, n * sizeof *to);
@@ -144,7 +145,7 @@ static void run_panel(const struct work *w, struct tile t, size_t rows, size_t n
 }
 
 /* One turn: some rows of C of one member by one group of panels. */
-static void run_block(void *arg, size_t turn)
+static void run_block(void *arg, size_t turn, unsigned thread)
 {
 	const struct work *w = arg;
 	const struct gemm *g = &w->batch->one;
@@ -159,6 +160,7 @@ static void run_block(void *arg, size_t turn)
 	float *c = g->c + member * w->batch->c_step + row * g->ldc;
 	float block[BLOCK_ROWS * STRETCH];
 
+	(void)thread;
 	for (size_t p = 0; p < g->k; p += STRETCH) {
 		struct tile t = {
 			.k = min(STRETCH, g->k - p),

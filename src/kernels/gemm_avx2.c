@@ -1,7 +1,6 @@
 /* gemm_avx2.c - tiles of 6 rows by 16 columns, with AVX2 and FMA */
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx2,fma")))
 #define VEC __m256
 #define COLUMNS 8
 #define ROWS 6

@@ -1,7 +1,6 @@
 /* gemm_avx512.c - tiles of 14 rows by 32 columns, with AVX-512 */
 #include <immintrin.h>
 
-#define TARGET __attribute__((target("avx512f")))
 #define VEC __m512
 #define COLUMNS 16
 #define ROWS 14

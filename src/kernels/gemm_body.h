@@ -1,13 +1,13 @@
 /* gemm_body.h - the tiles of one instruction set
  *
- * Included by gemm_avx2.c and gemm_avx512.c, which say what a vector is: TARGET,
- * VEC, COLUMNS, ROWS, LOAD, STORE, SPREAD (one float to all lanes), FMA(x, y, z).
+ * Included by gemm_avx2.c and gemm_avx512.c, which say what a vector is: VEC,
+ * COLUMNS, ROWS, LOAD, STORE, SPREAD (one float to all lanes), FMA(x, y, z).
  * Each tile is a function of its own with constant bounds, so that the sums stay
  * in registers.
  */
 #include "gemm_tile.h"
 
-#define INLINE static inline __attribute__((always_inline)) TARGET
+#define INLINE static inline __attribute__((always_inline))
 #define UNROLL _Pragma("GCC unroll 16")
 
 INLINE void tile_run(const struct tile *t, const unsigned rows, const unsigned vectors,
@@ -45,7 +45,7 @@ INLINE void tile_run(const struct tile *t, const unsigned rows, const unsigned v
 }
 
 #define TILE(rows, vectors)                                                              \
-	static TARGET void tile_##vectors##_##rows(const struct tile *t)                 \
+	static void tile_##vectors##_##rows(const struct tile *t)                 \
 	{                                                                                \
 		if (t->a_row == 1)                                                       \
 			tile_run(t, rows, vectors, true);                                \

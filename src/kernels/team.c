@@ -17,27 +17,30 @@ struct team {
 	pthread_cond_t begun, ended;
 	unsigned long round;            /* of the loop that runs or ran last */
 	unsigned n_busy;                /* threads inside it, without the caller */
+	unsigned n_numbered;
 	bool is_over;
-	void (*fn)(void *arg, size_t i);
+	void (*fn)(void *arg, size_t i, unsigned thread);
 	void *arg;
 	size_t n;
 	atomic_size_t next;
 };
 
-static void take_turns(struct team *t)
+static void take_turns(struct team *t, unsigned thread)
 {
 	size_t i;
 
 	while ((i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < t->n)
-		t->fn(t->arg, i);
+		t->fn(t->arg, i, thread);
 }
 
 static void *serve(void *arg)
 {
 	struct team *t = arg;
 	unsigned long seen = 0;
+	unsigned thread;
 
 	pthread_mutex_lock(&t->lock);
+	thread = ++t->n_numbered;
 	for (;;) {
 		while (t->round == seen && !t->is_over)
 			pthread_cond_wait(&t->begun, &t->lock);
@@ -45,7 +48,7 @@ static void *serve(void *arg)
 			break;
 		seen = t->round;
 		pthread_mutex_unlock(&t->lock);
-		take_turns(t);
+		take_turns(t, thread);
 		pthread_mutex_lock(&t->lock);
 		if (--t->n_busy == 0)
 			pthread_cond_signal(&t->ended);
@@ -97,7 +100,8 @@ void team_free(struct team *t)
 
 enum isa team_best_isa(void)
 {
-	if (__builtin_cpu_supports("avx512f"))
+	if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+	    __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl"))
 		return ISA_AVX512;
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
 		return ISA_AVX2;
@@ -114,11 +118,12 @@ unsigned team_size(const struct team *t)
 	return t->n_threads;
 }
 
-void team_for(struct team *t, size_t n, void (*fn)(void *arg, size_t i), void *arg)
+void team_for(struct team *t, size_t n,
+	      void (*fn)(void *arg, size_t i, unsigned thread), void *arg)
 {
 	if (t->n_threads == 1 || n < 2) {
 		for (size_t i = 0; i < n; i++)
-			fn(arg, i);
+			fn(arg, i, 0);
 		return;
 	}
 	pthread_mutex_lock(&t->lock);
@@ -130,7 +135,7 @@ void team_for(struct team *t, size_t n, void (*fn)(void *arg, size_t i), void *a
 	t->round++;
 	pthread_cond_broadcast(&t->begun);
 	pthread_mutex_unlock(&t->lock);
-	take_turns(t);
+	take_turns(t, 0);
 	pthread_mutex_lock(&t->lock);
 	while (t->n_busy)
 		pthread_cond_wait(&t->ended, &t->lock);

@@ -1,0 +1,258 @@
+/* ops_body.h - the loops of ops.h for one instruction set
+ *
+ * Included by ops_scalar.c, ops_avx2.c and ops_avx512.c, which say OPS, the name
+ * of the table, and which the Makefile compiles for those instructions.  Plain
+ * loops: the compiler makes vectors of them, which keeps each result's own order.
+ */
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#include "ops.h"
+#include "numbers.h"
+
+static float act_one(enum activation act, float x)
+{
+	switch (act) {
+	case ACT_RELU:
+		return x <= 0.0f ? 0.0f : x;            /* keeps NaN */
+	case ACT_TANH:
+		return number_tanh(x);
+	case ACT_SIGMOID:
+		return number_sigmoid(x);
+	case ACT_NONE:
+	case ACT_COUNT:
+		break;
+	}
+	return x;
+}
+
+#define ROW(ACT)                                                                         \
+	for (size_t j = 0; j < cols; j++)                                                \
+		y[j] = act_one(ACT, bias ? x[j] + bias[j] : x[j])
+
+static void activate_row(enum activation act, size_t cols, const float *restrict x,
+			 const float *restrict bias, float *y)
+{
+	switch (act) {
+	case ACT_RELU:
+		ROW(ACT_RELU);
+		break;
+	case ACT_TANH:
+		ROW(ACT_TANH);
+		break;
+	case ACT_SIGMOID:
+		ROW(ACT_SIGMOID);
+		break;
+	case ACT_NONE:
+	case ACT_COUNT:
+		ROW(ACT_NONE);
+	}
+}
+
+static void activate(enum activation act, size_t rows, size_t cols, const float *x,
+		     const float *bias, float *y)
+{
+	if (!bias) {
+		cols *= rows;
+		rows = 1;
+	}
+	for (size_t i = 0; i < rows; i++)
+		activate_row(act, cols, x + i * cols, bias, y + i * cols);
+}
+
+static void activate_back(enum activation act, size_t n, const float *y, const float *dy,
+			  float *dx)
+{
+	switch (act) {
+	case ACT_RELU:
+		for (size_t i = 0; i < n; i++)
+			dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+		break;
+	case ACT_TANH:
+		for (size_t i = 0; i < n; i++)
+			dx[i] = dy[i] * fmaf(-y[i], y[i], 1.0f);
+		break;
+	case ACT_SIGMOID:
+		for (size_t i = 0; i < n; i++)
+			dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
+		break;
+	case ACT_NONE:
+	case ACT_COUNT:
+		if (dx != dy)
+			memcpy(dx, dy, n * sizeof *dx);
+	}
+}
+
+static void sum_rows(size_t rows, size_t cols, const float *restrict x, bool adds,
+		     float *restrict out)
+{
+	if (!adds)
+		memset(out, 0, cols * sizeof *out);
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j < cols; j++)
+			out[j] += x[i * cols + j];
+}
+
+static void add(size_t n, const float *restrict x, float *restrict y)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] += x[i];
+}
+
+static void scale(size_t n, float a, float *y)
+{
+	for (size_t i = 0; i < n; i++)
+		y[i] *= a;
+}
+
+static void softmax(size_t rows, size_t cols, const float *x, float *p)
+{
+	for (size_t i = 0; i < rows; i++, x += cols, p += cols) {
+		float most = x[0], sum = 0.0f;
+
+		for (size_t j = 1; j < cols; j++)
+			most = x[j] > most ? x[j] : most;
+		for (size_t j = 0; j < cols; j++)
+			p[j] = number_exp(x[j] - most);
+		for (size_t j = 0; j < cols; j++)
+			sum += p[j];
+		for (size_t j = 0; j < cols; j++)
+			p[j] = p[j] / sum;
+	}
+}
+
+/* The gradient with L2 and L1 in it. */
+static inline float full_gradient(const struct coefs *c, float g, float w)
+{
+	float sign = (w > 0.0f ? 1.0f : 0.0f) - (w < 0.0f ? 1.0f : 0.0f);
+
+	return fmaf(c->l1, sign, fmaf(c->decay, w, g));
+}
+
+static void step_sgd(const struct coefs *c, size_t n, const float *restrict g,
+		     float *restrict w)
+{
+	const struct coefs k = *c;
+
+	for (size_t i = 0; i < n; i++)
+		w[i] = fmaf(-k.rate, full_gradient(&k, g[i], w[i]), w[i]);
+}
+
+/* m = momentum m + g; w -= rate m, or, looking ahead, rate (g + momentum m). */
+static void step_momentum(const struct coefs *c, size_t n, const float *restrict g,
+			  float *restrict w, float *restrict m)
+{
+	const struct coefs k = *c;
+
+	for (size_t i = 0; i < n; i++) {
+		m[i] = fmaf(k.momentum, m[i], full_gradient(&k, g[i], w[i]));
+		w[i] = fmaf(-k.rate, m[i], w[i]);
+	}
+}
+
+static void step_nesterov(const struct coefs *c, size_t n, const float *restrict g,
+			  float *restrict w, float *restrict m)
+{
+	const struct coefs k = *c;
+
+	for (size_t i = 0; i < n; i++) {
+		float d = full_gradient(&k, g[i], w[i]);
+
+		m[i] = fmaf(k.momentum, m[i], d);
+		w[i] = fmaf(-k.rate, fmaf(k.momentum, m[i], d), w[i]);
+	}
+}
+
+/* Kingma and Ba's Adam; AdamW's decay (Loshchilov, Hutter) acts on w alone. */
+static void step_adam(const struct coefs *c, bool is_decoupled, size_t n,
+		      const float *restrict g, float *restrict w, float *restrict m,
+		      float *restrict v)
+{
+	struct coefs k = *c;
+	float keep = 1.0f;
+
+	if (is_decoupled) {
+		keep = fmaf(-k.rate, k.decay, 1.0f);
+		k.decay = 0.0f;
+	}
+	for (size_t i = 0; i < n; i++) {
+		float d = full_gradient(&k, g[i], w[i]);
+
+		m[i] = fmaf(k.momentum, m[i] - d, d);
+		v[i] = fmaf(k.beta2, fmaf(-d, d, v[i]), d * d);
+		w[i] = fmaf(-k.rate, (m[i] * k.bias1) /
+			    (sqrtf(v[i] * k.bias2) + k.epsilon), w[i] * keep);
+	}
+}
+
+static void step_all(enum rule rule, const struct coefs *c, size_t n, const float *g,
+		     float *w, float *m, float *v)
+{
+	switch (rule) {
+	case RULE_SGD:
+		step_sgd(c, n, g, w);
+		break;
+	case RULE_MOMENTUM:
+		step_momentum(c, n, g, w, m);
+		break;
+	case RULE_NESTEROV:
+		step_nesterov(c, n, g, w, m);
+		break;
+	case RULE_ADAM:
+	case RULE_ADAMW:
+		step_adam(c, rule == RULE_ADAMW, n, g, w, m, v);
+		break;
+	case RULE_COUNT:
+		break;
+	}
+}
+
+enum { PIECE = 256 };
+
+/* Where weights are not owned everything is put back as it was. */
+static void step_owned(enum rule rule, const struct coefs *c, size_t n, const float *g,
+		       const float *owned, float *w, float *m, float *v)
+{
+	float was[3][PIECE];
+	float *const now[3] = { w, m, v };
+
+	for (int k = 0; k < 3; k++)
+		if (now[k])
+			memcpy(was[k], now[k], n * sizeof *w);
+	step_all(rule, c, n, g, w, m, v);
+	for (int k = 0; k < 3; k++)
+		for (size_t i = 0; now[k] && i < n; i++)
+			now[k][i] = owned[i] != 0.0f ? now[k][i] : was[k][i];
+}
+
+static void step(enum rule rule, const struct coefs *c, size_t n, const float *g,
+		 const float *owned, float *w, float *m, float *v)
+{
+	if (!owned) {
+		step_all(rule, c, n, g, w, m, v);
+		return;
+	}
+	for (size_t at = 0; at < n; at += PIECE)
+		step_owned(rule, c, n - at < PIECE ? n - at : PIECE, g + at, owned + at,
+			   w + at, m ? m + at : NULL, v ? v + at : NULL);
+}
+
+static void normalise_bytes(size_t rows, size_t cols, const unsigned char *restrict x,
+			    const float *restrict mean, const float *restrict factor,
+			    float *restrict y)
+{
+	for (size_t i = 0; i < rows; i++)
+		for (size_t j = 0; j < cols; j++)
+			y[i * cols + j] = ((float)x[i * cols + j] - mean[j]) * factor[j];
+}
+
+const struct ops OPS = {
+	.activate = activate,
+	.activate_back = activate_back,
+	.sum_rows = sum_rows,
+	.add = add,
+	.scale = scale,
+	.softmax = softmax,
+	.step = step,
+	.normalise_bytes = normalise_bytes,
+};
