@@ -1,0 +1,86 @@
+/* train.h - members of an ensemble, step by step
+ *
+ * src/kernels/train.c (steps), schedule.c (the rate of a step), data.c (examples).
+ *
+ * A step of a member is a function of its weights, its state, its seed and the
+ * step's number.  So members trained together, alone, stopped and continued or
+ * on any number of threads end with the same bytes.  With several members each
+ * thread trains a whole member; with one they share its loops.
+ */
+#ifndef GG_TRAIN_H
+#define GG_TRAIN_H
+
+#include "net.h"
+#include "tensors.h"
+
+/* Examples: tensors "x" (U8 or F32, n x ...) and "y" (I32 classes of n, or F32
+ * targets n x k); "x.mean" and "x.factor" (F32, one a feature), if there, say
+ * y = (x - mean) factor.  Borrowed from the file. */
+struct dataset {
+	const unsigned char *bytes;     /* one of the two */
+	const float *floats;
+	const int32_t *labels;          /* one of the two */
+	const float *targets;
+	float *mean, *factor;           /* ours; NULL with floats as they are */
+	size_t n, size, n_targets;
+	int32_t n_classes;              /* the largest label + 1 */
+};
+
+/* ERR_BAD names the file, the tensor and what is wrong with it: no examples, a
+ * label below 0, a number that is none. */
+int dataset_of(const struct tensors *t, struct dataset *out, struct err *e);
+void dataset_release(struct dataset *d);
+/* Example i as the network wants it. */
+void dataset_row(const struct dataset *d, const struct ops *o, size_t i, float *x);
+
+enum schedule {
+	SCHEDULE_CONSTANT,
+	SCHEDULE_STEP,          /* times gamma every `period` steps */
+	SCHEDULE_COSINE,        /* to 0 at the end */
+	SCHEDULE_CYCLIC,        /* cosine, begun anew every `period` steps (snapshot
+				 * ensembles: Huang et al., ICLR'17) */
+	SCHEDULE_COUNT
+};
+
+/* What members that are trained together share. */
+struct recipe {
+	enum rule rule;
+	enum loss loss;
+	enum schedule schedule;
+	size_t batch, steps, period, warm_up;
+	bool is_bagged;         /* each member has n examples drawn with return */
+};
+
+/* What they need not share.  Zero means: default. */
+struct member {
+	uint64_t seed;
+	float rate, gamma, smoothing;
+	struct coefs coefs;     /* momentum, beta2, epsilon, decay, l1 */
+};
+
+struct trainer;
+
+/* Members begin at their seed's weights and step 0.  net, data and members are
+ * borrowed. */
+struct trainer *trainer_new(const struct net *net, const struct dataset *data,
+			    const struct recipe *r, const struct member *v, size_t n,
+			    struct team *team);
+void trainer_free(struct trainer *t);
+/* One step of every member. */
+void trainer_step(struct trainer *t);
+size_t trainer_at(const struct trainer *t);
+/* Member i's slabs: weights, and the rule's state (NULL where it has none). */
+float *trainer_weights(struct trainer *t, size_t i);
+float *trainer_state(struct trainer *t, size_t i, int which);
+void trainer_set_at(struct trainer *t, size_t step);
+/* The mean loss of member i over its last batch. */
+double trainer_loss(const struct trainer *t, size_t i);
+
+/* The rate of a step, from the recipe and the member's own. */
+float schedule_rate(const struct recipe *r, const struct member *m, size_t step);
+
+/* Outputs of a network for examples first .. first + n - 1: n x its size. */
+void predict(const struct net *net, const float *w, const struct dataset *d, size_t first,
+	     size_t n, struct team *team, float *out);
+
+#endif
