@@ -21,7 +21,8 @@ FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
-GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c))
+ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c $(wildcard tools/ml_*.c))
+GG_OBJ   := $(filter-out $(ML_OBJ),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(if $(ONLY),$(ONLY:%=test/%.c),$(wildcard test/t_*.c)))
 TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
 BENCHES  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/bench/b_*.c))
@@ -30,7 +31,7 @@ FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 .PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(BUILD)/gg
+all: $(BUILD)/gg $(BUILD)/gg-ml
 
 # The libraries' flags, asked for once; making this file also installs what is missing.
 ifneq ($(filter-out fmt clean,$(or $(MAKECMDGOALS),all)),)
@@ -45,6 +46,9 @@ deps-demo deps-test deps-bench:
 
 $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -o $@ $^ $(ALL_LDLIBS)
+
+$(BUILD)/gg-ml: $(ML_OBJ) $(BUILD)/libgg.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/libgg.a: $(LIB_OBJ)
 	@rm -f $@
@@ -90,7 +94,7 @@ lint: deps-test
 fmt:
 	clang-format -i $(wildcard include/*.h src/*.[ch] src/*/*.[ch] tools/*.[ch] test/*.[ch] test/*/*.[ch])
 
-install: $(BUILD)/gg
+install: $(BUILD)/gg $(BUILD)/gg-ml
 	install -d $(addprefix $(DEST)/,bin share/man/man1 share/man/man5 $(COMPLETIONS))
 	install $(BUILD)/gg $(DEST)/bin/gg
 	ln -sf gg $(DEST)/bin/gg-infer
@@ -102,4 +106,4 @@ install: $(BUILD)/gg
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(LIB_SRC:%.c=$(FUZZ)/%.d)

@@ -1,0 +1,191 @@
+/* gg-ml.c - a small trainer: its commands, its options, main */
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include "ml.h"
+
+static const struct ml_command commands[] = {
+	{ "train", ml_train, "dmosrRiMkLSDeBpwnNtTxXyYzZlaqgbjP", "",
+	  "train a network, or several at once" },
+	{ "eval", ml_eval, "dtj", "WEIGHTS...", "how good members and their ensemble are" },
+	{ "predict", ml_predict, "dotjc", "WEIGHTS...", "what an ensemble says of examples" },
+	{ "show", ml_show, "j", "FILE...", "layers, shapes and sizes" },
+	{ "data", ml_data, "oKsEFC", "", "make a set of examples from a seed" },
+};
+
+enum option_type { IS_TEXT, IS_COUNT, IS_FLAG };
+
+static const struct {
+	char letter;
+	enum option_type type;
+	size_t at;
+	const char *name, *arg, *help;
+} options[] = {
+#define TEXT(letter, field, name, arg, help) \
+	{ letter, IS_TEXT, offsetof(struct ml, field), name, arg, help }
+#define COUNT(letter, field, name, help) \
+	{ letter, IS_COUNT, offsetof(struct ml, field), name, "N", help }
+#define FLAG(letter, field, name, help) \
+	{ letter, IS_FLAG, offsetof(struct ml, field), name, NULL, help }
+	TEXT('d', data, "data", "FILE", "examples, as gg-ml prep or data writes them"),
+	TEXT('m', model, "model", "TEXT", "'mlp 784-128-10', 'linear 4-3', 'net 28x28x1: ...'"),
+	TEXT('o', output, "output", "FILE", "what is written; {} is the member's number"),
+	TEXT('s', seed, "seed", "N,...", "of the first member, others count on (0)"),
+	TEXT('r', rate, "rate", "X,...", "learning rate (0.05)"),
+	TEXT('k', rule, "rule", "NAME", "sgd, momentum, nesterov, adam, adamw (momentum)"),
+	TEXT('L', loss, "loss", "NAME", "softmax, logistic, hinge, mse (softmax)"),
+	TEXT('S', schedule, "schedule", "NAME", "constant, step, cosine, cyclic (constant)"),
+	TEXT('R', resume, "resume", "FILE", "go on from a state"),
+	TEXT('P', state, "state", "FILE", "write the state there at the end"),
+	TEXT('i', init, "init", "FILE", "begin with these weights"),
+	TEXT('M', metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
+	TEXT('D', device, "device", "NAME", "cpu (cpu)"),
+	COUNT('e', epochs, "epochs", "steps as whole passes over the data"),
+	COUNT('n', steps, "steps", "how many in all (1000)"),
+	COUNT('B', batch, "batch", "examples a step (100)"),
+	COUNT('N', members, "members", "train so many at once (1)"),
+	COUNT('t', threads, "threads", "0: one for each processor"),
+	COUNT('p', period, "period", "steps of a step or cycle of the schedule"),
+	COUNT('w', warm_up, "warm-up", "steps until the full rate"),
+	COUNT('T', snapshots, "snapshots", "members out of the cycles of one run"),
+	COUNT('q', every, "every", "steps between losses kept as metrics (100)"),
+	TEXT('x', momentum, "momentum", "X,...", "momentum, Adam's beta 1 (0.9)"),
+	TEXT('X', beta2, "beta2", "X,...", "Adam's beta 2 (0.999)"),
+	TEXT('y', epsilon, "epsilon", "X,...", "Adam's epsilon (1e-8)"),
+	TEXT('Y', decay, "decay", "X,...", "weight decay, L2 (0)"),
+	TEXT('z', l1, "l1", "X,...", "L1 (0)"),
+	TEXT('Z', smoothing, "smoothing", "X,...", "of labels (0)"),
+	TEXT('g', gamma, "gamma", "X,...", "factor of a step of the schedule (0.1)"),
+	FLAG('b', is_bagged, "bag", "each member has examples drawn with return"),
+	FLAG('j', wants_json, "json", "results as JSON"),
+	FLAG('c', wants_proba, "proba", "probabilities, not classes"),
+	TEXT('K', kind, "kind", "NAME", "blobs, rings, line (blobs)"),
+	COUNT('E', examples, "examples", "how many (1000)"),
+	COUNT('F', features, "features", "how many (8)"),
+	COUNT('C', classes, "classes", "how many (3)"),
+	FLAG('h', wants_help, "help", "say this"),
+};
+enum { N_OPTIONS = sizeof options / sizeof *options, N_COMMANDS =
+       sizeof commands / sizeof *commands };
+
+static void usage(FILE *f)
+{
+	fprintf(f, "usage: gg-ml COMMAND [OPTION...]\n\n");
+	for (size_t i = 0; i < N_COMMANDS; i++)
+		fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].help);
+	fprintf(f, "\ngg-ml COMMAND --help tells more.\n");
+}
+
+static void help(const struct ml_command *c)
+{
+	printf("usage: gg-ml %s [OPTION...] %s\n\n%s\n\n", c->name, c->args, c->help);
+	for (size_t i = 0; i < N_OPTIONS; i++) {
+		char left[40];
+
+		if (!strchr(c->options, options[i].letter))
+			continue;
+		snprintf(left, sizeof left, "--%s%s%s", options[i].name,
+			 options[i].arg ? " " : "", options[i].arg ? options[i].arg : "");
+		printf("  %-20s %s\n", left, options[i].help);
+	}
+}
+
+static int set(struct ml *m, size_t i, const char *value, struct err *e)
+{
+	void *at = (char *)m + options[i].at;
+	char *end;
+
+	if (options[i].type == IS_FLAG) {
+		*(bool *)at = true;
+		return 0;
+	}
+	if (options[i].type == IS_TEXT) {
+		*(const char **)at = value;
+		return 0;
+	}
+	*(size_t *)at = strtoull(value, &end, 10);
+	if (*value < '0' || *value > '9' || *end || *(size_t *)at > 1u << 30)
+		return err_set(e, ERR_BAD, "--%s wants a number, not %s", options[i].name,
+			       value);
+	return 0;
+}
+
+static int find(const struct ml_command *c, const char *name, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < N_OPTIONS; i++)
+		if (strlen(options[i].name) == n && memcmp(options[i].name, name, n) == 0 &&
+		    (strchr(c->options, options[i].letter) || options[i].letter == 'h'))
+			return (int)i;
+	return err_set(e, ERR_BAD, "gg-ml %s has no option --%.*s", c->name, (int)n, name);
+}
+
+/* Long options and -o; the others stay, in order.  How many, or -1. */
+static int parse(struct ml *m, const struct ml_command *c, int argc, char **argv,
+		 struct err *e)
+{
+	int left = 0;
+
+	for (int i = 0; i < argc; i++) {
+		char *s = argv[i], *value;
+		size_t n;
+		int o;
+
+		if (strcmp(s, "-o") == 0)
+			s = "--output";
+		if (strncmp(s, "--", 2) != 0 || !s[2]) {
+			argv[left++] = s;
+			continue;
+		}
+		s += 2;
+		n = strcspn(s, "=");
+		o = find(c, s, n, e);
+		if (o < 0)
+			return -1;
+		value = s[n] ? s + n + 1 : NULL;
+		if (!value && options[o].type != IS_FLAG && i + 1 < argc)
+			value = argv[++i];
+		if (!value && options[o].type != IS_FLAG)
+			return err_set(e, ERR_BAD, "--%s wants %s", options[o].name,
+				       options[o].arg);
+		if (set(m, (size_t)o, value, e) < 0)
+			return -1;
+	}
+	return left;
+}
+
+int main(int argc, char **argv)
+{
+	const struct ml_command *c = NULL;
+	struct ml m = { 0 };
+	struct err e = { 0 };
+	int n, rc;
+
+	for (size_t i = 0; argc > 1 && i < N_COMMANDS; i++)
+		if (strcmp(argv[1], commands[i].name) == 0)
+			c = &commands[i];
+	if (!c) {
+		bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 ||
+					  strcmp(argv[1], "help") == 0);
+
+		if (argc > 1 && !asked)
+			fprintf(stderr, "gg-ml: there is no command %s\n", argv[1]);
+		usage(asked ? stdout : stderr);
+		return asked ? EXIT_FINE : EXIT_USAGE;
+	}
+	n = parse(&m, c, argc - 2, argv + 2, &e);
+	if (n < 0) {
+		fprintf(stderr, "gg-ml: %s\n", e.text);
+		return EXIT_USAGE;
+	}
+	if (m.wants_help) {
+		help(c);
+		return EXIT_FINE;
+	}
+	rc = c->run(&m, n, argv + 2, &e);
+	if (rc < 0)
+		fprintf(stderr, "gg-ml: %s\n", e.text);
+	arena_release(&m.a);
+	if (fflush(stdout) != 0 && rc == 0)
+		rc = -1;
+	return rc < 0 ? (e.code == ERR_REFUSED ? EXIT_USAGE : EXIT_FAILED) : rc;
+}

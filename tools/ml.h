@@ -1,0 +1,68 @@
+/* ml.h - what the commands of gg-ml share
+ *
+ * gg-ml.c holds the tables of commands and options and main, ml_NAME.c is one
+ * command each, ml_common.c what several need.
+ */
+#ifndef GG_ML_H
+#define GG_ML_H
+
+#include <stdio.h>
+#include "train.h"
+
+enum {
+	EXIT_FINE = 0,
+	EXIT_FAILED = 1,        /* bad data, no room, no file */
+	EXIT_USAGE = 2,
+	EXIT_STOPPED = 75,      /* asked to end; the state is written */
+};
+
+/* Options of all commands.  Lists ("0.1,0.05") give each member its own, the
+ * last one to all that are left. */
+struct ml {
+	const char *data, *model, *output, *state, *resume, *init, *metrics;
+	const char *rule, *loss, *schedule, *device, *kind;
+	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
+	const char *gamma;
+	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
+	size_t examples, features, classes, every, parts;
+	bool is_bagged, wants_json, wants_help, wants_proba;
+	struct arena a;
+};
+
+struct ml_command {
+	const char *name;
+	int (*run)(struct ml *m, int argc, char **argv, struct err *e);
+	const char *options;            /* letters of the option table */
+	const char *args, *help;
+};
+
+int ml_train(struct ml *m, int argc, char **argv, struct err *e);
+int ml_eval(struct ml *m, int argc, char **argv, struct err *e);
+int ml_predict(struct ml *m, int argc, char **argv, struct err *e);
+int ml_show(struct ml *m, int argc, char **argv, struct err *e);
+int ml_data(struct ml *m, int argc, char **argv, struct err *e);
+
+/* The i-th of a list of numbers; fallback if there is no list.  ERR_BAD names
+ * the option. */
+int ml_number(const char *list, size_t i, double fallback, const char *option,
+	      double *out, struct err *e);
+/* name with {} replaced by i. */
+char *ml_numbered(struct ml *m, const char *name, size_t i);
+/* Which of n names is s, or def if s is NULL. */
+int ml_choice(const char *s, const char *const *names, int n, int def,
+	      const char *option, int *out, struct err *e);
+/* A file of weights: the network it was made for, and the slab, both from it. */
+int ml_load(const char *path, struct tensors *t, struct net *net, float **w, struct err *e);
+/* The slab as tensors of a file. */
+int ml_save(struct ml *m, const char *path, const struct net *net, const float *w,
+	    struct err *e);
+/* The tensors of a slab, from m's arena, each with this in front of its name. */
+struct tensor *ml_tensors(struct ml *m, const struct net *net, const float *w,
+			  const char *prefix);
+/* Copy tensors of the file into the slab. */
+int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, float *w,
+	    struct err *e);
+int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err *e);
+struct team *ml_team(const struct ml *m);
+
+#endif

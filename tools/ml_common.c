@@ -1,0 +1,136 @@
+/* ml_common.c - lists of numbers, and slabs of weights as files */
+#include <stdlib.h>
+#include <string.h>
+#include "ml.h"
+
+int ml_number(const char *list, size_t i, double fallback, const char *option,
+	      double *out, struct err *e)
+{
+	const char *s = list;
+	char *end;
+
+	*out = fallback;
+	for (size_t k = 0; s && k < i && strchr(s, ','); k++)
+		s = strchr(s, ',') + 1;
+	if (!s)
+		return 0;
+	*out = strtod(s, &end);
+	if (end == s || (*end && *end != ',') || !(*out - *out == 0))
+		return err_set(e, ERR_REFUSED, "--%s wants a number or several with commas, "
+			       "not %s", option, list);
+	return 0;
+}
+
+char *ml_numbered(struct ml *m, const char *name, size_t i)
+{
+	const char *at = strstr(name, "{}");
+
+	if (!at)
+		return arena_str(&m->a, name);
+	return arena_printf(&m->a, "%.*s%zu%s", (int)(at - name), name, i, at + 2);
+}
+
+int ml_choice(const char *s, const char *const *names, int n, int def,
+	      const char *option, int *out, struct err *e)
+{
+	*out = def;
+	for (int i = 0; s && i < n; i++)
+		if (strcmp(s, names[i]) == 0) {
+			*out = i;
+			return 0;
+		}
+	return s ? err_set(e, ERR_REFUSED, "--%s: there is no %s", option, s) : 0;
+}
+
+struct team *ml_team(const struct ml *m)
+{
+	return team_new((unsigned)m->threads, team_best_isa());
+}
+
+struct tensor *ml_tensors(struct ml *m, const struct net *net, const float *w,
+			  const char *prefix)
+{
+	struct tensor *v = arena_alloc(&m->a, net->n_params * sizeof *v);
+
+	for (size_t i = 0; i < net->n_params; i++) {
+		const struct param *p = &net->params[i];
+
+		v[i] = (struct tensor){ .type = DT_F32, .n_dims = p->n_dims, .n = p->n,
+					.data = w + p->at };
+		v[i].name = arena_printf(&m->a, "%s%s", prefix, p->name);
+		memcpy(v[i].dims, p->dims, p->n_dims * sizeof *p->dims);
+	}
+	return v;
+}
+
+int ml_save(struct ml *m, const char *path, const struct net *net, const float *w,
+	    struct err *e)
+{
+	struct remark r[] = { { "network", net->text }, { "format", "gg-ml 1" } };
+
+	return tensors_write(path, ml_tensors(m, net, w, ""), net->n_params, r, 2, e);
+}
+
+int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, float *w,
+	    struct err *e)
+{
+	struct arena a = { 0 };
+
+	for (size_t i = 0; i < net->n_params; i++) {
+		const struct param *p = &net->params[i];
+		const struct tensor *v = tensors_want(t, arena_printf(&a, "%s%s", prefix,
+								      p->name),
+						      DT_F32, p->n_dims, e);
+		bool fits = v && memcmp(v->dims, p->dims, p->n_dims * sizeof *p->dims) == 0;
+
+		if (v && !fits)
+			err_set(e, ERR_BAD, "%s: %s has another shape than the network's",
+				t->path, p->name);
+		if (!fits) {
+			arena_release(&a);
+			return -1;
+		}
+		memcpy(w + p->at, v->data, p->n * sizeof *w);
+	}
+	arena_release(&a);
+	return 0;
+}
+
+int ml_load(const char *path, struct tensors *t, struct net *net, float **w, struct err *e)
+{
+	const char *text;
+
+	if (tensors_open(path, t, e) < 0)
+		return -1;
+	text = tensors_remark(t, "network");
+	if (!text) {
+		err_set(e, ERR_BAD, "%s: does not say which network it is for (metadata "
+			"\"network\")", path);
+		tensors_close(t);
+		return -1;
+	}
+	if (net_read(text, net, e) < 0) {
+		err_wrap(e, "%s", path);
+		tensors_close(t);
+		return -1;
+	}
+	*w = mem_alloc(net->n_weights * sizeof **w);
+	if (ml_fill(t, net, "", *w, e) == 0)
+		return 0;
+	free(*w);
+	net_release(net);
+	tensors_close(t);
+	return -1;
+}
+
+int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err *e)
+{
+	if (!m->data)
+		return err_set(e, ERR_REFUSED, "--data wants a file of examples");
+	if (tensors_open(m->data, t, e) < 0)
+		return -1;
+	if (dataset_of(t, d, e) == 0)
+		return 0;
+	tensors_close(t);
+	return -1;
+}

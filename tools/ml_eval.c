@@ -1,0 +1,224 @@
+/* ml_eval.c - gg-ml eval and predict: members and their ensemble */
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include "metrics.h"
+#include "ml.h"
+
+struct judge {
+	struct ml *m;
+	struct tensors file;
+	struct dataset data;
+	struct team *team;
+	size_t classes;
+	float *p, *mean, *votes;        /* n x classes: of a member, of all */
+	json_t *members;
+};
+
+/* One column is the probability of class 1. */
+static void to_probabilities(struct judge *j, size_t cols)
+{
+	const struct ops *o = ops_for(team_isa(j->team));
+
+	if (cols > 1) {
+		o->softmax(j->data.n, cols, j->p, j->p);
+		return;
+	}
+	o->activate(ACT_SIGMOID, 1, j->data.n, j->p, NULL, j->p);
+	for (size_t i = j->data.n; i-- > 0;) {
+		float yes = j->p[i];
+
+		j->p[2 * i] = 1.0f - yes;
+		j->p[2 * i + 1] = yes;
+	}
+}
+
+static int begin(struct judge *j, size_t classes, const char *path, struct err *e)
+{
+	size_t n = j->data.n * classes;
+
+	if (j->classes)
+		return j->classes == classes ? 0 :
+		       err_set(e, ERR_BAD, "%s: has %zu classes, the members before it %zu",
+			       path, classes, j->classes);
+	if (j->data.labels && (size_t)j->data.n_classes > classes)
+		return err_set(e, ERR_BAD, "%s: there are labels up to %d, %s knows %zu "
+			       "classes", j->m->data, (int)j->data.n_classes - 1, path,
+			       classes);
+	j->classes = classes;
+	j->p = mem_alloc(n * sizeof *j->p);
+	j->mean = memset(mem_alloc(n * sizeof *j->mean), 0, n * sizeof *j->mean);
+	j->votes = memset(mem_alloc(n * sizeof *j->votes), 0, n * sizeof *j->votes);
+	return 0;
+}
+
+static json_t *describe(const struct metrics *v)
+{
+	return json_pack("{s:f,s:f,s:f,s:f}", "accuracy", v->accuracy, "nll", v->nll,
+			 "brier", v->brier, "ece", v->ece);
+}
+
+static int judge_member(struct judge *j, const char *path, struct err *e)
+{
+	struct tensors t;
+	struct net net;
+	struct metrics v;
+	float *w;
+	size_t cols;
+	int rc;
+
+	if (ml_load(path, &t, &net, &w, e) < 0)
+		return -1;
+	cols = shape_size(net.layers[net.heads[0].layer].out);
+	rc = begin(j, cols > 1 ? cols : 2, path, e);
+	if (rc == 0 && shape_size(net.layers[0].out) != j->data.size)
+		rc = err_set(e, ERR_BAD, "%s: reads %zu numbers, examples have %zu", path,
+			     shape_size(net.layers[0].out), j->data.size);
+	if (rc == 0) {
+		predict(&net, w, &j->data, 0, j->data.n, j->team, j->p);
+		to_probabilities(j, cols);
+		for (size_t i = 0; i < j->data.n * j->classes; i++)
+			j->mean[i] += j->p[i];
+		for (size_t i = 0; i < j->data.n; i++)
+			j->votes[i * j->classes +
+				 metrics_best(j->p + i * j->classes, j->classes)] += 1;
+		if (j->data.labels) {
+			metrics_of(j->p, j->data.labels, j->data.n, j->classes, NULL, &v);
+			json_array_append_new(j->members, json_pack("{s:s,s:o}", "weights",
+								    path, "metrics",
+								    describe(&v)));
+		}
+	}
+	free(w);
+	net_release(&net);
+	tensors_close(&t);
+	return rc;
+}
+
+static int judge_all(struct judge *j, int argc, char **argv, struct err *e)
+{
+	if (argc == 0)
+		return err_set(e, ERR_REFUSED, "which weights? Name one file or more");
+	if (ml_open_data(j->m, &j->file, &j->data, e) < 0)
+		return -1;
+	j->team = ml_team(j->m);
+	j->members = json_array();
+	for (int i = 0; i < argc; i++)
+		if (judge_member(j, argv[i], e) < 0)
+			return -1;
+	for (size_t i = 0; i < j->data.n * j->classes; i++) {
+		j->mean[i] /= (float)argc;
+		j->votes[i] /= (float)argc;
+	}
+	return 0;
+}
+
+static void judge_end(struct judge *j)
+{
+	json_decref(j->members);
+	free(j->p);
+	free(j->mean);
+	free(j->votes);
+	team_free(j->team);
+	dataset_release(&j->data);
+	tensors_close(&j->file);
+}
+
+static json_t *table(const uint64_t *confusion, size_t classes)
+{
+	json_t *rows = json_array();
+
+	for (size_t i = 0; i < classes; i++) {
+		json_t *row = json_array();
+
+		for (size_t k = 0; k < classes; k++)
+			json_array_append_new(row, json_integer(
+				(json_int_t)confusion[i * classes + k]));
+		json_array_append_new(rows, row);
+	}
+	return rows;
+}
+
+static void print_line(const char *name, const struct metrics *v)
+{
+	printf("%-24s %8.4f %8.4f %8.4f %8.4f\n", name, v->accuracy, v->nll, v->brier,
+	       v->ece);
+}
+
+static void print_people(struct judge *j, const struct metrics *mean,
+			 const struct metrics *vote)
+{
+	json_t *o;
+	size_t i;
+
+	printf("%-24s %8s %8s %8s %8s\n", "", "accuracy", "nll", "brier", "ece");
+	json_array_foreach(j->members, i, o) {
+		json_t *v = json_object_get(o, "metrics");
+		struct metrics one = {
+			json_real_value(json_object_get(v, "accuracy")),
+			json_real_value(json_object_get(v, "nll")),
+			json_real_value(json_object_get(v, "brier")),
+			json_real_value(json_object_get(v, "ece")),
+		};
+
+		print_line(json_string_value(json_object_get(o, "weights")), &one);
+	}
+	print_line("ensemble, mean", mean);
+	print_line("ensemble, vote", vote);
+}
+
+int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
+{
+	struct judge j = { .m = m };
+	struct metrics mean, vote;
+	int rc = judge_all(&j, argc, argv, e);
+
+	if (rc == 0 && !j.data.labels)
+		rc = err_set(e, ERR_BAD, "%s: y is no classes", m->data);
+	if (rc == 0) {
+		size_t n = j.classes * j.classes * sizeof(uint64_t);
+		uint64_t *confusion = memset(mem_alloc(n), 0, n);
+
+		metrics_of(j.mean, j.data.labels, j.data.n, j.classes, confusion, &mean);
+		metrics_of(j.votes, j.data.labels, j.data.n, j.classes, NULL, &vote);
+		if (m->wants_json) {
+			json_t *o = json_pack("{s:I,s:O,s:o,s:o,s:o}", "examples",
+					      (json_int_t)j.data.n, "members", j.members,
+					      "mean", describe(&mean), "vote",
+					      describe(&vote), "confusion",
+					      table(confusion, j.classes));
+
+			json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
+			putchar('\n');
+			json_decref(o);
+		} else {
+			print_people(&j, &mean, &vote);
+		}
+		free(confusion);
+	}
+	judge_end(&j);
+	return rc;
+}
+
+int ml_predict(struct ml *m, int argc, char **argv, struct err *e)
+{
+	struct judge j = { .m = m };
+	int rc = judge_all(&j, argc, argv, e);
+	FILE *f = rc == 0 && m->output ? fopen(m->output, "w") : stdout;
+
+	if (rc == 0 && !f)
+		rc = err_sys(e, "cannot write %s", m->output);
+	for (size_t i = 0; rc == 0 && i < j.data.n; i++) {
+		const float *p = j.mean + i * j.classes;
+
+		for (size_t c = 0; m->wants_proba && c < j.classes; c++)
+			fprintf(f, "%s%.9g", c ? "," : "", (double)p[c]);
+		if (!m->wants_proba)
+			fprintf(f, "%zu", metrics_best(p, j.classes));
+		fputc('\n', f);
+	}
+	if (f && f != stdout && fclose(f) != 0 && rc == 0)
+		rc = err_sys(e, "cannot write %s", m->output);
+	judge_end(&j);
+	return rc;
+}

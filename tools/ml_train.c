@@ -1,0 +1,337 @@
+/* ml_train.c - gg-ml train */
+#include <jansson.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "ml.h"
+
+static volatile sig_atomic_t was_told;
+
+static void told(int sig)
+{
+	(void)sig;
+	was_told = 1;
+}
+
+struct job {
+	struct ml *m;
+	struct net net;
+	struct tensors file;
+	struct dataset data;
+	struct recipe recipe;
+	struct member *members;
+	size_t n;
+	struct team *team;
+	struct trainer *trainer;
+	json_t *losses;         /* by member: [[step, loss], ...] */
+	const char *plan;       /* all that the bytes depend on, as text */
+};
+
+static int read_recipe(struct job *j, struct err *e)
+{
+	static const char *const rules[] = { "sgd", "momentum", "nesterov", "adam", "adamw" };
+	static const char *const losses[] = { "softmax", "logistic", "hinge", "mse" };
+	static const char *const schedules[] = { "constant", "step", "cosine", "cyclic" };
+	struct ml *m = j->m;
+	int rule, loss, schedule;
+
+	if (ml_choice(m->rule, rules, RULE_COUNT, RULE_MOMENTUM, "rule", &rule, e) < 0 ||
+	    ml_choice(m->loss, losses, LOSS_COUNT, LOSS_SOFTMAX, "loss", &loss, e) < 0 ||
+	    ml_choice(m->schedule, schedules, SCHEDULE_COUNT,
+		      m->snapshots ? SCHEDULE_CYCLIC : SCHEDULE_CONSTANT, "schedule",
+		      &schedule, e) < 0)
+		return -1;
+	j->recipe = (struct recipe){
+		.rule = (enum rule)rule, .loss = (enum loss)loss,
+		.schedule = (enum schedule)schedule, .batch = m->batch ? m->batch : 100,
+		.steps = m->steps ? m->steps : 1000, .period = m->period,
+		.warm_up = m->warm_up, .is_bagged = m->is_bagged,
+	};
+	if (m->epochs)
+		j->recipe.steps = m->epochs * ((j->data.n + j->recipe.batch - 1) /
+					       j->recipe.batch);
+	if (m->snapshots) {
+		j->recipe.period = j->recipe.steps / m->snapshots;
+		if (!j->recipe.period || m->members > 1)
+			return err_set(e, ERR_REFUSED, "--snapshots wants one member and at "
+				       "least as many steps");
+	}
+	return 0;
+}
+
+static int read_member(struct job *j, size_t i, struct err *e)
+{
+	const struct ml *m = j->m;
+	struct member *v = &j->members[i];
+	const struct {
+		const char *list, *name;
+		double fallback;
+		float *out;
+	} lists[] = {
+		{ m->rate, "rate", 0.05, &v->rate },
+		{ m->momentum, "momentum", 0.9, &v->coefs.momentum },
+		{ m->beta2, "beta2", 0.999, &v->coefs.beta2 },
+		{ m->epsilon, "epsilon", 1e-8, &v->coefs.epsilon },
+		{ m->decay, "decay", 0, &v->coefs.decay },
+		{ m->l1, "l1", 0, &v->coefs.l1 },
+		{ m->smoothing, "smoothing", 0, &v->smoothing },
+		{ m->gamma, "gamma", 0.1, &v->gamma },
+	};
+	double x;
+
+	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
+		if (ml_number(lists[k].list, i, lists[k].fallback, lists[k].name, &x, e) < 0)
+			return -1;
+		*lists[k].out = (float)x;
+	}
+	if (ml_number(m->seed, m->seed && strchr(m->seed, ',') ? i : 0, 0, "seed", &x, e) < 0)
+		return -1;
+	v->seed = (uint64_t)x + (m->seed && strchr(m->seed, ',') ? 0 : i);
+	return 0;
+}
+
+/* Do the examples fit the network and the loss? */
+static int check_fit(const struct job *j, struct err *e)
+{
+	const struct net *n = &j->net;
+	size_t in = shape_size(n->layers[0].out);
+	size_t out = shape_size(n->layers[n->heads[0].layer].out);
+	const struct dataset *d = &j->data;
+
+	if (d->size != in)
+		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, the network reads "
+			       "%zu", j->m->data, d->size, in);
+	if (j->recipe.loss == LOSS_MSE && (!d->targets || d->n_targets != out))
+		return err_set(e, ERR_BAD, "%s: mse wants y as F32, %zu targets an example",
+			       j->m->data, out);
+	if (j->recipe.loss != LOSS_MSE && !d->labels)
+		return err_set(e, ERR_BAD, "%s: the loss wants y as classes (I32)",
+			       j->m->data);
+	if (j->recipe.loss != LOSS_MSE && (size_t)d->n_classes > (out > 1 ? out : 2))
+		return err_set(e, ERR_BAD, "%s: there are labels up to %d, the network has "
+			       "%zu outputs", j->m->data, (int)d->n_classes - 1, out);
+	return 0;
+}
+
+/* What a state belongs to: anything else in it would continue another run. */
+static void write_plan(struct job *j)
+{
+	const struct recipe *r = &j->recipe;
+	struct buf b = { 0 };
+
+	buf_printf(&b, "%s; rule %d loss %d schedule %d batch %zu steps %zu period %zu "
+		   "warm-up %zu bag %d", j->net.text, r->rule, r->loss, r->schedule,
+		   r->batch, r->steps, r->period, r->warm_up, r->is_bagged);
+	for (size_t i = 0; i < j->n; i++) {
+		const struct member *v = &j->members[i];
+
+		buf_printf(&b, "; %llu %a %a %a %a %a %a %a %a",
+			   (unsigned long long)v->seed, (double)v->rate,
+			   (double)v->coefs.momentum, (double)v->coefs.beta2,
+			   (double)v->coefs.epsilon, (double)v->coefs.decay,
+			   (double)v->coefs.l1, (double)v->smoothing, (double)v->gamma);
+	}
+	j->plan = arena_str(&j->m->a, b.p);
+	buf_release(&b);
+}
+
+static const char *const slab_names[] = { "w", "m", "v" };
+
+static float *slab(struct job *j, size_t i, int which)
+{
+	return which == 0 ? trainer_weights(j->trainer, i) :
+	       trainer_state(j->trainer, i, which - 1);
+}
+
+static int save_state(struct job *j, struct err *e)
+{
+	struct tensor *all = NULL;
+	size_t n = 0;
+	struct remark r[] = {
+		{ "plan", j->plan }, { "format", "gg-ml state 1" },
+		{ "step", arena_printf(&j->m->a, "%zu", trainer_at(j->trainer)) },
+	};
+	int rc;
+
+	for (size_t i = 0; i < j->n; i++)
+		for (int k = 0; k < 3; k++) {
+			const char *prefix = arena_printf(&j->m->a, "%zu.%s.", i,
+							  slab_names[k]);
+
+			if (!slab(j, i, k))
+				continue;
+			all = mem_grow(all, (n + j->net.n_params) * sizeof *all);
+			memcpy(all + n, ml_tensors(j->m, &j->net, slab(j, i, k), prefix),
+			       j->net.n_params * sizeof *all);
+			n += j->net.n_params;
+		}
+	rc = tensors_write(j->m->state, all, n, r, 3, e);
+	free(all);
+	return rc;
+}
+
+static int load_state(struct job *j, struct err *e)
+{
+	struct tensors t;
+	const char *plan, *step;
+	int rc = 0;
+
+	if (tensors_open(j->m->resume, &t, e) < 0)
+		return -1;
+	plan = tensors_remark(&t, "plan");
+	step = tensors_remark(&t, "step");
+	if (!plan || !step || strcmp(plan, j->plan) != 0)
+		rc = err_set(e, ERR_BAD, "%s: is the state of another training: give the "
+			     "options it was begun with", j->m->resume);
+	for (size_t i = 0; rc == 0 && i < j->n; i++)
+		for (int k = 0; rc == 0 && k < 3; k++)
+			if (slab(j, i, k))
+				rc = ml_fill(&t, &j->net,
+					     arena_printf(&j->m->a, "%zu.%s.", i,
+							  slab_names[k]),
+					     slab(j, i, k), e);
+	if (rc == 0)
+		trainer_set_at(j->trainer, strtoull(step, NULL, 10));
+	tensors_close(&t);
+	return rc;
+}
+
+/* Other weights than the seed's to begin with. */
+static int load_init(struct job *j, struct err *e)
+{
+	struct tensors t;
+	int rc = 0;
+
+	if (tensors_open(j->m->init, &t, e) < 0)
+		return -1;
+	for (size_t i = 0; rc == 0 && i < j->n; i++)
+		rc = ml_fill(&t, &j->net, "", trainer_weights(j->trainer, i), e);
+	tensors_close(&t);
+	return rc;
+}
+
+static void note_losses(struct job *j)
+{
+	size_t step = trainer_at(j->trainer), every = j->m->every ? j->m->every : 100;
+
+	if (step % every && step != j->recipe.steps)
+		return;
+	for (size_t i = 0; j->m->metrics && i < j->n; i++)
+		json_array_append_new(json_array_get(j->losses, i),
+				      json_pack("{s:I,s:f}", "step", (json_int_t)step, "loss",
+						trainer_loss(j->trainer, i)));
+	if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rstep %zu of %zu, loss %.4f ", step, j->recipe.steps,
+			trainer_loss(j->trainer, 0));
+	if (isatty(STDERR_FILENO) && step == j->recipe.steps)
+		fputc('\n', stderr);
+}
+
+/* A snapshot ensemble's members are what stands at the ends of the cycles. */
+static int save_snapshot(struct job *j, struct err *e)
+{
+	size_t step = trainer_at(j->trainer), period = j->recipe.period;
+
+	if (!j->m->snapshots || step % period || step / period > j->m->snapshots)
+		return 0;
+	return ml_save(j->m, ml_numbered(j->m, j->m->output, step / period - 1), &j->net,
+		       trainer_weights(j->trainer, 0), e);
+}
+
+static int save_all(struct job *j, struct err *e)
+{
+	for (size_t i = 0; !j->m->snapshots && i < j->n; i++)
+		if (ml_save(j->m, ml_numbered(j->m, j->m->output, i), &j->net,
+			    trainer_weights(j->trainer, i), e) < 0)
+			return -1;
+	for (size_t i = 0; j->m->metrics && i < j->n; i++)
+		if (json_dump_file(json_array_get(j->losses, i),
+				   ml_numbered(j->m, j->m->metrics, i),
+				   JSON_COMPACT | JSON_REAL_PRECISION(9)) < 0)
+			return err_set(e, ERR_IO, "cannot write %s", j->m->metrics);
+	return j->m->state ? save_state(j, e) : 0;
+}
+
+static int train(struct job *j, struct err *e)
+{
+	struct sigaction sa = { .sa_handler = told };
+
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
+	while (trainer_at(j->trainer) < j->recipe.steps) {
+		if (was_told) {
+			if (j->m->state && save_state(j, e) < 0)
+				return -1;
+			fprintf(stderr, "gg-ml: told to end at step %zu%s%s\n",
+				trainer_at(j->trainer),
+				j->m->state ? "; go on with --resume " :
+				"; --state FILE would have kept it",
+				j->m->state ? j->m->state : "");
+			return EXIT_STOPPED;
+		}
+		trainer_step(j->trainer);
+		for (size_t i = 0; i < j->n; i++)
+			if (!(trainer_loss(j->trainer, i) - trainer_loss(j->trainer, i) == 0))
+				return err_set(e, ERR_FAILED, "member %zu: the loss is no "
+					       "finite number at step %zu: a smaller --rate "
+					       "may help", i, trainer_at(j->trainer));
+		note_losses(j);
+		if (save_snapshot(j, e) < 0)
+			return -1;
+	}
+	return save_all(j, e);
+}
+
+static int prepare(struct job *j, struct err *e)
+{
+	struct ml *m = j->m;
+
+	if (!m->model || !m->output)
+		return err_set(e, ERR_REFUSED, "--model says which network, --output where "
+			       "its weights go");
+	if (m->device && strcmp(m->device, "cpu") != 0)
+		return err_set(e, ERR_REFUSED, "--device %s: this gg-ml has only cpu",
+			       m->device);
+	j->n = m->members ? m->members : 1;
+	if ((j->n > 1 || m->snapshots) && !strstr(m->output, "{}"))
+		return err_set(e, ERR_REFUSED, "--output wants {} where the member's number "
+			       "goes, such as 'w-{}.safetensors'");
+	if (net_read(m->model, &j->net, e) < 0 ||
+	    ml_open_data(m, &j->file, &j->data, e) < 0 || read_recipe(j, e) < 0 ||
+	    check_fit(j, e) < 0)
+		return -1;
+	j->members = arena_alloc(&m->a, j->n * sizeof *j->members);
+	memset(j->members, 0, j->n * sizeof *j->members);
+	j->losses = json_array();
+	for (size_t i = 0; i < j->n; i++) {
+		if (read_member(j, i, e) < 0)
+			return -1;
+		json_array_append_new(j->losses, json_array());
+	}
+	write_plan(j);
+	j->team = ml_team(m);
+	j->trainer = trainer_new(&j->net, &j->data, &j->recipe, j->members, j->n, j->team);
+	if (m->init && load_init(j, e) < 0)
+		return -1;
+	return m->resume ? load_state(j, e) : 0;
+}
+
+int ml_train(struct ml *m, int argc, char **argv, struct err *e)
+{
+	struct job j = { .m = m };
+	int rc;
+
+	if (argc > 0)
+		return err_set(e, ERR_REFUSED, "train takes no argument %s", argv[0]);
+	rc = prepare(&j, e);
+	if (rc == 0)
+		rc = train(&j, e);
+	trainer_free(j.trainer);
+	team_free(j.team);
+	json_decref(j.losses);
+	dataset_release(&j.data);
+	tensors_close(&j.file);
+	net_release(&j.net);
+	return rc;
+}
