@@ -1,0 +1,90 @@
+#!/bin/bash
+# ml.sh - gg-ml: the same bytes however a member is trained
+. "$(dirname "$0")/lib.sh"
+ML=$BUILD/gg-ml
+cd "$work" || exit 1
+
+train() { "$ML" train --data d.st --batch 20 "$@" 2>err; }
+same() { cmp "$1" "$2"; }
+
+"$ML" data --kind rings --examples 500 --features 12 --classes 4 --seed 1 -o d.st
+mlp='mlp 12-24-4'
+cnn='net 2x6x1: conv 5 2x3 pad 1 relu, norm, pool 2, drop 0.2, fc 4'
+
+for rule in sgd momentum nesterov adam adamw; do
+	train --model "$mlp" --rule $rule --steps 60 --rate 0.01 --decay 0.001 --seed 3 -o alone.st
+	train --model "$mlp" --rule $rule --steps 60 --rate 0.01 --decay 0.001 --seed 0 \
+		--members 5 -o 'f-{}.st'
+	check "$rule: a member among five ends with the bytes of one alone" same alone.st f-3.st
+	train --model "$mlp" --rule $rule --steps 60 --rate 0.01 --decay 0.001 --seed 3 \
+		--threads 1 -o one.st
+	check "$rule: one thread gives the same bytes" same alone.st one.st
+done
+
+train --model "$cnn" --steps 40 --seed 7 -o alone.st --schedule cosine --warm-up 5
+train --model "$cnn" --steps 40 --seed 4,7,1 --members 3 -o 'f-{}.st' --schedule cosine --warm-up 5
+check "a network with all kinds of layers, fused" same alone.st f-1.st
+train --model "$mlp" --steps 30 --rate 0.1,0.01 --members 2 -o 'f-{}.st'
+train --model "$mlp" --steps 30 --rate 0.01 --seed 1 -o alone.st
+check "members may differ in their coefficients" same alone.st f-1.st
+
+# Ended by a signal at some moment, and continued to the same bytes.
+train --model "$cnn" --steps 3000 --seed 2 -o whole.st
+stopped()
+{
+	rm -f part.st s.st
+	"$ML" train --data d.st --batch 20 --model "$cnn" --steps 3000 --seed 2 -o part.st \
+		--state s.st 2>err &
+	pid=$!
+	sleep "0.$1"
+	kill -TERM $pid
+	wait $pid
+	[ $? = 75 ] && ! [ -e part.st ] && [ -e s.st ] || return 1
+	"$ML" train --data d.st --batch 20 --model "$cnn" --steps 3000 --seed 2 -o part.st \
+		--resume s.st && cmp part.st whole.st
+}
+for at in 05 1; do
+	check "told to end it exits with 75, and goes on to the same bytes ($at)" stopped $at
+done
+
+# A killed trainer leaves nothing under the final name.
+killed()
+{
+	rm -f k.st
+	"$ML" train --data d.st --batch 20 --model "$cnn" --steps 100000 -o k.st &
+	pid=$!
+	sleep 0.2
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	! [ -e k.st ]
+}
+check "killed, it leaves no file under the final name" killed
+
+train --model "$mlp" --snapshots 3 --steps 90 -o 's-{}.st'
+check "a cyclic run gives its snapshots as members" [ -e s-0.st -a -e s-2.st ]
+check "eval tells of members and their ensemble" sh -c \
+	"'$ML' eval --data d.st --json s-*.st | jq -e '.members|length==3' &&
+	'$ML' eval --data d.st --json s-*.st | jq -e '.mean.accuracy >= 0 and .mean.ece <= 1'"
+check "predict writes a class for each example" sh -c \
+	"'$ML' predict --data d.st s-*.st -o p.csv && [ \$(wc -l <p.csv) = 500 ]"
+check "numpy opens weights in three lines" /usr/bin/python3 -c "
+import json, numpy as np
+b = open('alone.st', 'rb').read(); n = int.from_bytes(b[:8], 'little'); h = json.loads(b[8:8+n])
+w = {k: np.frombuffer(b[8+n:], 'f4')[v['data_offsets'][0]//4:v['data_offsets'][1]//4].reshape(v['shape']) for k, v in h.items() if k != '__metadata__'}
+assert w['fc1.weight'].shape == (12, 24) and np.isfinite(w['fc1.weight']).all()"
+
+refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$want" err; }
+check "a missing file is named" refused 'nowhere.st is not there' train --data nowhere.st --model "$mlp" -o x
+check "another shape is told of" refused 'the network reads 13' train --data d.st --model 'mlp 13-4' -o x
+check "too few outputs are told of" refused 'labels up to 3' train --data d.st --model 'mlp 12-3' -o x
+check "an unknown option is told of" refused 'no option --lr' train --lr 3
+check "a state of another training is refused" refused 'another training' train --data d.st \
+	--batch 20 --model "$cnn" --steps 3001 --seed 2 -o x --resume s.st
+check "a GPU that is not there is refused" refused 'device cuda' train --data d.st \
+	--model "$mlp" -o x --device cuda
+head -c 300 d.st >cut.st
+check "a cut file is refused" refused 'no safetensors file' train --data cut.st --model "$mlp" -o x
+check "a loss that is no number any more ends the run" refused 'no finite number' train \
+	--data d.st --model "$mlp" --rate 1e30 --steps 50 -o x
+check "and nothing was written by all these" [ ! -e x ]
+plan
