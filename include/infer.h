@@ -57,6 +57,9 @@ struct infer_opts {
 	/* A deferred command depends on what is at path: clean, absolute when
 	 * outside. */
 	void (*input)(void *arg, const char *path, enum infer_input kind);
+	/* A deferred command's runtime is this closure of these uses. */
+	void (*closure)(void *arg, const char *const *uses, size_t n,
+			const struct id *tree);
 	/* A model gave hints for a thunk. */
 	void (*hints)(void *arg, const struct id *thunk, const struct hints *h);
 	void *arg;
@@ -66,6 +69,8 @@ struct infer_opts {
 	const char **base_env;
 	/* Is this NAME=VALUE one that forcing fixes itself (run.h)? */
 	bool (*env_is_fixed)(const char *name_value);
+	/* The folders in which a forced program's name is looked for. */
+	const char *search;
 };
 
 int infer_new(const struct infer_opts *o, struct infer **out, struct err *e);

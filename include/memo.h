@@ -1,6 +1,7 @@
 /* memo.h - remember an inference, so that it need not be made again
  *
- * src/thunk/memo.c (recording), recall.c (checking).
+ * src/thunk/memo.c (recording), memo_save.c (keeping), recall.c (checking),
+ * memo_closure.c (closures in all three).
  *
  * What the script and the commands that ran for real saw of the file system
  * is noted with what it was; so is what they and the deferred commands left.
@@ -36,6 +37,9 @@ void memo_touch(struct memo *m, const char *path, enum memo_touch how);
 bool memo_quick(struct memo *m, const char *path, enum memo_touch how);
 /* A deferred command depends on what is at path. */
 void memo_input(struct memo *m, const char *path, enum infer_input kind);
+/* A deferred command runs in the closure `tree` of these uses. */
+void memo_closure(struct memo *m, const char *const *uses, size_t n,
+		  const struct id *tree);
 /* path (plain) is an output of a deferred command; a later one wins. */
 void memo_output(struct memo *m, const char *path, const struct placeholder *ph);
 /* The output at path has been renamed to path2, or dropped (NULL). */

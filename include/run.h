@@ -19,6 +19,8 @@
  * line ("host 6030..."), so that it can write thunks for the same runtime;
  * a thunk cannot name that variable either. */
 extern const char *const run_fixed_env[];
+/* The folders of its PATH. */
+const char *run_search(void);
 /* Is NAME of this NAME=VALUE one of them? */
 bool run_env_is_fixed(const char *name_value);
 

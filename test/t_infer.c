@@ -15,7 +15,7 @@ static struct infer *in;
 static struct arena arena;
 static struct err e;
 static struct hints hinted;
-static unsigned n_outputs;
+static unsigned n_outputs, n_closures;
 
 static void on_output(void *arg, const char *path, const struct placeholder *ph)
 {
@@ -32,12 +32,20 @@ static void on_hints(void *arg, const struct id *thunk, const struct hints *h)
 	hinted = *h;
 }
 
+static void on_closure(void *arg, const char *const *uses, size_t n, const struct id *tree)
+{
+	(void)arg;
+	(void)tree;
+	n_closures += n == 1 && strcmp(uses[0], "coreutils") == 0;
+}
+
 static const char *base_env[] = { "SAME=1", "CHANGED=before", "UNSET=1", "PATH=/bin", NULL };
 
 static void begin(const char *hand, const char *learned)
 {
 	const struct infer_opts o = {
-		.output = on_output, .hints = on_hints,
+		.output = on_output, .hints = on_hints, .closure = on_closure,
+		.search = run_search(),
 		.base_env = base_env, .env_is_fixed = run_env_is_fixed,
 	};
 	struct infer_opts own = o;
@@ -56,7 +64,7 @@ static void begin(const char *hand, const char *learned)
 	own.models = models;
 	MUST(infer_new(&own, &in, &e), e);
 	hinted = (struct hints){ 0 };
-	n_outputs = 0;
+	n_outputs = n_closures = 0;
 }
 
 static void end(void)
@@ -207,6 +215,54 @@ static void updates(void)
 	end();
 }
 
+/* The first word of the thunk that makes o, after `called NAME PROGRAM`. */
+static const char *first_word(const char *cwd, const char *called, const char *program)
+{
+	struct command c = command("x a o");
+	struct infer_helper h;
+	struct buf why = { 0 };
+
+	c.args[0] = called;
+	c.program = program;
+	c.cwd = arena_printf(&arena, "%s%s", root, cwd);
+	CHECK(keep_why(infer_command(in, &c, &arena, &why, &h, &e), &why) == INFER_DEFERRED);
+	return arena_str(&arena, thunk_of(*cwd ? "d/e/o" : "o").args[0]);
+}
+
+static void closures(void)
+{
+	struct thunk t, again;
+	const char *own;
+
+	begin("sort @in @out\n\tuses coreutils\nx @in @out\n\tuses coreutils\n"
+	      "./tool @in @out\n\tuses coreutils\nhost @in @out\n", "");
+	write_text("a", "x\n");
+	CHECK(ask("sort a o") == INFER_DEFERRED && n_closures == 1);
+	t = thunk_of("o");
+	CHECK(t.runtime == RUNTIME_CLOSURE && t.n_in == 1);
+	CHECK(ask("sort a o2") == INFER_DEFERRED && n_closures == 1);
+	again = thunk_of("o2");
+	CHECK(id_equal(&t.runtime_id, &again.runtime_id));
+	CHECK_STR(first_word("", "sort", "/usr/bin/sort"), "sort");
+	CHECK_STR(first_word("", "/usr/bin/sort", "/usr/bin/sort"), "/usr/bin/sort");
+	CHECK_STR(first_word("", "x", "/usr/bin/sort"), "/usr/bin/sort");
+	CHECK_STR(first_word("", "sort", "/usr/bin/uniq"), "/usr/bin/uniq");
+	own = arena_printf(&arena, "%s/tool", root);
+	write_text("tool", "#!/bin/sh\n");
+	chmod("tool", 0755);
+	CHECK_STR(first_word("", "./tool", own), "./tool");
+	CHECK_STR(first_word("", "tool", own), "./tool");
+	t = thunk_of("o");
+	CHECK(t.runtime == RUNTIME_CLOSURE && t.n_in == 2);
+	CHECK(thunk_input(&t, "tool")->ref.kind == REF_EXEC);
+	mkdir("d", 0777);
+	mkdir("d/e", 0777);
+	write_text("d/e/a", "x\n");
+	CHECK_STR(first_word("/d/e", "tool", own), "../../tool");
+	CHECK_STR(first_word("/d/e", "../../tool", own), "../../tool");
+	end();
+}
+
 static void adopting(void)
 {
 	struct result known;
@@ -294,6 +350,7 @@ static void not_adopting(void)
 static const struct test tests[] = {
 	{ "what no model explains is unknown, what one says to run is not", unknown },
 	{ "a learned step has the variables that were set for it", learned_env },
+	{ "a step that names what it uses has its closure as runtime", closures },
 	{ "a file that a pattern updates is read and written", updates },
 	{ "what a command left is kept as if it had been forced", adopting },
 	{ "what was made of made things is kept under both names", adopting_reduced },

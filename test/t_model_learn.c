@@ -106,10 +106,10 @@ static void updates(void)
 static void uses(void)
 {
 	struct models *m = read_models("t @out\n\tuses python3-numpy /etc/x.conf /usr/share/y/\n"
-				       "\tuses pip:hydra-core\n");
+				       "\tuses pip:hydra-core pip:/opt/v/x-y libc6:i386\n");
 
 	CHECK_STR(bind(m, "t o"), "gg.models:1 out1>o &python3-numpy &/etc/x.conf &/usr/share/y/ "
-		  "&pip:hydra-core");
+		  "&pip:hydra-core &pip:/opt/v/x-y &libc6:i386");
 	models_free(m);
 }
 

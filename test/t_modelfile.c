@@ -90,6 +90,7 @@ static void bad_files(void)
 		{ "t\n\tupdates {seed}\n", "`seed` in {seed} is no option" },
 		{ "t\n\tuses a/b\n", "gg.models:2:7: uses a/b: say a package's name" },
 		{ "t\n\tuses numpy /usr/../etc/\n", "gg.models:2:13: uses /usr/../etc/: write it as /etc" },
+		{ "t\n\tuses pip:/opt/../x\n", "write it as pip:/x" },
 		{ "t\n\tuses //usr\n", "write it as /usr" },
 		{ "t\n\tuses /\n", "say a package's name" },
 		{ "t\n\tuses\n", "write: uses NAME..." },

@@ -34,6 +34,11 @@ const char *const run_fixed_env[] = {
 	NULL
 };
 
+const char *run_search(void)
+{
+	return STANDARD_PATH;
+}
+
 static bool is_name(const char *name_value, const char *name, size_t n)
 {
 	return strncmp(name_value, name, n) == 0 &&

@@ -308,6 +308,12 @@ static void note_input(void *arg, const char *path, enum infer_input kind)
 	memo_input(((struct session *)arg)->o.memo, path, kind);
 }
 
+static void note_closure(void *arg, const char *const *uses, size_t n,
+			 const struct id *tree)
+{
+	memo_closure(((struct session *)arg)->o.memo, uses, n, tree);
+}
+
 static void note_hints(void *arg, const struct id *thunk, const struct hints *h)
 {
 	struct session *s = arg;
@@ -328,6 +334,7 @@ int session_start(const struct session_opts *o, struct session **out,
 	struct infer_opts io = {
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
+		.closure = note_closure, .search = run_search(),
 		.arg = s, .base_env = o->env, .env_is_fixed = run_env_is_fixed,
 	};
 

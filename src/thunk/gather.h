@@ -20,6 +20,7 @@ struct known_program {
 struct machine {
 	struct map ids;                 /* path -> struct id */
 	struct map programs;            /* probe key -> struct known_program */
+	struct map closures;            /* uses -> struct id, its tree */
 	struct arena arena;
 };
 
@@ -82,6 +83,10 @@ int machine_add(struct gather *g, const char *path, struct err *e);
 /* Find out what the program is made of: 1 known, 0 to be found out by helper,
  * or -1.  A program of the project is gathered as an input. */
 int machine_probe(struct gather *g, const struct binding *b, struct err *e);
+/* For a step of b's uses: their closure, and the first word by which the
+ * program is found there.  A program of the project is gathered. */
+int machine_closure(struct gather *g, const struct binding *b, struct id *tree,
+		    const char **program, struct err *e);
 /* The host text: the program, what it is made of, and all that was added. */
 int machine_host(struct gather *g, struct id *host, struct err *e);
 /* Keep what a probe said. */

@@ -3,6 +3,7 @@
  * A step that runs on the host depends on the program and on the system files
  * that it is known to use.  Their names make the host text, so that a new
  * compiler or header gives another thunk.  Each file is named once per run.
+ * A step whose model names what it uses depends on the closure of that instead.
  */
 #include <fcntl.h>
 #include <limits.h>
@@ -10,6 +11,7 @@
 #include <string.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "closure.h"
 #include "file.h"
 #include "gather.h"
 
@@ -17,6 +19,7 @@ void machine_release(struct machine *m)
 {
 	map_release(&m->ids);
 	map_release(&m->programs);
+	map_release(&m->closures);
 	arena_release(&m->arena);
 }
 
@@ -279,4 +282,102 @@ int machine_host(struct gather *g, struct id *host, struct err *e)
 		g->known->host = *host;
 	}
 	return 0;
+}
+
+/* ---- closures */
+
+static bool is_same_file(const char *x, const char *y)
+{
+	struct stat a, b;
+
+	return stat(x, &a) == 0 && stat(y, &b) == 0 && a.st_dev == b.st_dev &&
+	       a.st_ino == b.st_ino;
+}
+
+/* Would a forced step find the program by this name? */
+static bool is_found_by(struct gather *g, const char *name)
+{
+	const char *p = g->in->o.search;
+
+	for (; p && *p; p += strcspn(p, ":"), p += *p == ':') {
+		const char *at = arena_printf(g->a, "%.*s/%s", (int)strcspn(p, ":"), p, name);
+
+		if (access(at, X_OK) == 0)
+			return is_same_file(at, g->c->program);
+	}
+	return false;
+}
+
+/* A plain path as one from the command's folder, of the project as well. */
+static const char *from_cwd(struct gather *g, const char *path)
+{
+	const char *cwd = project_path(g->in->o.project, g->a, g->c->cwd, ".",
+				       &(bool){ false });
+	struct buf up = { 0 };
+	const char *all;
+
+	buf_str(&up, strcmp(cwd, ".") == 0 ? "./" : "../");
+	for (const char *p = cwd; (p = strchr(p, '/')) != NULL; p++)
+		buf_str(&up, "../");
+	all = arena_printf(g->a, "%s%s", up.p, path);
+	buf_release(&up);
+	return all;
+}
+
+/* No host text says which file is executed: the first word has to.  Where PATH
+ * or the caller led elsewhere than it says, it is the program's path. */
+static const char *first_word(struct gather *g, const char *inside)
+{
+	const char *word = g->c->args[0];
+
+	if (strchr(word, '/') &&
+	    strcmp(path_clean(g->a, g->c->cwd, word), g->c->program) == 0)
+		return word;
+	if (inside)
+		return from_cwd(g, inside);
+	return !strchr(word, '/') && is_found_by(g, word) ? word : g->c->program;
+}
+
+/* Made once per inference: a second look would cost a stat of each file. */
+static int closure_of(struct gather *g, const struct binding *b, struct id *tree,
+		      struct err *e)
+{
+	struct machine *m = &g->in->machine;
+	struct buf key = { 0 };
+	struct id *known;
+	int rc = 0;
+
+	for (size_t i = 0; i < b->n_uses; i++)
+		buf_add(&key, b->uses[i], strlen(b->uses[i]) + 1);
+	known = map_get(&m->closures, buf_bytes(&key));
+	if (known)
+		*tree = *known;
+	else
+		rc = closure_make(g->in->o.store, b->uses, b->n_uses, tree, e);
+	if (!known && rc == 0) {
+		known = arena_alloc(&m->arena, sizeof *known);
+		*known = *tree;
+		*map_at(&m->closures, arena_bytes(&m->arena, buf_bytes(&key))) = known;
+		if (g->in->o.closure)
+			g->in->o.closure(g->in->o.arg, b->uses, b->n_uses, tree);
+	}
+	buf_release(&key);
+	/* What changes under the hand has no name: the command runs for real. */
+	if (rc < 0 && e->code == ERR_RETRY)
+		e->code = ERR_FAILED;
+	return rc;
+}
+
+int machine_closure(struct gather *g, const struct binding *b, struct id *tree,
+		    const char **program, struct err *e)
+{
+	struct host_file own = { 0 };
+	bool inside;
+
+	project_path(g->in->o.project, g->a, g->c->cwd, g->c->program, &inside);
+	if ((inside || gather_spelled(g, g->c->program)) &&
+	    project_program(g, g->c->program, &own, e) < 0)
+		return -1;
+	*program = first_word(g, own.path);
+	return closure_of(g, b, tree, e);
 }

@@ -24,16 +24,29 @@ struct seen {
 	struct placeholder ph;
 };
 
+/* A closure that steps run in. */
+struct memo_used {
+	struct memo_used *next;
+	struct bytes uses;              /* as in the record */
+	struct id tree;
+};
+
 struct memo {
 	struct store *store;
 	struct project *project;
 	struct map by_path;
 	struct seen **order;
 	size_t n, room;
+	struct memo_used *used;
 	struct arena arena, scratch;
 	pthread_mutex_t lock;           /* of all above but scratch */
 	const char *spoilt;
 };
+
+/* Append one entry of a record. */
+void memo_write(struct buf *b, const struct memo_entry *x);
+/* And one for each closure: how many. */
+uint32_t memo_write_closures(const struct memo *m, struct buf *b);
 
 /* The name of all that is in a directory. */
 int memo_tree_id(struct memo *m, const char *path, struct id *out, struct err *e);

@@ -6,8 +6,9 @@
  *     link:32                          with MEMO_LINK: what the link says
  *     stamp:40                         FILE, LOOKED, LIST, TREE, OUTPUT
  *     id:32                            FILE, TREE content, LIST names,
- *                                      OUTPUT thunk
+ *                                      OUTPUT thunk, CLOSURE tree
  *     output name length:1  name       OUTPUT
+ *     length:4  uses, a NUL behind each   CLOSURE, whose path is empty
  *
  * The stamp of an output is zero if it was not real when it was kept.  All is
  * in the byte order of this machine: a store is not carried to others.
@@ -17,7 +18,7 @@
 
 #include "memo.h"
 
-enum { MEMO_VERSION = 4 };
+enum { MEMO_VERSION = 5 };
 
 /* Beside the kind: an input whose content only enters thunks (rebind.c), a
  * program, a link stands at the path itself. */
@@ -37,6 +38,7 @@ enum memo_kind {
 	MEMO_TREE,              /* a directory of that content */
 	MEMO_ODD,               /* a device, socket or the like */
 	MEMO_OUTPUT,            /* that output of that thunk */
+	MEMO_CLOSURE,           /* a closure of these uses */
 };
 
 struct memo_entry {
@@ -47,6 +49,7 @@ struct memo_entry {
 	struct stamp stamp;
 	struct id id;
 	const char *out;
+	struct bytes uses;
 };
 
 /* What stands at path: its kind (ABSENT, LOOKED, DIR or ODD), flags, stamp and
@@ -76,6 +79,11 @@ struct memo_change {
  * after all. */
 int memo_rebind(struct store *s, struct project *p, struct buf *record,
 		const struct memo_change *v, size_t n, struct err *e);
+
+/* What a MEMO_CLOSURE of now would be: 1 the same, 0 another and *how says in
+ * which way, in a, or -1. */
+int memo_closure_holds(struct store *s, const struct memo_entry *x, struct arena *a,
+		       const char **how, struct err *e);
 
 /* The name of a directory's names.  ERR_IO. */
 int memo_list_id(int root_fd, const char *path, struct id *out, struct err *e);

@@ -167,7 +167,7 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 	return 0;
 }
 
-static void write_entry(struct buf *b, const struct memo_entry *x)
+void memo_write(struct buf *b, const struct memo_entry *x)
 {
 	uint8_t kind = (uint8_t)(x->kind | x->flags);
 	uint16_t n = (uint16_t)strlen(x->path);
@@ -191,12 +191,20 @@ static void write_entry(struct buf *b, const struct memo_entry *x)
 	case MEMO_OUTPUT:
 		buf_add(b, &x->stamp, sizeof x->stamp);
 		buf_add(b, &x->id, sizeof x->id);
+		break;
+	case MEMO_CLOSURE:
+		buf_add(b, &x->id, sizeof x->id);
 	}
 	if (x->kind == MEMO_OUTPUT) {
 		uint8_t len = (uint8_t)strlen(x->out);
 
 		buf_add(b, &len, 1);
 		buf_add(b, x->out, len);
+	} else if (x->kind == MEMO_CLOSURE) {
+		uint32_t len = (uint32_t)x->uses.n;
+
+		buf_add(b, &len, sizeof len);
+		buf_add(b, x->uses.p, len);
 	}
 }
 
@@ -228,9 +236,10 @@ int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err 
 			continue;
 		rc = final_entry(m, m->order[i], &x, e);
 		if (rc == 0)
-			write_entry(&b, &x);
+			memo_write(&b, &x);
 		head.n_entries++;
 	}
+	head.n_entries += memo_write_closures(m, &b);
 	if (rc < 0) {
 		memo_spoil(m, e->text);
 		rc = 0;

@@ -216,6 +216,21 @@ static const char *overlap(const struct question *q)
 	return NULL;
 }
 
+/* The closure that the model names, or this machine. */
+static int bind_runtime(struct question *q, struct err *e)
+{
+	struct thunk *t = &q->t;
+	const char **args;
+
+	t->runtime = q->b.n_uses ? RUNTIME_CLOSURE : RUNTIME_HOST;
+	if (t->runtime == RUNTIME_HOST)
+		return machine_host(&q->g, &t->runtime_id, e);
+	args = arena_alloc(q->g.a, (t->n_args + 1) * sizeof *args);
+	memcpy(args, t->args, t->n_args * sizeof *args);
+	t->args = args;
+	return machine_closure(&q->g, &q->b, &t->runtime_id, &args[0], e);
+}
+
 static int build(struct question *q, struct err *e)
 {
 	struct infer *in = q->g.in;
@@ -226,8 +241,7 @@ static int build(struct question *q, struct err *e)
 	q->t.n_args = c->n_args;
 	q->t.cwd = project_path(in->o.project, q->g.a, c->cwd, ".", &inside);
 	q->t.uses_network = q->b.uses_network;
-	q->t.runtime = RUNTIME_HOST;
-	if (machine_host(&q->g, &q->t.runtime_id, e) < 0)
+	if (bind_runtime(q, e) < 0)
 		return -1;
 	gather_finish(&q->g);
 	q->t.in = q->g.v;
@@ -314,7 +328,7 @@ enum match question_match(struct question *q)
 /* What the machine's part needs: 1, 0 if a helper is to say it, or -1. */
 static int ask_machine(struct question *q, struct err *e)
 {
-	int rc = machine_probe(&q->g, &q->b, e);
+	int rc = q->b.n_uses ? 1 : machine_probe(&q->g, &q->b, e);
 
 	return rc > 0 && q->b.n_scan ? scan_gather(&q->g, &q->b, e) : rc;
 }

@@ -77,13 +77,26 @@ static const char *take_str(struct bytes *b, size_t n, char *room)
 	return room;
 }
 
+/* Strings, each with its NUL. */
+static bool take_uses(struct bytes *b, struct bytes *out)
+{
+	uint32_t n;
+
+	if (!take(b, &n, sizeof n) || n == 0 || b->n < n || b->p[n - 1] != '\0')
+		return false;
+	*out = (struct bytes){ b->p, n };
+	b->p += n;
+	b->n -= n;
+	return true;
+}
+
 int memo_next(struct memo_reader *r, struct memo_entry *x, struct err *e)
 {
 	uint8_t kind = 0, len;
 	uint16_t n;
 	bool has_id, good = take(&r->rest, &kind, 1) && take(&r->rest, &n, sizeof n) &&
 		    n < sizeof r->path - 1 && take_str(&r->rest, n, r->path) &&
-		    (kind & MEMO_KIND) <= MEMO_OUTPUT;
+		    (kind & MEMO_KIND) <= MEMO_CLOSURE;
 
 	x->flags = kind & (MEMO_VALUE | MEMO_EXEC | MEMO_LINK);
 	kind &= MEMO_KIND;
@@ -94,10 +107,12 @@ int memo_next(struct memo_reader *r, struct memo_entry *x, struct err *e)
 	r->stamp = r->rest.p;
 	if (good && (kind == MEMO_LOOKED || has_id))
 		good = take(&r->rest, &x->stamp, sizeof x->stamp);
-	if (good && has_id)
+	if (good && (has_id || kind == MEMO_CLOSURE))
 		good = take(&r->rest, &x->id, sizeof x->id);
 	if (good && kind == MEMO_OUTPUT)
 		good = take(&r->rest, &len, 1) && take_str(&r->rest, len, r->out);
+	if (good && kind == MEMO_CLOSURE)
+		good = take_uses(&r->rest, &x->uses);
 	if (!good)
 		return err_set(e, ERR_BAD, "a remembered inference is damaged");
 	x->kind = kind;
@@ -228,12 +243,25 @@ static bool tree_holds(struct recall *r, const struct memo_entry *x)
 	return id_equal(&now, &x->id) || differs(r, x->path, "has changed");
 }
 
+static bool closure_holds(struct recall *r, const struct memo_entry *x)
+{
+	const char *how = "cannot be read any more";
+	struct err e;
+
+	if (memo_closure_holds(r->store, x, r->a, &how, &e) == 1)
+		return true;
+	r->out->reason = how;
+	return false;
+}
+
 static bool entry_holds(struct recall *r, const struct memo_entry *x)
 {
 	struct memo_entry now = { 0 };
 	bool is_there, is_same;
 	int rc;
 
+	if (x->kind == MEMO_CLOSURE)
+		return closure_holds(r, x);
 	memo_look(r->project->root_fd, x->path, &now);
 	is_there = now.kind != MEMO_ABSENT;
 	is_same = now.kind == MEMO_LOOKED && stamp_equal(&now.stamp, &x->stamp);
@@ -270,6 +298,8 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		if (rc == 0)
 			add_want(r, x);
 		return rc >= 0 || differs(r, x->path, "was changed by somebody else");
+	case MEMO_CLOSURE:
+		break;
 	}
 	return false;
 }
