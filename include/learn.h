@@ -1,8 +1,9 @@
 /* learn.h - models from what commands were seen to do
  *
  * src/thunk/learn.c (from sightings to a model), shape.c (which commands are
- * alike), generalise.c (paths built out of values), sighting.c (records),
- * learned.c (what is kept in the store).
+ * alike), refusal.c (which run for real), facts.c, call.c, generalise.c,
+ * plan.c, notation.c, prove.c (the steps of deriving; learn_private.h says
+ * which is which), sighting.c (records), learned.c (what is kept in the store).
  *
  * A sighting is one command that ran for real under the tracer, and what it
  * did to each path.  Commands of one shape share a model: text in the notation
@@ -10,8 +11,10 @@
  * only if it says of each of them exactly what it did.  Where no one pattern
  * does, there are several, one for each way in which the program is called.
  *
- * Nothing here reads a file; all is a function of the sightings, so that the
- * same runs teach the same model.
+ * Deriving reads no file; all is a function of the sightings, so that the
+ * same runs teach the same model.  Only learned_add() looks at this machine: at
+ * the programs of the project that a command read, to know which sightings are
+ * of an older version, and at the packages of the system (closure_uses).
  */
 #ifndef GG_LEARN_H
 #define GG_LEARN_H
@@ -51,6 +54,7 @@ struct sighting {
 					 * what gg itself was started with */
 	size_t n_set_env;
 	double seconds;
+	bool takes_files;               /* its closure: files, not packages */
 };
 
 /* The name of c's shape: the program and, seen through an interpreter, the
@@ -89,7 +93,11 @@ struct learned {
 
 /* Add a sighting and derive anew.  *out, if not NULL, lives in a.
  * ERR_REFUSED as learn_derive: then the shape is kept as one that must run for
- * real. */
+ * real, until another sighting is added.  One of the same command takes the
+ * older one's place; those of an older version of the script go when they
+ * contradict.  Of the environment only what shapes the result is kept, and of
+ * files outside the project that no argument names one list for the shape,
+ * with the newest sighting. */
 int learned_add(struct store *st, const char *shape, const struct sighting *s,
 		struct arena *a, struct learned *out, struct err *e);
 /* Keep that commands of this shape run for real, and why. */

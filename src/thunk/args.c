@@ -258,7 +258,8 @@ static bool fit_words(struct fit *f)
 	       fit_no(f, "%s is not in the pattern", f->words[at]);
 }
 
-/* Absent options: a default, or fine, or an output that would be lost. */
+/* Absent options: a default, or fine, or an output that would be lost.  What a
+ * learned model saw each time is not known to be fine without. */
 static bool fit_absent(struct fit *f)
 {
 	const struct model *m = f->m;
@@ -274,6 +275,9 @@ static bool fit_absent(struct fit *f)
 		} else if (o->value.hole == HOLE_OUT && !o->may_miss) {
 			return fit_no(f, "%s is missing; put [ ] around it in the pattern "
 				      "if it may be", m->names[o->first_name].s);
+		} else if (m->is_learned && !o->may_miss && !o->value.repeats) {
+			return fit_no(f, "%s is missing, which was there each time",
+				      m->names[o->first_name].s);
 		}
 	}
 	return true;

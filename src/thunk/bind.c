@@ -4,6 +4,7 @@
  * explanation grows beside it, so that what is said is what was done.
  */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "file.h"
@@ -136,11 +137,43 @@ static bool is_project_file(struct fit *f, const char *text)
 	       stat(arena_printf(f->a, "%s/" PLACEHOLDER_NAME, path), &st) == 0;
 }
 
+/* Which word of the pattern is {name}?  Its option, or NULL. */
+static const struct option *option_of(const struct model *m, struct bytes name)
+{
+	for (size_t i = 0; i < m->n_names; i++) {
+		const struct option *o = &m->options[m->names[i].option];
+		const char *s = m->names[i].s;
+
+		s += strspn(s, o->is_key ? "+" : "-");
+		if (bytes_equal(bytes_str(s), name))
+			return o;
+	}
+	return NULL;
+}
+
+/* Is there a path that is this value and nothing else: {log}, {1}? */
+static bool is_told_elsewhere(const struct fit *f, const struct option *o)
+{
+	for (size_t i = 0; i < f->m->n_paths; i++) {
+		const char *text = f->m->paths[i].text;
+		size_t n = strlen(text);
+		struct bytes name = { text + 1, n - 2 };
+
+		if (n < 3 || text[0] != '{' || text[n - 1] != '}')
+			continue;
+		if (o ? option_of(f->m, name) == o
+		      : (size_t)strtoul(name.p, NULL, 10) == f->n_numbered)
+			return true;
+	}
+	return false;
+}
+
 /* A plain value.  What was learned of it was learned when it was no file. */
 static bool bind_plain(struct fit *f, const struct option *o, const struct value *v,
 		       const char *text)
 {
-	if (!f->m->is_learned || text == v->fallback || !is_project_file(f, text))
+	if (!f->m->is_learned || text == v->fallback || !is_project_file(f, text) ||
+	    is_told_elsewhere(f, o))
 		return true;
 	return fit_no(f, "%s%s%s is a file, which the learned model does not know",
 		      o ? f->m->names[o->first_name].s : "", o ? " " : "", text);
@@ -163,20 +196,6 @@ bool bind_value(struct fit *f, const struct option *o, const struct value *v,
 		p += n;
 	}
 	return true;
-}
-
-/* Which word of the pattern is {name}?  Its option, or NULL. */
-static const struct option *option_of(const struct model *m, struct bytes name)
-{
-	for (size_t i = 0; i < m->n_names; i++) {
-		const struct option *o = &m->options[m->names[i].option];
-		const char *s = m->names[i].s;
-
-		s += strspn(s, o->is_key ? "+" : "-");
-		if (bytes_equal(bytes_str(s), name))
-			return o;
-	}
-	return NULL;
 }
 
 static void env_add(struct fit *f, const char *name, size_t n)

@@ -161,7 +161,7 @@ static bool is_switch_name(const char *name)
 	static const char *const names[] = {
 		"verbose", "quiet", "debug", "force", "overwrite", "progress", "silent", "cuda",
 		"shuffle", "deterministic", "amp", "fp16", "bf16", "save", "resume-latest",
-		"dry-run", "normalize", "standardize",
+		"dry-run", "normalize", "standardize", "q",
 	};
 
 	name += strspn(name, "-");
@@ -352,7 +352,9 @@ static int positionals(struct plan *p, struct strs *words, struct err *e)
 		struct slot s = { .repeats = k == repeat };
 
 		if (k < n_literals)
-			s.literal = words[0].v[k];
+			s.literal = head_is_script(words[0].v[k])
+					    ? view_path(&p->views[0], words[0].v[k], p->a)
+					    : words[0].v[k];
 		else if (repeat == SIZE_MAX || k < repeat)
 			s.ref = arena_printf(p->a, "%zu", k - n_literals + 1);
 		p->slots = arena_more(p->a, p->slots, p->n_slots, sizeof(*p->slots));
@@ -407,7 +409,7 @@ const char *view_value(const struct view *v, size_t slot)
 	return NULL;
 }
 
-int call_read(struct plan *p, struct err *e)
+int plan_call(struct plan *p, struct err *e)
 {
 	struct reading r = { .p = p, .a = p->a };
 	struct strs *words = arena_alloc(p->a, p->n_views * sizeof(*words));

@@ -404,3 +404,19 @@ struct view view_of(const struct sighting *s, struct arena *a)
 	facts_add(&v, a);
 	return v;
 }
+
+void learn_system(const struct sighting *s, struct arena *a, struct strs *out)
+{
+	const unsigned uses = DEED_READ | DEED_EXECUTED | DEED_ABSENT;
+	struct view v = view_of(s, a);
+
+	if (*s->command.program == '/' && *view_path(&v, s->command.program, a) == '/')
+		strs_add(out, s->command.program);
+	for (size_t i = 0; i < s->n; i++) {
+		const struct deed_at *d = &s->v[i];
+
+		if (*d->path == '/' && d->deeds & uses && !path_is_cache(d->path) &&
+		    strncmp(d->path, "/dev/", 5) != 0 && !fact_at(&v, d->path))
+			strs_add(out, d->path);
+	}
+}

@@ -36,7 +36,7 @@ struct search {
 	struct form forms[FORMS_MAX];
 	size_t n_forms;
 	const char *path;
-	bool is_code;
+	bool is_code, is_write;
 	struct candidate *out;
 	size_t n;
 };
@@ -223,6 +223,19 @@ static size_t form_at(const struct search *s, const struct form *f, const char *
 	return run;
 }
 
+/* A number behind letters, m3.npz: in what is written rather a value than not,
+ * but that v2 and .h5 are names. */
+static bool is_counted(const struct search *s, const char *p, size_t n)
+{
+	const char *letters = p;
+
+	while (letters > s->path && isalpha((unsigned char)letters[-1]))
+		letters--;
+	if (!s->is_write || !is_separator(p[n]) || letters == p)
+		return false;
+	return (letters == s->path || letters[-1] != '.') && (p - letters != 1 || *letters != 'v');
+}
+
 static bool is_strong(const struct search *s, const struct form *f, const char *p, size_t n)
 {
 	char before = p == s->path ? '\0' : p[-1];
@@ -233,8 +246,12 @@ static bool is_strong(const struct search *s, const struct form *f, const char *
 	if (name_beside(s->path, p, f->name))
 		return true;
 	if (f->is_number)
-		return is_apart || n >= 4;
-	return is_apart && n > 1;
+		return is_apart || n >= 4 || is_counted(s, p, n);
+	/* What is read beside a file may well share its first name by chance. */
+	if (!s->is_write && strstr(f->ref, ":stem"))
+		return false;
+	return is_apart && (n > 1 || ((!before || before == '/') &&
+				      (!p[n] || p[n] == '/' || p[n] == '.')));
 }
 
 /* ---- all ways to build a path */
@@ -391,7 +408,7 @@ size_t candidates_of(const struct plan *p, const struct view *v, const struct fa
 	bool has_prefix = false;
 
 	*s = (struct search){ .p = p, .v = v, .a = p->a, .path = f->path, .out = out,
-			      .is_code = is_code(f) };
+			      .is_code = is_code(f), .is_write = f->kind >= FACT_WRITE };
 	forms_all(s);
 	search_prefixes(s, &has_prefix);
 	/* Room is kept for the plainest: nothing of it comes from a value. */

@@ -84,13 +84,16 @@ unsigned sighting_deeds(const struct sighting *s, const char *path);
 /* Does this folder of the project belong to Python's or somebody's caches, so
  * that what is written there counts for nothing? */
 bool path_is_cache(const char *path);
+/* The paths outside the project that s used and no argument names, and those
+ * it asked for in vain, added to out; borrowed. */
+void learn_system(const struct sighting *s, struct arena *a, struct strs *out);
 /* Is this variable one that says only where or for whom a command runs? */
 bool env_is_local(const char *name_value);
 /* Is it one that shapes what programs compute, whoever set it? */
 bool env_is_known(const char *name_value);
 
 /* src/thunk/call.c: the slots of all views, and which words they took. */
-int call_read(struct plan *p, struct err *e);
+int plan_call(struct plan *p, struct err *e);
 /* The last value given for a slot, or NULL. */
 const char *view_value(const struct view *v, size_t slot);
 
@@ -127,10 +130,14 @@ int learn_text(const struct sighting *v, size_t n, const struct strs *uses,
  * values. */
 const char *learn_way(const struct sighting *s, struct arena *a);
 
-/* src/thunk/sighting.c: a shape's record as text.  Files outside the project
- * that no argument names are kept once for the shape, with the newest. */
-void record_write(const struct learned *l, struct buf *out);
-int record_read(struct bytes text, struct arena *a, struct learned *out,
+/* src/thunk/sighting.c: a shape's record as text.  code: for each sighting the
+ * name of the programs of the project that it read, all zeros if unknown. */
+struct record {
+	struct learned l;
+	struct id *code;
+};
+void record_write(const struct record *r, struct buf *out);
+int record_read(struct bytes text, struct arena *a, struct record *out,
 		struct err *e);
 
 #endif

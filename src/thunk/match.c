@@ -78,10 +78,11 @@ static bool same_place(struct fit *f, const char *pattern, const char *path)
 }
 
 /* The same for a script, which may also be spelled as the pattern spells it:
- * `cd src && python3 train.py` is usual. */
+ * `cd src && python3 train.py` is usual.  What was learned was learned of one
+ * place. */
 bool fit_same_script(struct fit *f, const char *pattern, const char *path)
 {
-	if (strcmp(skip_here(pattern), skip_here(path)) == 0)
+	if (!f->m->is_learned && strcmp(skip_here(pattern), skip_here(path)) == 0)
 		return true;
 	return same_place(f, pattern, path);
 }

@@ -147,6 +147,82 @@ static void slot_classify(struct plan *p, size_t slot)
 	/* Which folders are outputs is asked when all values are known. */
 }
 
+/* ---- what the absence of an option means */
+
+/* Which value of slot would make the template name something of f's kind in v?
+ * NULL: none, or more than one. */
+static const char *value_found(struct plan *p, const struct view *v, size_t slot,
+			       const char *text, enum fact_kind kind)
+{
+	static const char mark[] = "\001";
+	const char *path, *at, *found = NULL;
+	size_t before, after;
+
+	p->slots[slot].fallback = mark;
+	path = candidate_path(p, v, text);
+	p->slots[slot].fallback = NULL;
+	at = path ? strchr(path, *mark) : NULL;
+	if (!at || strchr(at + 1, *mark))
+		return NULL;
+	before = (size_t)(at - path);
+	after = strlen(at + 1);
+	for (size_t i = 0; i < v->n_facts; i++) {
+		const char *f = v->facts[i].path;
+		size_t n = strlen(f);
+
+		if (v->facts[i].kind != kind || n <= before + after ||
+		    strncmp(f, path, before) != 0 || strcmp(f + n - after, at + 1) != 0 ||
+		    memchr(f + before, '/', n - before - after))
+			continue;
+		if (found)
+			return NULL;
+		found = arena_strn(p->a, f + before, n - before - after);
+	}
+	return found;
+}
+
+/* One value that fits all sightings without the slot, or NULL. */
+static const char *value_everywhere(struct plan *p, size_t slot, const char *text,
+				    enum fact_kind kind)
+{
+	const char *value = NULL;
+
+	for (size_t i = 0; i < p->n_views; i++) {
+		const char *found;
+
+		if (view_value(&p->views[i], slot))
+			continue;
+		found = value_found(p, &p->views[i], slot, text, kind);
+		if (!found || (value && strcmp(value, found) != 0))
+			return NULL;
+		value = found;
+	}
+	return value;
+}
+
+/* A path that one sighting builds of the slot's value, and that those without
+ * the slot have too, built of a value that is always the same: that is what
+ * the program takes when the option is absent. */
+static void fallback_find(struct plan *p, size_t slot)
+{
+	struct candidate *c = arena_alloc(p->a, CANDIDATES_MAX * sizeof(*c));
+	struct slot *s = &p->slots[slot];
+	const char *ref = arena_printf(p->a, "{%s}", s->ref ? s->ref : "");
+
+	if (!s->may_miss || !s->ref || s->repeats || s->hole != HOLE_ANY)
+		return;
+	for (size_t i = 0; i < p->n_views && !s->fallback; i++) {
+		const struct view *v = &p->views[i];
+
+		for (size_t k = 0; view_value(v, slot) && k < v->n_facts && !s->fallback; k++) {
+			candidates_of(p, v, &v->facts[k], c);
+			if (v->facts[k].kind != FACT_ABSENT && strstr(c[0].text, ref))
+				s->fallback = value_everywhere(p, slot, c[0].text,
+							       v->facts[k].kind);
+		}
+	}
+}
+
 /* ---- folders that the command made: outputs as a whole, or file by file */
 
 static bool is_way_to_value(const struct plan *p, const struct view *v, const char *dir)
@@ -459,7 +535,7 @@ int plan_make(struct plan *p, struct err *e)
 
 	if (!writes_something(p))
 		return err_set(e, ERR_REFUSED, "it writes no file");
-	if (call_read(p, e) < 0)
+	if (plan_call(p, e) < 0)
 		return -1;
 	for (size_t i = 0; i < p->n_slots; i++)
 		slot_classify(p, i);
@@ -468,6 +544,8 @@ int plan_make(struct plan *p, struct err *e)
 			p->slots[i].hole = HOLE_OUT;
 			p->slots[i].is_dir = true;
 		}
+	for (size_t i = 0; i < p->n_slots; i++)
+		fallback_find(p, i);
 	for (size_t i = 0; i < p->n_views; i++) {
 		cover(p, &p->views[i]);
 		holes_explain(p, &p->views[i]);

@@ -142,7 +142,7 @@ static bool is_bare(const char *s)
 {
 	return *s && *s != '-' && strcmp(s, "...") != 0 &&
 	       s[strspn(s, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
-			   "_./:+,%^~={}")] == '\0';
+			   "_./:+,%^~={}-")] == '\0';
 }
 
 static bool has_control(const char *s)

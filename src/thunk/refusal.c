@@ -1,0 +1,177 @@
+/* refusal.c - commands that must run for real each time, and why
+ *
+ * What a thunk gives is files below the project's root, made from what it
+ * declares.  Whatever else a command does would be done once and then never
+ * again.
+ */
+#include <fnmatch.h>
+#include <string.h>
+#include "file.h"
+#include "learn_private.h"
+
+/* Devices by name: those that may be used, and why the others may not. */
+static const struct device {
+	const char *pattern;
+	const char *why;        /* NULL: it may be used */
+} devices[] = {
+	{ "/dev/null", NULL },          { "/dev/zero", NULL },
+	{ "/dev/full", NULL },          { "/dev/random", NULL },
+	{ "/dev/urandom", NULL },       { "/dev/shm", NULL },
+	{ "/dev/shm/*", NULL },         { "/dev/ptmx", NULL },
+	{ "/dev/pts", NULL },           { "/dev/nvidia*", NULL },
+	{ "/dev/dri", NULL },           { "/dev/dri/*", NULL },
+	{ "/dev/kfd", NULL },           { "/dev/fd", NULL },
+	{ "/dev/fd/*", NULL },          { "/dev/std*", NULL },
+	{ "/dev/dxg", NULL },           { "/dev", NULL },
+	{ "/dev/infiniband*", NULL },   { "/dev/hugepages*", NULL },
+	{ "/dev/tty", "it asks a person at the terminal" },
+	{ "/dev/tty*", "it uses a terminal line" },
+	{ "/dev/console", "it uses the console" },
+	{ "/dev/pts/*", "it uses a terminal" },
+	{ "/dev/fuse", "it mounts a file system" },
+	{ "/dev/loop*", "it uses a disk" },
+	{ "/dev/sd*", "it uses a disk" },
+	{ "/dev/video*", "it uses a camera" },
+	{ "/dev/snd*", "it uses a sound card" },
+	{ "/dev/kvm", "it runs a virtual machine" },
+	{ "/dev/*", "it uses a device" },
+};
+
+/* Places outside the project where writing leaves nothing behind that counts. */
+static const char *const passing[] = { "/tmp", "/var/tmp", "/dev/shm", "/proc", "/dev" };
+
+static bool is_passing(const struct sighting *s, const char *path)
+{
+	for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
+		if (path_is_below(passing[i], path))
+			return true;
+	for (size_t i = 0; i < s->command.n_env; i++) {
+		const char *v = s->command.env[i];
+
+		if (strncmp(v, "TMPDIR=/", 8) == 0 && v[8] && path_is_below(v + 7, path))
+			return true;
+	}
+	return path_is_cache(path);
+}
+
+static const char *device_reason(const struct deed_at *d, struct arena *a)
+{
+	const unsigned uses = DEED_READ | DEED_WROTE | DEED_UPDATED;
+
+	if (strncmp(d->path, "/dev/", 5) != 0 || !(d->deeds & uses))
+		return NULL;
+	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
+		if (fnmatch(devices[i].pattern, d->path, 0) == 0)
+			return devices[i].why ? arena_printf(a, "%s (%s)", devices[i].why, d->path)
+					      : NULL;
+	return NULL;
+}
+
+/* What a deed at one path alone forbids. */
+static const char *path_reason(const struct sighting *s, const struct deed_at *d,
+			       struct arena *a)
+{
+	const unsigned writes = DEED_WROTE | DEED_UPDATED;
+
+	if (*d->path == '/') {
+		if (d->deeds & (writes | DEED_REMOVED) && !is_passing(s, d->path))
+			return arena_printf(a, "it %s %s, outside the project",
+					    d->deeds & DEED_REMOVED ? "removes" : "writes", d->path);
+		return device_reason(d, a);
+	}
+	if (path_is_cache(d->path))
+		return NULL;
+	if (d->deeds & DEED_REMOVED)
+		return arena_printf(a, "it removes %s, which it had not made", d->path);
+	return NULL;
+}
+
+/* A folder whose names are read and in which the command writes: what it found
+ * there depends on what ran before. */
+static const char *listed_reason(const struct view *v, struct arena *a)
+{
+	for (size_t i = 0; i < v->n_facts; i++)
+		for (size_t k = 0; v->facts[i].kind == FACT_TREE && k < v->n_facts; k++)
+			if (v->facts[k].kind >= FACT_WRITE &&
+			    path_is_below(v->facts[i].path, v->facts[k].path))
+				return arena_printf(a, "it lists %s and writes %s in it",
+						    strcmp(v->facts[i].path, ".") == 0
+							    ? "the project's root"
+							    : v->facts[i].path,
+						    v->facts[k].path);
+	return NULL;
+}
+
+static bool digits(const char *s, size_t n)
+{
+	return strspn(s, "0123456789") >= n;
+}
+
+/* Does s begin with a date of this century, as 2024-05-31 or 20240531? */
+static bool is_date(const char *s)
+{
+	int dash = s[0] == '2' && s[1] == '0' && digits(s, 4) && (s[4] == '-' || s[4] == '_');
+	const char *month = s + 4 + dash, *day;
+
+	if (s[0] != '2' || s[1] != '0' || !digits(s, 4) || !digits(month, 2))
+		return false;
+	day = month + 2 + dash;
+	if (dash && (month[2] != s[4]))
+		return false;
+	return digits(day, 2) && (month[0] == '0' || (month[0] == '1' && month[1] <= '2')) &&
+	       day[0] <= '3' && !(day[2] >= '0' && day[2] <= '9');
+}
+
+static bool is_given(const struct command *c, const char *s, size_t n)
+{
+	for (size_t i = 1; i < c->n_args; i++)
+		if (memmem(c->args[i], strlen(c->args[i]), s, n))
+			return true;
+	for (size_t i = 0; i < c->n_env; i++)
+		if (memmem(c->env[i], strlen(c->env[i]), s, n))
+			return true;
+	return false;
+}
+
+/* An output called by the day it was made is another one tomorrow. */
+static const char *dated_reason(const struct view *v, struct arena *a)
+{
+	for (size_t i = 0; i < v->n_facts; i++) {
+		const char *path = v->facts[i].path;
+
+		if (v->facts[i].kind < FACT_WRITE)
+			continue;
+		for (const char *p = path; *p; p++)
+			if ((p == path || !(p[-1] >= '0' && p[-1] <= '9')) && is_date(p) &&
+			    !is_given(&v->s->command, p, 8))
+				return arena_printf(a, "it calls what it makes by the date (%s)",
+						    path);
+	}
+	return NULL;
+}
+
+static const char *script_reason(const struct view *v, struct arena *a)
+{
+	const struct fact *f = v->script_path ? fact_at(v, v->script_path) : NULL;
+
+	return f && f->kind >= FACT_WRITE ? arena_printf(a, "it changes itself, %s", f->path)
+					  : NULL;
+}
+
+const char *learn_refusal(const struct sighting *s, struct arena *a)
+{
+	const char *why = NULL;
+	struct view v;
+
+	if (!s->command.n_args)
+		return "it has no name";
+	for (size_t i = 0; i < s->n && !why; i++)
+		why = path_reason(s, &s->v[i], a);
+	if (why)
+		return why;
+	v = view_of(s, a);
+	why = script_reason(&v, a);
+	if (!why)
+		why = listed_reason(&v, a);
+	return why ? why : dated_reason(&v, a);
+}
