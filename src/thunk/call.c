@@ -18,11 +18,9 @@ enum sort { SORT_WORD, SORT_NUMBER, SORT_READ, SORT_WRITE, SORT_FOLDER };
 /* What all commands together show of one option. */
 struct seen {
 	const char *name;
-	bool is_key, is_bare;   /* is_bare: nothing followed it, once at least */
+	bool is_bare;           /* nothing followed it, once at least */
 	bool is_joined;         /* a value stood in the same word */
-	bool is_plural;         /* several words of one sort followed, always */
 	bool is_mixed;          /* several of different sorts, once at least */
-	size_t least;           /* words that followed */
 };
 
 struct reading {
@@ -125,14 +123,13 @@ static size_t followers(const struct view *v, size_t at, struct arena *a)
 	return n;
 }
 
-static struct seen *seen_at(struct reading *r, const char *name, bool is_key)
+static struct seen *seen_at(struct reading *r, const char *name)
 {
 	for (size_t i = 0; i < r->n_seen; i++)
 		if (strcmp(r->seen[i].name, name) == 0)
 			return &r->seen[i];
 	r->seen = arena_more(r->a, r->seen, r->n_seen, sizeof(*r->seen));
-	r->seen[r->n_seen] = (struct seen){ .name = name, .is_key = is_key, .is_plural = true,
-					    .least = SIZE_MAX };
+	r->seen[r->n_seen] = (struct seen){ .name = name };
 	return &r->seen[r->n_seen++];
 }
 
@@ -140,7 +137,7 @@ static void see_option(struct reading *r, const struct view *v, size_t at)
 {
 	const struct command *c = &v->s->command;
 	const char *value, *name = split_option(v, c->args[at], r->a, &value);
-	struct seen *s = seen_at(r, name, false);
+	struct seen *s = seen_at(r, name);
 	size_t n = value ? 0 : followers(v, at + 1, r->a);
 
 	if (value) {
@@ -148,8 +145,6 @@ static void see_option(struct reading *r, const struct view *v, size_t at)
 		return;
 	}
 	s->is_bare |= n == 0;
-	if (n < s->least)
-		s->least = n;
 	for (size_t i = 1; i < n; i++)
 		if (sort_of(v, c->args[at + 1 + i], r->a) != sort_of(v, c->args[at + 1], r->a))
 			s->is_mixed = true;
@@ -194,9 +189,8 @@ static size_t own_words(const struct seen *s, const struct view *v, size_t at, s
 	if (!s->is_joined && is_switch_name(s->name) &&
 	    !says_yes_or_no(v->s->command.args[at]))
 		return 0;
-	if (n > 1 && !s->is_mixed && !s->is_joined)
-		return n;
-	return 1;
+	/* getopt's letters take one value, argparse's names may take many. */
+	return n > 1 && !s->is_mixed && !s->is_joined && s->name[1] == '-' ? n : 1;
 }
 
 static size_t slot_at(struct plan *p, const char *name, bool is_key)
@@ -237,7 +231,7 @@ static void share_out(struct reading *r, struct view *v, struct strs *words)
 		} else if (has_ended || !is_option(w)) {
 			strs_add(words, w);
 		} else {
-			s = seen_at(r, split_option(v, w, r->a, &value), false);
+			s = seen_at(r, split_option(v, w, r->a, &value));
 			slot = slot_at(r->p, s->name, false);
 			n = value ? 0 : own_words(s, v, i + 1, followers(v, i + 1, r->a));
 			if (value || n == 0)

@@ -25,8 +25,8 @@ static const struct treatment {
 	{ ".pytest_cache", 0, "a cache that its program makes anew" },
 	{ ".mypy_cache", 0, "a cache that its program makes anew" },
 	{ ".ipynb_checkpoints", 0, "copies of a notebook that an editor keeps" },
-	{ "*.so", DEED_ABSENT | DEED_LOOKED, "an import tries each suffix that a module may have" },
-	{ "*.so.[0-9]*", DEED_ABSENT | DEED_LOOKED, "the loader tries each folder of its path" },
+	{ "*.so", DEED_ABSENT, "an import tries each suffix that a module may have" },
+	{ "*.so.[0-9]*", DEED_ABSENT, "the loader tries each folder of its path" },
 	{ "pyvenv.cfg", DEED_ABSENT, "Python asks beside each program" },
 	{ "pybuilddir.txt", DEED_ABSENT, "Python asks whether it runs where it was built" },
 	{ "python*._pth", DEED_ABSENT, "Python asks beside each program" },
@@ -53,7 +53,8 @@ bool path_is_cache(const char *path)
 	for (size_t i = 0; i < sizeof(caches) / sizeof(*caches); i++)
 		if (strstr(path, caches[i].part))
 			return true;
-	return n > 4 && (strcmp(path + n - 4, ".pyc") == 0 || fnmatch("*.pyc.[0-9]*", path, 0) == 0);
+	return n > 4 && (strcmp(path + n - 4, ".pyc") == 0 ||
+			 fnmatch("*.pyc.[0-9]*", path, 0) == 0);
 }
 
 static bool part_fits(const char *pattern, const char *path)
@@ -85,17 +86,19 @@ static bool is_nothing(const struct deed_at *d)
 
 /* Variables that say where or for whom, not what. */
 static const char *const local_env[] = {
-	"PWD", "OLDPWD", "SHLVL", "_", "HOME", "USER", "LOGNAME", "HOSTNAME", "TERM", "COLUMNS",
-	"LINES", "TMPDIR", "TEMP", "TMP", "DISPLAY", "SSH_*", "XDG_*", "DBUS_*", "BASH_*", "PS[0-9]",
-	"GG_*", "MAIL", "EDITOR", "PAGER", "LS_COLORS", "PATH", "PIPESTATUS", "BASHPID", "WINDOWID",
+	"PWD", "OLDPWD", "SHLVL", "_", "HOME", "USER", "LOGNAME", "HOSTNAME", "TERM",
+	"COLUMNS", "LINES", "TMPDIR", "TEMP", "TMP", "DISPLAY", "SSH_*", "XDG_*", "DBUS_*",
+	"BASH_*", "PS[0-9]", "GG_*", "MAIL", "EDITOR", "PAGER", "LS_COLORS", "PATH",
+	"PIPESTATUS", "BASHPID", "WINDOWID", "VIRTUAL_ENV*", "CONDA_*", "MAKEFLAGS", "MFLAGS",
+	"MAKELEVEL", "MAKE_TERMERR", "MAKE_TERMOUT",
 };
 
 /* Variables that shape numbers or what is loaded. */
 static const char *const known_env[] = {
 	"OMP_*", "KMP_*", "GOMP_*", "*_NUM_THREADS", "MKL_*", "OPENBLAS_*", "PYTHONPATH",
 	"PYTHONHASHSEED", "CUDA_*", "CUBLAS_*", "NVIDIA_TF32_OVERRIDE", "HIP_VISIBLE_DEVICES",
-	"TORCH_*", "PYTORCH_*", "TF_*", "XLA_*", "JAX_*", "LD_LIBRARY_PATH", "LD_PRELOAD", "R_LIBS*",
-	"PERL5LIB", "NODE_PATH", "LC_ALL", "LANG", "TZ",
+	"TORCH_*", "PYTORCH_*", "TF_*", "XLA_*", "JAX_*", "LD_LIBRARY_PATH", "LD_PRELOAD",
+	"R_LIBS*", "PERL5LIB", "NODE_PATH",
 };
 
 static bool env_is_in(const char *const *names, size_t n, const char *s)

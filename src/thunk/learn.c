@@ -50,9 +50,10 @@ const char *learn_way(const struct sighting *s, struct arena *a)
 	return way;
 }
 
-/* One pattern for these, or the reason why there is none. */
+/* One pattern for these, or the reason why there is none.  *n_strays: reads
+ * that only some of them had. */
 static int derive_one(const struct sighting *const *v, size_t n, const struct strs *uses,
-		      struct buf *text, struct err *e)
+		      struct buf *text, size_t *n_strays, struct err *e)
 {
 	struct sighting *all = mem_alloc(n * sizeof(*all));
 	size_t begin = text->n;
@@ -74,6 +75,7 @@ static int derive_one(const struct sighting *const *v, size_t n, const struct st
 		if (rc == 0)
 			rc = learn_prove(all, n, (struct bytes){ text->p + begin, text->n - begin },
 					 e);
+		*n_strays = p.n_strays;
 		arena_release(&a);
 	}
 	if (rc < 0 && text->p)
@@ -102,6 +104,7 @@ static int derive_each(const struct sighting *v, size_t n, const struct strs *us
 {
 	struct group *g = arena_alloc(a, n * sizeof(*g));
 	const struct sighting **some = arena_alloc(a, n * sizeof(*some));
+	size_t n_strays;
 
 	for (size_t i = 0; i < n; i++)
 		g[i] = (struct group){ learn_way(&v[i], a), &v[i], i };
@@ -111,7 +114,7 @@ static int derive_each(const struct sighting *v, size_t n, const struct strs *us
 	for (size_t i = 0, k; i < n; i = k) {
 		for (k = i; k < n && strcmp(g[i].way, g[k].way) == 0; k++)
 			some[k - i] = g[k].s;
-		if (derive_one(some, k - i, uses, text, e) < 0)
+		if (derive_one(some, k - i, uses, text, &n_strays, e) < 0)
 			return -1;
 	}
 	return learn_prove(v, n, buf_bytes(text), e);
@@ -122,6 +125,8 @@ int learn_text(const struct sighting *v, size_t n, const struct strs *uses,
 {
 	struct arena a = { 0 };
 	const struct sighting **all = arena_alloc(&a, n * sizeof(*all));
+	struct buf each = { 0 };
+	size_t n_strays = 0;
 	struct err later;
 	int rc;
 
@@ -135,10 +140,15 @@ int learn_text(const struct sighting *v, size_t n, const struct strs *uses,
 		all[i] = &v[i];
 	}
 	buf_reset(text);
-	rc = derive_one(all, n, uses, text, e);
-	if (rc < 0 && n > 1) {
-		buf_reset(text);
-		rc = derive_each(v, n, uses, &a, text, &later);
+	rc = derive_one(all, n, uses, text, &n_strays, e);
+	/* What only one way of calling reads is no input of the others. */
+	if (n > 1 && (rc < 0 || n_strays)) {
+		if (derive_each(v, n, uses, &a, &each, &later) == 0) {
+			rc = 0;
+			buf_reset(text);
+			buf_add(text, each.p, each.n);
+		}
+		buf_release(&each);
 	}
 	if (rc < 0 && e->code == ERR_BAD)
 		e->code = ERR_REFUSED;

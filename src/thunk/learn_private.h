@@ -71,6 +71,7 @@ struct plan {
 	struct rule *rules;
 	const char **uses;
 	size_t n_views, n_slots, n_rules, n_uses;
+	size_t n_strays;        /* reads that only some sightings had */
 	bool has_no_folders;    /* outputs are named file by file */
 };
 

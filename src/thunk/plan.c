@@ -14,7 +14,6 @@
 enum {
 	FILES_MAX = 16,         /* more than these in one folder are a folder */
 	ABSENT_MAX = 64,        /* absent files that are named one by one */
-	STRAY_MIN = 4,          /* reads without a rule in one folder: all of it */
 };
 
 /* Of what kind is what a word names, in one sighting? */
@@ -433,6 +432,7 @@ static int explain(struct plan *p, struct view *v, struct fact *f, struct err *e
 	if (f->kind == FACT_WRITE || f->kind == FACT_MADE || f->kind == FACT_UPDATE)
 		return no_rule(p, f, e);
 	text = find_optional(p, v, f, c);
+	p->n_strays += f->kind != FACT_ABSENT;
 	rule_add(p, RULE_OPTIONAL, text, is_dir);
 	rule_done(p, text, FACT_READ);
 	rule_done(p, text, FACT_ABSENT);

@@ -62,8 +62,9 @@ static const char *device_reason(const struct deed_at *d, struct arena *a)
 		return NULL;
 	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
 		if (fnmatch(devices[i].pattern, d->path, 0) == 0)
-			return devices[i].why ? arena_printf(a, "%s (%s)", devices[i].why, d->path)
-					      : NULL;
+			return !devices[i].why ? NULL
+					       : arena_printf(a, "%s (%s)", devices[i].why,
+							      d->path);
 	return NULL;
 }
 
@@ -74,9 +75,10 @@ static const char *path_reason(const struct sighting *s, const struct deed_at *d
 	const unsigned writes = DEED_WROTE | DEED_UPDATED;
 
 	if (*d->path == '/') {
+		const char *verb = d->deeds & DEED_REMOVED ? "removes" : "writes";
+
 		if (d->deeds & (writes | DEED_REMOVED) && !is_passing(s, d->path))
-			return arena_printf(a, "it %s %s, outside the project",
-					    d->deeds & DEED_REMOVED ? "removes" : "writes", d->path);
+			return arena_printf(a, "it %s %s, outside the project", verb, d->path);
 		return device_reason(d, a);
 	}
 	if (path_is_cache(d->path))
@@ -95,7 +97,7 @@ static const char *listed_reason(const struct view *v, struct arena *a)
 			if (v->facts[k].kind >= FACT_WRITE &&
 			    path_is_below(v->facts[i].path, v->facts[k].path))
 				return arena_printf(a, "it lists %s and writes %s in it",
-						    strcmp(v->facts[i].path, ".") == 0
+						    *v->facts[i].path == '.'
 							    ? "the project's root"
 							    : v->facts[i].path,
 						    v->facts[k].path);

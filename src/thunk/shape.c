@@ -122,6 +122,7 @@ static const char *interpreter_name(const struct command *c, struct arena *a)
 static const char *code_shape(const char *program, const char *code, struct arena *a)
 {
 	enum { SHOWN = 60 };
+	const char *option = is_listed("python3 pypy", program) ? "-c" : "-e";
 	struct id id = id_of(bytes_str(code));
 	char *s = arena_strn(a, code, strnlen(code, SHOWN));
 
@@ -129,8 +130,9 @@ static const char *code_shape(const char *program, const char *code, struct aren
 		if ((unsigned char)*p < ' ' || *p == 0x7f)
 			*p = ' ';
 	if (strcmp(s, code) == 0)
-		return arena_printf(a, "%s -c '%s'", program, s);
-	return arena_printf(a, "%s -c '%s...' %.12s", program, s, id_hex(&id).s);
+		return arena_printf(a, "%s %s '%s'", program, option, s);
+	return arena_printf(a, "%s %s '%s...' %.12s", program, option, s,
+			    id_hex(&id).s);
 }
 
 /* A word that a person would take for a sub-command. */
