@@ -185,6 +185,9 @@ static void owners(void)
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, NUMPY "/core.py", "/lib/libc.so.6"),
 		  "libc6 python3-numpy");
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/bin/python3"), "python3");
+	/* A module that was read compiled. */
+	CHECK_STR(USES(&m, CLOSURE_FILES, NUMPY "/__pycache__/core.cpython-311.pyc"),
+		  NUMPY "/core.py");
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/bin/../bin//python3.11"), "python3");
 	CHECK_STR(USES(&m, CLOSURE_FILES, NUMPY "/core.py", "/usr/bin/python3"),
 		  "/usr/bin/python3 " NUMPY "/core.py");
@@ -223,7 +226,7 @@ static void left_out(void)
 	build_machine(&m, "left");
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/etc/passwd", "/etc/ld.so.cache", "/proc/stat",
 		       "/dev/null", "/home/ann/.config/secret", "/tmp/x", "/run/lock",
-		       NUMPY "/__pycache__/core.cpython-311.pyc", "/usr/lib/libcuda.so.1",
+		       NUMPY "/__pycache__/gone.cpython-311.pyc", "/usr/lib/libcuda.so.1",
 		       NUMPY "-1.24.2.egg-info/PKG-INFO"), "");
 	/* A file that is for people, or a setting, only when it is named. */
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/share/doc/libc6/copyright",

@@ -47,10 +47,23 @@ static void follow_program(struct walk_state *w, const char *path)
 	strs_release(&needs.needed);
 }
 
+/* DIR/__pycache__/NAME.cpython-311.pyc stands for DIR/NAME.py. */
+static const char *source_of(struct arena *a, const char *path)
+{
+	static const char cache[] = "/__pycache__/";
+	const char *at = strstr(path, cache), *name = path_base(path);
+	size_t n = strlen(name);
+
+	if (!at || at + sizeof cache - 1 != name || n < 4 || strcmp(name + n - 4, ".pyc") != 0)
+		return path;
+	return arena_printf(a, "%.*s/%.*s.py", (int)(at - path), path,
+			    (int)strcspn(name, "."), name);
+}
+
 static void walk_all(struct gathering *g, const char *const *paths, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
-		const char *path = path_clean(g->w.a, "/", paths[i]);
+		const char *path = source_of(g->w.a, path_clean(g->w.a, "/", paths[i]));
 
 		if (path[1] && is_wanted(path, g->mode))
 			walk_path(&g->w, path, true);

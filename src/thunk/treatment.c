@@ -30,9 +30,8 @@ static const struct row rows[] = {
 	{ "/var/tmp/**", TREAT_LEAVE, "temporary" },
 
 	/* Made from other files, on each machine at another time. */
-	{ "**.pyc", TREAT_LEAVE, "made from the .py beside it" },
-	{ "**/__pycache__", TREAT_LEAVE, "the same" },
-	{ "**/__pycache__/**", TREAT_LEAVE, "the same" },
+	{ "**/__pycache__", TREAT_LEAVE, "made from the .py files beside it" },
+	{ "**/__pycache__/**", TREAT_LEAVE, "the same; a .pyc elsewhere has no other source" },
 	{ "/etc/ld.so.cache", TREAT_LEAVE, "an index of libraries: the loader does without" },
 	{ "/etc/ld.so.conf", TREAT_LEAVE, "read only to make that" },
 	{ "/etc/ld.so.conf.d/**", TREAT_LEAVE, "the same" },
