@@ -47,6 +47,10 @@ int closure_make(struct store *s, const char *const *uses, size_t n,
  * with the first path that is absent or differs, and its package. */
 int closure_check(struct store *s, const struct id *tree, struct err *e);
 
+/* What a listed folder is known by in a tree: one file at its root says which
+ * names are in it.  It is no file of the system. */
+#define CLOSURE_NAMES ".gg-names"
+
 /* Each entry below tree, folders before what is in them, path without the
  * leading slash.  fn returns non-zero to stop, which is then the result. */
 int closure_each(struct store *s, const struct id *tree,
@@ -58,6 +62,11 @@ int closure_each(struct store *s, const struct id *tree,
  * ERR_MISSING if neither; the caller closes *fd. */
 int closure_open(struct store *s, const char *path, const struct id *id, int *fd,
 		 struct err *e);
+
+/* What a closure has at path, links followed: a file, a program or a tree, in
+ * *out with its name and target NULL.  ERR_MISSING. */
+int closure_find(struct store *s, const struct id *tree, const char *path,
+		 struct entry *out, struct err *e);
 
 /* Which package owns an absolute path ("python3-numpy 1:1.24.2-1", with its
  * version), NULL if none is known. */

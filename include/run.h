@@ -55,6 +55,12 @@ struct run_report {
 				 * end: the names in that folder.  Else NULL */
 };
 
+/* Remove the folders that --hermetic has made of closures that are not kept;
+ * for gc.  ERR_IO. */
+int roots_sweep(const char *store_dir,
+		bool (*is_kept)(void *arg, const struct id *closure), void *arg,
+		struct err *e);
+
 /* Serve requests on fd 3 until its end: the body of the cell process.
  * args: store folder, project root, options.  Returns the exit status. */
 int cell_main(int argc, char **argv);

@@ -87,6 +87,12 @@
 
 #include "id.h"
 
+/* Where every forced program finds others, and where the program of a step
+ * with a closure is looked for: of these folders those that the closure has, if
+ * the first word has no slash.  With one it is that path, seen from cwd, so
+ * that a program that is elsewhere has to be called by its path. */
+#define STANDARD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
 enum ref_kind { REF_VALUE, REF_EXEC, REF_TREE, REF_THUNK };
 
 /* What an input points to, or what an output became. */

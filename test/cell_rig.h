@@ -31,6 +31,7 @@ struct step {
 	const char *out[8];
 	const char *cwd, *std[3], *env[4];
 	bool network, is_watched;
+	struct id closure;              /* zero: on the host */
 	double timeout_s;
 };
 
@@ -58,9 +59,20 @@ static inline void rig_host(struct rig *r)
 	buf_release(&b);
 }
 
+static inline void rig_backend(struct rig *r, unsigned jobs, bool is_hermetic)
+{
+	struct backend_opts o = { .self = "/proc/self/exe", .jobs = jobs,
+				  .is_hermetic = is_hermetic, .loop = r->loop,
+				  .store = r->store, .project_root = r->root,
+				  .store_dir = r->store_dir };
+	struct err e;
+
+	backend_local.close(r->b);
+	MUST(backend_local.open(&o, "", &r->b, &e), e);
+}
+
 static inline void rig_open_at(struct rig *r, const char *root, unsigned jobs)
 {
-	struct backend_opts o = { .self = "/proc/self/exe", .jobs = jobs };
 	struct err e;
 
 	*r = (struct rig){ .b = NULL };
@@ -69,11 +81,7 @@ static inline void rig_open_at(struct rig *r, const char *root, unsigned jobs)
 	MUST(dir_make(AT_FDCWD, r->root, &e), e);
 	MUST(loop_new(&r->loop, &e), e);
 	MUST(store_open(r->store_dir, STORE_CREATE, &r->store, &e), e);
-	o.loop = r->loop;
-	o.store = r->store;
-	o.project_root = r->root;
-	o.store_dir = r->store_dir;
-	MUST(backend_local.open(&o, "", &r->b, &e), e);
+	rig_backend(r, jobs, false);
 	rig_host(r);
 }
 
@@ -128,6 +136,10 @@ static inline struct bytes rig_thunk(struct rig *r, const struct step *s)
 	for (; t.n_env < 4 && s->env[t.n_env]; t.n_env++)
 		env[t.n_env] = s->env[t.n_env];
 	memcpy(t.std, s->std, sizeof t.std);
+	if (!id_is_zero(&s->closure)) {
+		t.runtime = RUNTIME_CLOSURE;
+		t.runtime_id = s->closure;
+	}
 	thunk_sort(&t);
 	MUST(thunk_encode(&t, &b, &e), e);
 	text = arena_bytes(&r->a, buf_bytes(&b));
@@ -161,7 +173,8 @@ static inline void rig_start(struct rig *r, const struct step *s, struct got *g)
 
 	*g = (struct got){ .is_done = false };
 	g->job.text = rig_thunk(r, s);
-	g->job.host = r->host;
+	if (id_is_zero(&s->closure))
+		g->job.host = r->host;
 	g->job.timeout_s = s->timeout_s;
 	g->job.is_watched = s->is_watched;
 	g->job.done = rig_done;

@@ -188,6 +188,13 @@ static int mark(struct gc *g, struct err *e)
 	return 0;
 }
 
+static bool is_kept(void *arg, const struct id *id)
+{
+	const struct gc *g = arg;
+
+	return map_get(&g->kept, id_key(id)) != NULL;
+}
+
 static int sweep(struct gc *g, struct err *e)
 {
 	if (store_each_object(g->c->store, sweep_object, g, e) < 0)
@@ -196,6 +203,8 @@ static int sweep(struct gc *g, struct err *e)
 		return 0;
 	if (store_table_each(g->c->store, TABLE_RESULT, sweep_result, g, e) < 0 ||
 	    closure_sweep(g->c->store, is_kept, g, e) < 0)
+		return -1;
+	if (roots_sweep(g->c->project.store_dir, is_kept, g, e) < 0)
 		return -1;
 	for (size_t i = 0; i < g->n_dead; i++)
 		if (store_drop(g->c->store, &g->dead[i], e) < 0)

@@ -55,7 +55,8 @@ void drive_begin(struct drive *d, struct ctx *c)
 	struct exec_opts o = {
 		.loop = c->loop, .store = c->store, .project = &c->project,
 		.engine = &backend_local, .backend = c->backend,
-		.keeps_going = c->o.keep_going, .event = on_event, .arg = d,
+		.keeps_going = c->o.keep_going, .is_hermetic = c->o.hermetic,
+		.event = on_event, .arg = d,
 	};
 	struct err e;
 

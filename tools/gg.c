@@ -18,14 +18,16 @@ const struct verb verbs[] = {
 	  "explains does not run: its outputs become placeholders. All others run "
 	  "for real; what they read is made real first. When nothing that the "
 	  "script saw has changed since the last time, it is not run at all." },
-	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jknqvJ", "[PATH...]",
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jknqvHJ", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "
 	  "all placeholders of the project are meant. What two outputs share runs "
-	  "once; a result that is known is not made again. The last line is "
+	  "once; a result that is known is not made again. With --hermetic a thunk "
+	  "sees nothing of this machine but its closure, and one without a closure "
+	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
-	  "efjkqvJ", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "efjkqvHJ", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder." },
 	{ "status", cmd_status, NEED_STORE, "J", "[PATH...]",
 	  "say which outputs are placeholder, real or stale",

@@ -23,6 +23,7 @@ enum {
 struct options {
 	unsigned jobs;
 	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
+	bool hermetic;
 	const char *output;
 	unsigned keep_runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;

@@ -67,7 +67,8 @@ static int open_exec(struct ctx *c, struct err *e)
 {
 	struct backend_opts o = { .store = c->store, .project_root = c->project.root,
 				  .store_dir = c->project.store_dir,
-				  .self = c->self, .jobs = c->o.jobs };
+				  .self = c->self, .jobs = c->o.jobs,
+				  .is_hermetic = c->o.hermetic };
 
 	if (loop_new(&c->loop, e) < 0)
 		return -1;

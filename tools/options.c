@@ -25,6 +25,8 @@ const struct option_row option_rows[] = {
 	{ 'q', true, "quiet", NULL, "print only failures and the summary" },
 	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
 	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
+	{ 'H', false, "hermetic", NULL,
+	  "run each thunk with its closure as the whole root file system" },
 	{ 'J', false, "json", NULL, "print JSON" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
@@ -76,6 +78,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'O': o->once = optarg; break;
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
+	case 'H': o->hermetic = true; break;
 	case 'J': o->json = true; break;
 	case 'h': o->help = true; break;
 	}

@@ -1,7 +1,8 @@
 /* local.c - cells on this machine
  *
  * A cell is started when a job finds none idle, and then kept.  Cells differ
- * only in whether they see the network.  This end owns the store; a cell that
+ * in whether they see the network and, where steps run in nothing but their
+ * closures, in which one.  This end owns the store; a cell that
  * needs an object that was not committed yet asks for it.
  */
 #include "backend.h"
@@ -19,6 +20,12 @@
 #include "file.h"
 #include "work.h"
 
+/* Cells differ in these; what a step needs. */
+struct kind {
+	bool uses_network, uses_gpus;   /* devices: only where others are not */
+	struct id closure;              /* the whole root; zero: none */
+};
+
 struct worker {
 	struct backend *b;
 	struct proc *proc;
@@ -26,7 +33,7 @@ struct worker {
 	struct buf in;
 	struct worker *next, *next_idle;
 	unsigned number;
-	bool uses_network;
+	struct kind kind;
 	bool is_lost;                   /* talks nonsense; killed */
 };
 
@@ -86,7 +93,7 @@ static void on_hello(struct worker *w, struct bytes body)
 		lose(w);
 		return;
 	}
-	least = WALL_MOUNT | WALL_PID | (w->uses_network ? 0 : WALL_NET);
+	least = WALL_MOUNT | WALL_PID | (w->kind.uses_network ? 0 : WALL_NET);
 	if (b->notice[0] || (walls & least) == least)
 		return;
 	n = (size_t)snprintf(b->notice, sizeof b->notice,
@@ -232,20 +239,26 @@ static void on_gone(void *arg, int status)
 	fail(&ended, text);
 }
 
-static struct worker *start_worker(struct backend *b, bool uses_network, struct err *e)
+static struct worker *start_worker(struct backend *b, const struct kind *k,
+				   struct err *e)
 {
 	struct worker *w = memset(mem_alloc(sizeof *w), 0, sizeof *w);
 	const struct proc_ops ops = { .bytes = on_bytes, .gone = on_gone, .arg = w };
 	struct arena a = { 0 };
-	const char *args[8] = { b->o.self, "cell", b->o.store_dir, b->o.project_root };
+	const char *args[9] = { b->o.self, "cell", b->o.store_dir, b->o.project_root };
 	const char *env[] = { "LC_ALL=C.UTF-8", NULL };
-	int rc;
+	int rc, n = 5;
 
 	w->b = b;
 	w->number = b->n_started++;
-	w->uses_network = uses_network;
+	w->kind = *k;
 	args[4] = work_folder_cell(&b->work, w->number, &a);
-	args[5] = uses_network ? "network" : NULL;
+	if (k->uses_network)
+		args[n++] = "network";
+	if (k->uses_gpus)
+		args[n++] = "gpus";
+	if (!id_is_zero(&k->closure))
+		args[n++] = arena_printf(&a, "closure=%s", id_hex(&k->closure).s);
 	rc = loop_spawn(b->o.loop, args, env, &ops, &w->proc, e);
 	arena_release(&a);
 	if (rc < 0) {
@@ -259,12 +272,14 @@ static struct worker *start_worker(struct backend *b, bool uses_network, struct 
 	return w;
 }
 
-static struct worker *take_idle(struct backend *b, bool uses_network)
+static struct worker *take_idle(struct backend *b, const struct kind *k)
 {
 	for (struct worker **at = &b->idle; *at; at = &(*at)->next_idle) {
 		struct worker *w = *at;
 
-		if (w->uses_network != uses_network || w->is_lost)
+		if (w->kind.uses_network != k->uses_network || w->is_lost ||
+		    w->kind.uses_gpus != k->uses_gpus ||
+		    !id_equal(&w->kind.closure, &k->closure))
 			continue;
 		*at = w->next_idle;
 		return w;
@@ -272,21 +287,51 @@ static struct worker *take_idle(struct backend *b, bool uses_network)
 	return NULL;
 }
 
-static bool wants_network(struct bytes text)
+/* Idle cells of other kinds are not kept without end: the one that has been
+ * idle longest ends. */
+static void make_room(struct backend *b)
 {
-	static const char line[] = "\nnetwork yes\n";
+	struct worker **at = &b->idle;
 
-	return memmem(text.p, text.n, line, sizeof line - 1) != NULL;
+	if (b->n_workers < b->room.cpus * 2 || !*at)
+		return;
+	while ((*at)->next_idle)
+		at = &(*at)->next_idle;
+	proc_close((*at)->proc);
+	*at = NULL;
+}
+
+static struct kind kind_of(const struct backend *b, const struct job *j)
+{
+	static const char network[] = "\nnetwork yes\n", closure[] = "\nruntime closure ";
+	struct kind k = { .uses_network = memmem(j->text.p, j->text.n, network,
+						 sizeof network - 1) != NULL };
+	const char *at = memmem(j->text.p, j->text.n, closure, sizeof closure - 1);
+
+	if (!b->o.is_hermetic || !at)
+		return k;
+	at += sizeof closure - 1;
+	if (at + ID_HEX <= j->text.p + j->text.n)
+		id_parse((struct bytes){ at, ID_HEX }, &k.closure);
+	k.uses_gpus = j->needs.gpus > 0;
+	return k;
 }
 
 static int local_start(struct backend *b, struct job *j, struct err *e)
 {
-	bool network = wants_network(j->text);
-	struct worker *w = take_idle(b, network);
+	struct kind k = kind_of(b, j);
+	struct worker *w = take_idle(b, &k);
 	struct request r = { .timeout_s = j->timeout_s, .is_watched = j->is_watched,
 			     .text = j->text, .host = j->host };
 
-	if (!w && !(w = start_worker(b, network, e)))
+	if (b->o.is_hermetic && id_is_zero(&k.closure))
+		return err_set(e, ERR_REFUSED, "it has no closure and cannot run with "
+			       "--hermetic");
+	if (!w) {
+		make_room(b);
+		w = start_worker(b, &k, e);
+	}
+	if (!w)
 		return -1;
 	w->job = j;
 	j->backend_data = w;

@@ -289,9 +289,12 @@ static bool may_use(struct guard *g, const char *path, unsigned use)
 /* As a path of the project, plain or "."; NULL if it is none. */
 static const char *inside_project(struct guard *g, const char *path)
 {
-	const char *root = g->c->box.seen_root;
+	const char *root = g->c->box.seen_root, *jail = g->c->box.jail_path;
 	size_t n = strlen(root), last = strlen(path) - 1;
 
+	/* What the kernel says of a folder of such a program leads there. */
+	if (jail && path_is_below(jail, path))
+		path += strlen(jail);
 	if (strstr(path, "/.") || strstr(path, "//") || path[last] == '/')
 		path = path_clean(&g->scratch, "/", path);
 	if (strncmp(path, root, n) != 0)

@@ -16,6 +16,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include "file.h"
+#include "roots.h"
 
 enum { READ_BYTES = 1 << 16, SEND_BYTES = 1 << 18, SOCKET_BYTES = 1 << 20,
        IN_KEPT = 1 << 20 };
@@ -195,6 +196,9 @@ static void serve_request(struct cell *c, struct bytes body)
 		frame_done(&c->out, &c->report);
 		cell_send(c, true);
 	}
+	/* Another try is another cell's: the disk may have room again. */
+	if (c->unfit.code == ERR_IO || c->unfit.code == ERR_RETRY)
+		c->is_spoiled = true;
 	if (verify_undo(c, &e) < 0 || layout_tidy(c, &e) < 0)
 		c->is_spoiled = true;
 	c->request = NULL;
@@ -221,6 +225,15 @@ static bool sees_fine_stamps(int dirfd)
 	return is_fine;
 }
 
+/* Without mounts of its own no closure can be the root. */
+static void check_jail(struct cell *c)
+{
+	if (c->box.closure && c->box.jail < 0 && !c->unfit.code)
+		err_set(&c->unfit, ERR_REFUSED, "--hermetic needs mounts of its own, which "
+			"this machine does not permit (%s): allow user namespaces, or force "
+			"without it", c->box.why);
+}
+
 static int inside(void *arg)
 {
 	struct cell *c = arg;
@@ -231,6 +244,7 @@ static int inside(void *arg)
 	c->has_fine_stamps = sees_fine_stamps(c->box.work);
 	if (chdir(c->box.seen_root) < 0)
 		return 1;
+	check_jail(c);
 	frame_hello(&c->out, c->box.walls, c->box.why);
 	cell_send(c, true);
 	while (!c->is_spoiled && wait_frame(c, &f))
@@ -268,6 +282,22 @@ static int settle(struct cell *c, struct err *e)
 	return 0;
 }
 
+static int root_make_hex(struct cell *c, const char *store_dir)
+{
+	struct id id;
+	struct err e;
+	int fd;
+
+	if (!id_parse(bytes_str(c->box.closure), &id))
+		return err_set(&c->unfit, ERR_BAD, "%s is no closure", c->box.closure);
+	if (root_make(c->store, store_dir, &id, &fd, &e) == 0)
+		return close(fd);
+	c->unfit = e;
+	if (e.code == ERR_MISSING)
+		c->unfit.code = ERR_REFUSED;
+	return -1;
+}
+
 static int cell_run(struct cell *c, char **args, struct err *e)
 {
 	int status;
@@ -275,6 +305,9 @@ static int cell_run(struct cell *c, char **args, struct err *e)
 	c->box.project = args[1];
 	if (settle(c, e) < 0 || store_open(args[0], STORE_READ_ONLY, &c->store, e) < 0)
 		return -1;
+	/* What is wrong with the closure is for the step to say. */
+	if (c->box.closure && root_make_hex(c, args[0]) < 0)
+		c->box.closure = NULL;
 	if (sandbox_open(&c->box, args[0], args[2], e) < 0)
 		return -1;
 	status = sandbox_enter(&c->box, inside, c, e);
@@ -296,26 +329,44 @@ static void cell_free(struct cell *c)
 	buf_release(&c->out);
 	spare_release(c);
 	guard_free(c->guard);
+	verify_release(c);
 	strs_release(&c->overs);
 	map_release(&c->hosts);
 	map_release(&c->files);
 	map_release(&c->given);
 	arena_release(&c->known);
 	arena_release(&c->arena);
+	free(c->box.jail_path);
 	free(c->stack);
 	free(c->small);
 	free(c);
 }
 
+/* "network", "gpus", "closure=ID" */
+static bool take_option(struct cell *c, const char *word)
+{
+	static const char closure[] = "closure=";
+
+	if (strcmp(word, "network") == 0)
+		return c->box.uses_network = true;
+	if (strcmp(word, "gpus") == 0)
+		return c->box.uses_gpus = true;
+	if (strncmp(word, closure, sizeof closure - 1) != 0)
+		return false;
+	c->box.closure = word + sizeof closure - 1;
+	return true;
+}
+
 int cell_main(int argc, char **argv)
 {
 	struct cell *c = memset(mem_alloc(sizeof *c), 0, sizeof *c);
+	bool is_right = argc >= 3;
 	struct err e;
 	int status = 3;
 
-	if (argc == 4 && strcmp(argv[3], "network") == 0)
-		c->box.uses_network = true;
-	if (argc == 3 || c->box.uses_network) {
+	for (int i = 3; i < argc; i++)
+		is_right &= take_option(c, argv[i]);
+	if (is_right) {
 		status = cell_run(c, argv, &e);
 		if (status < 0) {
 			/* Nobody may be listening; then nobody minds. */

@@ -244,6 +244,7 @@ void exec_free(struct exec *x)
 	free(x->ready.v);
 	free(x->polling.v);
 	free(x->held.v);
+	map_release(&x->closures);
 	map_release(&x->shapes);
 	buf_release(&x->text);
 	arena_release(&x->scratch);

@@ -140,6 +140,7 @@ struct exec {
 	struct want_list failing;       /* told when nothing runs any more, so
 					 * that no caller leaves before */
 	struct run *runs, *last_run;
+	struct map closures;            /* closure -> struct err: is it here? */
 	struct map shapes;
 	struct shape other;             /* for shapes beyond those kept */
 	float least_cpus;               /* no node seen so far wants less */

@@ -50,6 +50,7 @@ struct layout {
 
 struct cell {
 	struct sandbox box;
+	struct err unfit;               /* code: why it can run nothing */
 	struct store *store;
 	int null_fd, log_fd;
 	struct buf in, out;             /* frames received, frames to send */
@@ -67,7 +68,9 @@ struct cell {
 	struct stamp swept[3];          /* folders for temporary files, empty */
 	uid_t uid;
 	struct strs overs;              /* host paths that objects cover now */
+	bool has_jail_files;            /* the jail shows some of those */
 	struct map hosts;               /* host id -> struct host */
+	struct map closures;            /* closure id -> struct known_closure */
 	struct map files;               /* path -> struct known_file */
 	struct arena known;             /* what these two hold */
 	struct arena arena;             /* of the thunk that runs */
@@ -75,6 +78,7 @@ struct cell {
 	const struct request *request;
 	struct thunk thunk;
 	const char *program;            /* what execve gets */
+	const char *search;             /* where it finds others, as in PATH */
 	char *stack;                    /* of the child until it executes */
 	char *small;                    /* STORE_SMALL + 1 bytes */
 	struct guard *guard;            /* made for the first watched thunk */
@@ -124,8 +128,18 @@ void spare_release(struct cell *c);
 /* Is the machine as the thunk's host text and absolute inputs say?  Sets
  * c->program; covers host files where they differ.  ERR_REFUSED. */
 int verify_machine(struct cell *c, struct err *e);
+/* The same of a step with a closure, for its program and c->search. */
+int verify_closure(struct cell *c, struct err *e);
+/* Show its inputs outside the project where the closure is the root. */
+int verify_jail(struct cell *c, struct err *e);
+/* Write an input's bytes at path below dirfd; or into a folder that is private
+ * here, if it belongs into one: 1, 0 if not. */
+int verify_write(struct cell *c, const struct input *in, int dirfd,
+		 const char *path, struct err *e);
+int verify_private(struct cell *c, const struct input *in, struct err *e);
 /* Take the covers away again. */
 int verify_undo(struct cell *c, struct err *e);
+void verify_release(struct cell *c);
 
 /* Open path below dirfd, never by way of a symlink.  -1 with errno. */
 int beneath_open(int dirfd, const char *path, int flags, mode_t mode);

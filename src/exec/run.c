@@ -18,8 +18,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#define STANDARD_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
 enum { LOOK_MS = 1000, LOG_HELD_MAX = 64 << 20 };
 
 const char *const run_fixed_env[] = {
@@ -61,6 +59,8 @@ struct spawn {
 	const char **args, **env;
 	int std[3];
 	bool dies_with_cell;
+	int jail;                       /* its root, and `top` its cwd; or -1 */
+	const char *top;
 	struct guard *guard;            /* it is watched: it has a copy of all */
 	int errnum;
 };
@@ -72,7 +72,8 @@ static int child(void *arg)
 	if (s->dies_with_cell)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	setpgid(0, 0);
-	if ((!s->cwd || chdir(s->cwd) == 0) && dup2(s->std[0], 0) == 0 &&
+	if ((s->jail < 0 || (fchdir(s->jail) == 0 && chroot(".") == 0 && chdir(s->top) == 0)) &&
+	    (!s->cwd || chdir(s->cwd) == 0) && dup2(s->std[0], 0) == 0 &&
 	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2 &&
 	    (!s->guard || guard_enter(s->guard) == 0))
 		execve(s->program, (char **)s->args, (char **)s->env);
@@ -88,12 +89,12 @@ static const char *program_path(struct cell *c)
 {
 	const char *slash = strrchr(c->program, '/');
 	size_t n = (size_t)(slash - c->program);
-	const char *p = STANDARD_PATH;
+	const char *p = c->search;
 
 	for (; *p; p += strcspn(p, ":"), p += *p == ':')
 		if (strcspn(p, ":") == n && strncmp(p, c->program, n) == 0)
-			return "PATH=" STANDARD_PATH;
-	return arena_printf(&c->arena, "PATH=%.*s:%s", (int)n, c->program, STANDARD_PATH);
+			return arena_printf(&c->arena, "PATH=%s", c->search);
+	return arena_printf(&c->arena, "PATH=%.*s:%s", (int)n, c->program, c->search);
 }
 
 static const char *runtime_env(struct cell *c)
@@ -151,8 +152,11 @@ static int open_std(struct cell *c, int i, struct err *e)
 	if (i)                  /* an input as well: the program adds to it */
 		flags = O_WRONLY | O_CREAT |
 			(thunk_input(&c->thunk, path) ? O_APPEND : O_TRUNC);
-	fd = path[0] == '/' ? open(path, flags | O_CLOEXEC)
-			    : beneath_open(c->box.seen_root_fd, path, flags, 0666);
+	if (path[0] != '/')
+		fd = beneath_open(c->box.seen_root_fd, path, flags, 0666);
+	else
+		fd = c->box.jail >= 0 ? jail_open(&c->box, path) :
+			open(path, flags | O_CLOEXEC);
 	return fd < 0 ? err_sys(e, "cannot open %s for the program", path) : fd;
 }
 
@@ -286,7 +290,7 @@ static int start(struct cell *c, struct life *l, struct err *e)
 	struct spawn s = {
 		.program = c->program, .args = c->thunk.args, .env = make_env(c),
 		.cwd = cwd && strcmp(cwd, ".") != 0 ? cwd : NULL,
-		.std = { -1, -1, -1 },
+		.std = { -1, -1, -1 }, .jail = c->box.jail, .top = c->box.seen_root,
 		.dies_with_cell = !(c->box.walls & WALL_PID),
 	};
 	int flags = CLONE_PIDFD | SIGCHLD;
@@ -390,6 +394,10 @@ static int judge(struct cell *c, const struct life *l, struct err *e)
 
 static int prepare(struct cell *c, struct err *e)
 {
+	if (c->unfit.code) {
+		*e = c->unfit;
+		return -1;
+	}
 	if (thunk_decode(c->request->text, &c->arena, &c->thunk, e) < 0)
 		return err_wrap(e, "thunk");
 	if (!thunk_is_reduced(&c->thunk))

@@ -52,11 +52,15 @@ int sandbox_open(struct sandbox *b, const char *store_dir, const char *work_dir,
 	b->store_dir = store_dir;
 	b->work_dir = work_dir;
 	b->seen_root_fd = b->seen_objects = b->seen_work = b->shm = -1;
+	b->closure_root = b->jail = -1;
 	b->objects = open_folder(store, "objects", 0755, e);
 	close(store);
 	b->work = open_folder(AT_FDCWD, work_dir, 0700, e);
 	if (b->objects < 0 || b->work < 0)
 		return -1;
+	if (b->closure && (mkdirat(b->work, JAIL_EVEN, 0700) < 0 ||
+			   mkdirat(b->work, JAIL_ODD, 0700) < 0))
+		return err_sys(e, "a work folder");
 	b->root = open_folder(b->work, "root", 0755, e);
 	b->tmps[TMP_TMP] = open_folder(b->work, "tmp", 01777, e);
 	b->tmps[TMP_VAR] = open_folder(b->work, "vartmp", 01777, e);
@@ -167,6 +171,8 @@ static int build(struct attempt *t)
 	if ((b->walls & WALL_MISC) && sethostname("localhost", 9) < 0)
 		return err_sys(e, "host name");
 	if (view_make(b, e) < 0)
+		return -1;
+	if (b->closure && (b->walls & WALL_MOUNT) && jail_make(b, NULL, 0, e) < 0)
 		return -1;
 	if (!(b->walls & WALL_PID) && prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0)
 		return err_sys(e, "looking after left-over processes");

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include "closure.h"
 #include "exec_internal.h"
 #include "file.h"
 
@@ -215,9 +216,37 @@ static void job_done(struct job *j, const struct run_report *rep)
 	exec_pump(x);
 }
 
+/* Does this machine hold the closure?  Asked once.  Cells read its texts from
+ * the store by themselves, so that they have to be safe there. */
+static int check_closure(struct exec *x, const struct id *closure, struct err *e)
+{
+	const struct err *known = map_get(&x->closures, id_key(closure));
+	struct err *k;
+
+	if (!known) {
+		struct bytes key = arena_bytes(&x->keep, id_key(closure));
+
+		k = arena_alloc(&x->keep, sizeof *k);
+		if ((x->o.is_hermetic || closure_check(x->o.store, closure, k) == 0) &&
+		    store_flush(x->o.store, k) == 0)
+			k->code = ERR_NONE;
+		*map_at(&x->closures, key) = k;
+		known = k;
+	}
+	if (!known->code)
+		return 0;
+	*e = *known;
+	return -1;
+}
+
 /* What the machine part of n's thunk says, for the engine. */
 static int read_host(struct exec *x, struct run *r, const struct thunk *t, struct err *e)
 {
+	if (t->runtime == RUNTIME_CLOSURE)
+		return check_closure(x, &t->runtime_id, e);
+	if (x->o.is_hermetic)
+		return err_set(e, ERR_REFUSED, "it has no closure and cannot run with "
+			       "--hermetic: let gg learn it, or give its model a `uses` line");
 	if (t->runtime != RUNTIME_HOST)
 		return 0;
 	if (store_get(x->o.store, &t->runtime_id, &r->arena, &r->job.host, e) == 0)

@@ -102,9 +102,7 @@ static int check_host(struct cell *c, struct err *e)
 {
 	struct host *h = map_get(&c->hosts, id_key(&c->thunk.runtime_id));
 
-	if (c->thunk.runtime != RUNTIME_HOST)
-		return err_set(e, ERR_REFUSED, "this engine runs steps of this machine "
-			       "only, not of closures or images");
+	c->search = STANDARD_PATH;
 	if (!h && !(h = learn_host(c, e)))
 		return -1;
 	for (size_t i = 0; i < h->n; i++)
@@ -123,8 +121,8 @@ static int check_host(struct cell *c, struct err *e)
 
 /* ---- inputs outside the project */
 
-static int write_at(struct cell *c, const struct input *in, int dirfd,
-		    const char *path, struct err *e)
+int verify_write(struct cell *c, const struct input *in, int dirfd,
+		 const char *path, struct err *e)
 {
 	struct bytes b;
 	int large, rc, fd;
@@ -175,7 +173,7 @@ static int cover(struct cell *c, const struct input *in, struct err *e)
 			       "and its recorded content has no place to stand: "
 			       "put a file there, or run gg infer again", in->path);
 	strs_add(&c->overs, arena_str(&c->arena, in->path));
-	if (write_at(c, in, c->box.work, name, e) < 0)
+	if (verify_write(c, in, c->box.work, name, e) < 0)
 		return -1;
 	fd = openat(c->box.seen_work, name, O_PATH | O_CLOEXEC);
 	rc = fd < 0 ? -1 : view_bind(fd, AT_FDCWD, in->path);
@@ -186,7 +184,7 @@ static int cover(struct cell *c, const struct input *in, struct err *e)
 	return rc;
 }
 
-static int show_outside(struct cell *c, const struct input *in, struct err *e)
+int verify_private(struct cell *c, const struct input *in, struct err *e)
 {
 	const char *rest;
 	int fd;
@@ -194,12 +192,20 @@ static int show_outside(struct cell *c, const struct input *in, struct err *e)
 	if (in->ref.kind == REF_TREE)
 		return err_set(e, ERR_REFUSED, "input %s: a folder outside the project "
 			       "cannot be an input", in->path);
-	if (c->box.walls & WALL_MOUNT) {
-		fd = private_folder(c, in->path, &rest);
-		if (fd >= 0)
-			return dir_make_above(fd, rest, e) < 0 ? -1 :
-				write_at(c, in, fd, rest, e);
-	}
+	fd = c->box.walls & WALL_MOUNT ? private_folder(c, in->path, &rest) : -1;
+	if (fd < 0)
+		return 0;
+	if (dir_make_above(fd, rest, e) < 0 || verify_write(c, in, fd, rest, e) < 0)
+		return -1;
+	return 1;
+}
+
+static int show_outside(struct cell *c, const struct input *in, struct err *e)
+{
+	int rc = verify_private(c, in, e);
+
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	if (holds(c, in->path, &in->ref.id) == 1)
 		return 0;
 	if (c->box.walls & WALL_MOUNT)
@@ -210,8 +216,17 @@ static int show_outside(struct cell *c, const struct input *in, struct err *e)
 
 int verify_machine(struct cell *c, struct err *e)
 {
-	if (check_host(c, e) < 0)
-		return -1;
+	int rc;
+
+	switch (c->thunk.runtime) {
+	case RUNTIME_HOST:    rc = check_host(c, e); break;
+	case RUNTIME_CLOSURE: rc = verify_closure(c, e); break;
+	default:
+		rc = err_set(e, ERR_REFUSED, "this engine runs steps of this machine and "
+			     "of closures only, not of images");
+	}
+	if (rc < 0 || c->box.jail >= 0)
+		return rc < 0 ? -1 : verify_jail(c, e);
 	for (size_t i = 0; i < c->thunk.n_in; i++)
 		if (c->thunk.in[i].path[0] == '/' &&
 		    show_outside(c, &c->thunk.in[i], e) < 0)
@@ -224,7 +239,7 @@ int verify_undo(struct cell *c, struct err *e)
 	for (size_t i = 0; i < c->overs.n; i++) {
 		const char *name = arena_printf(&c->arena, "over-%zu", i);
 
-		if (umount2(c->overs.v[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
+		if (c->box.jail < 0 && umount2(c->overs.v[i], MNT_DETACH | UMOUNT_NOFOLLOW) < 0 &&
 		    errno != EINVAL)
 			return err_sys(e, "cannot uncover %s", c->overs.v[i]);
 		if (unlinkat(c->box.work, name, 0) < 0 && errno != ENOENT)

@@ -209,12 +209,15 @@ static int open_sources(struct sandbox *b, struct sources *from, struct err *e)
 
 	b->seen_work = open_seen(b->work_dir);
 	b->seen_objects = open_seen(arena_printf(&a, "%s/objects", b->store_dir));
+	if (b->closure)
+		b->closure_root = open_seen(arena_printf(&a, "%s/roots/%s", b->store_dir,
+							 b->closure));
 	from->root = open_seen(arena_printf(&a, "%s/root", b->work_dir));
 	from->tmp = open_seen(arena_printf(&a, "%s/tmp", b->work_dir));
 	from->var = open_seen(arena_printf(&a, "%s/vartmp", b->work_dir));
 	arena_release(&a);
 	if (b->seen_work < 0 || b->seen_objects < 0 || from->root < 0 ||
-	    from->tmp < 0 || from->var < 0)
+	    from->tmp < 0 || from->var < 0 || (b->closure && b->closure_root < 0))
 		return err_sys(e, "%s", b->work_dir);
 	return 0;
 }

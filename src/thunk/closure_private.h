@@ -176,7 +176,6 @@ int closure_check_at(struct store *s, const struct sys *m, const struct id *tree
 
 /* What a listed folder is known by in a tree: one file at its root says which
  * names are in it. */
-#define CLOSURE_NAMES ".gg-names"
 void names_write(const struct sys *m, const char *folder, struct buf *out);
 /* The same for the folders that such a text is about. */
 void names_write_again(const struct sys *m, struct bytes text, struct buf *out);
