@@ -188,13 +188,6 @@ static int mark(struct gc *g, struct err *e)
 	return 0;
 }
 
-static bool is_kept(void *arg, const struct id *id)
-{
-	const struct gc *g = arg;
-
-	return map_get(&g->kept, id_key(id)) != NULL;
-}
-
 static int sweep(struct gc *g, struct err *e)
 {
 	if (store_each_object(g->c->store, sweep_object, g, e) < 0)
