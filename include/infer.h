@@ -46,6 +46,8 @@ enum infer_input {
 				 * would read and write the same paths */
 	INPUT_NAMES,            /* the names in the folder */
 	INPUT_ABSENT,           /* that nothing is there */
+	INPUT_UPDATED,          /* whatever is there, and another thing then:
+				 * the same again would give a third */
 };
 
 struct infer_opts {

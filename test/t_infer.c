@@ -170,6 +170,28 @@ static void unknown(void)
 	end();
 }
 
+/* A model that nobody wrote stops nothing. */
+static void refused(void)
+{
+	static const char model[] = "sort @in @out [--dir=@out/]\n";
+
+	begin(model, "");
+	write_text("a", "x\n");
+	CHECK(ask("sort a /outside") == INFER_REFUSED);
+	mkdir("d", 0777);
+	write_text("d/own", "x\n");
+	CHECK(ask("sort a o --dir=d") == INFER_REFUSED);
+	end();
+	begin("", model);
+	write_text("a", "x\n");
+	CHECK(ask("sort a /outside") == INFER_REAL && strstr(said, "outside the project"));
+	mkdir("d", 0777);
+	write_text("d/own", "x\n");
+	CHECK(ask("sort a o --dir=d") == INFER_REAL && strstr(said, "gg did not put there"));
+	CHECK(access("o", F_OK) < 0 && n_outputs == 0);
+	end();
+}
+
 static void learned_env(void)
 {
 	static const char model[] = "sort @in @out\n\tenv SAME\n";
@@ -349,6 +371,7 @@ static void not_adopting(void)
 
 static const struct test tests[] = {
 	{ "what no model explains is unknown, what one says to run is not", unknown },
+	{ "what a written model is refused for, a learned one lets run", refused },
 	{ "a learned step has the variables that were set for it", learned_env },
 	{ "a step that names what it uses has its closure as runtime", closures },
 	{ "a file that a pattern updates is read and written", updates },

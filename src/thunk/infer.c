@@ -139,15 +139,58 @@ static int place_all(struct question *q, const struct id *id, struct err *e)
 	return 0;
 }
 
+/* A folder with files of the user's own is never replaced.  Of a pattern that
+ * says @out/ he is told so; what was learned, or is updated, runs for real. */
+static int in_the_way(struct question *q, const char **reason, struct err *e)
+{
+	const struct infer_opts *opts = &q->g.in->o;
+
+	for (size_t i = 0; i < q->t.n_out && !*reason; i++) {
+		const struct output *o = &q->t.out[i];
+		struct ref_record r;
+		enum place_now now;
+		bool is_ours;
+
+		if (!o->is_dir || !(q->b.is_learned || question_updates(q, o)))
+			continue;
+		is_ours = ref_get(opts->store, o->path, q->g.a, &r, e) == 0;
+		if (!is_ours && e->code != ERR_MISSING)
+			return -1;
+		if (place_look(opts->store, opts->project, o->path, is_ours ? &r : NULL,
+			       &now, e) < 0)
+			return -1;
+		if (now == NOW_EDITED)
+			*reason = arena_printf(q->g.a, "%s has files that gg did not put there",
+					       o->path);
+	}
+	return 0;
+}
+
+/* Whoever remembers is told before what is there goes. */
+static void tell_updates(const struct question *q)
+{
+	for (size_t i = 0; i < q->t.n_out; i++)
+		if (question_updates(q, &q->t.out[i]))
+			gather_tell(&q->g, q->t.out[i].path, INPUT_UPDATED);
+}
+
 /* From a binding to a verdict; -1 leaves the reason in *e. */
 static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 {
+	const char *reason = NULL;
 	struct id id;
 
 	if (question_thunk(q, v, e) < 0)
 		return -1;
 	if (*v != INFER_DEFERRED)
 		return 0;
+	if (in_the_way(q, &reason, e) < 0)
+		return -1;
+	if (reason) {
+		*v = question_real(q, reason);
+		return 0;
+	}
+	tell_updates(q);
 	if (question_encode(q, &id, e) < 0)
 		return -1;
 	if (!q->b.n_updates && settle_in_place(q, &id, e) < 0)
@@ -161,12 +204,14 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 }
 
 /* What follows when a command that a model explains cannot be deferred.  A
- * missing input or one of an odd kind is the program's own to complain of. */
+ * missing input or one of an odd kind is the program's own to complain of; a
+ * model that nobody wrote stops nothing. */
 static enum infer_verdict refuse(struct question *q, const struct err *e)
 {
 	if (q->g.must_force)
 		return INFER_FORCE;
-	if (e->code == ERR_MISSING || e->code == ERR_FAILED || e->code == ERR_BAD)
+	if (e->code == ERR_MISSING || e->code == ERR_FAILED || e->code == ERR_BAD ||
+	    (e->code == ERR_REFUSED && q->b.is_learned))
 		return question_real(q, e->text);
 	return INFER_REFUSED;
 }

@@ -337,6 +337,7 @@ void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 		look_first(m, s);
 	s->is_read |= kind == INPUT_CONTENT || kind == INPUT_VALUE;
 	s->is_value |= kind == INPUT_VALUE;
+	s->is_updated |= kind == INPUT_UPDATED;
 	s->is_fixed |= kind != INPUT_VALUE;
 	memo_look(m->project->root_fd, path, &now);
 	if (kind == INPUT_CONTENT && now.kind == MEMO_DIR && !s->is_tree) {

@@ -20,6 +20,7 @@ struct seen {
 	struct id tree;                 /* is_tree: as the first step had it */
 	bool has_first_id;
 	bool is_value, is_fixed;        /* INPUT_VALUE; touched in another way */
+	bool is_updated;                /* INPUT_UPDATED */
 	bool is_output;
 	struct placeholder ph;
 };

@@ -140,6 +140,8 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 {
 	*x = (struct memo_entry){ .path = s->first.path };
 	memo_look(m->project->root_fd, x->path, x);
+	if (s->is_output && s->is_updated && s->depends && !s->is_written)
+		changed(m, x->path);
 	if (s->is_output)
 		return final_output(m, s, x, e);
 	if (x->kind == MEMO_LOOKED && (s->is_read || s->has_first_id || !s->depends) &&

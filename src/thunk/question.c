@@ -260,7 +260,7 @@ int question_encode(struct question *q, struct id *id, struct err *e)
 	return store_put(in->o.store, buf_bytes(&q->text), id, e);
 }
 
-static bool is_updated(const struct question *q, const struct output *o)
+bool question_updates(const struct question *q, const struct output *o)
 {
 	for (size_t i = 0; i < q->b.n_updates; i++) {
 		bool inside;
@@ -281,7 +281,7 @@ static const char *updates_in_place(const struct question *q)
 	if (builtin_find(path_base(q->g.c->args[0])))
 		return NULL;
 	for (size_t i = 0; i < q->t.n_out; i++)
-		if (gather_find(&q->g, q->t.out[i].path) && !is_updated(q, &q->t.out[i]))
+		if (gather_find(&q->g, q->t.out[i].path) && !question_updates(q, &q->t.out[i]))
 			return arena_printf(q->g.a, "it updates %s in place",
 					    q->t.out[i].path);
 	return NULL;

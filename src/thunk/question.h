@@ -25,6 +25,8 @@ enum match question_match(struct question *q);
 int question_thunk(struct question *q, enum infer_verdict *v, struct err *e);
 /* Keep the text of q->t as it is now: its name. */
 int question_encode(struct question *q, struct id *id, struct err *e);
+/* Is this output one that the command updates in place? */
+bool question_updates(const struct question *q, const struct output *o);
 /* Tell what the model says of where and when to run it. */
 void question_hint(const struct question *q, const struct id *thunk);
 /* INFER_REAL, and the reason in q->why. */
