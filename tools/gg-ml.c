@@ -5,6 +5,8 @@
 #include "ml.h"
 
 static const struct ml_command commands[] = {
+	{ "prep", ml_prep, "osFAIGHJOUV", "FILE [LABELS]",
+	  "examples from IDX, npy, CSV or LIBSVM files, gzip'ed or not" },
 	{ "train", ml_train, "dmosrRiMkLSDeBpwnNtTxXyYzZlaqgbjP", "",
 	  "train a network, or several at once" },
 	{ "eval", ml_eval, "dtj", "WEIGHTS...", "how good members and their ensemble are" },
@@ -63,6 +65,14 @@ static const struct {
 	COUNT('E', examples, "examples", "how many (1000)"),
 	COUNT('F', features, "features", "how many (8)"),
 	COUNT('C', classes, "classes", "how many (3)"),
+	TEXT('A', label, "label", "COLUMN", "of a CSV: name, number, first, last, none (last)"),
+	TEXT('I', split, "split", "X,...", "shuffle by --seed, part so: 0.8,0.2"),
+	COUNT('G', shards, "shards", "part into so many, in order"),
+	TEXT('H', normalise, "normalise", "HOW", "minmax or standard, of the first part"),
+	COUNT('J', skip, "skip", "lines of a text to leave out at first"),
+	COUNT('O', hash_bits, "hash", "words of a CSV to 2^N features"),
+	FLAG('U', one_hot, "one-hot", "a feature for each word of a CSV"),
+	FLAG('V', wants_targets, "targets", "labels are numbers, not classes"),
 	FLAG('h', wants_help, "help", "say this"),
 };
 enum { N_OPTIONS = sizeof options / sizeof *options, N_COMMANDS =

@@ -22,10 +22,10 @@ struct ml {
 	const char *data, *model, *output, *state, *resume, *init, *metrics;
 	const char *rule, *loss, *schedule, *device, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
-	const char *gamma;
+	const char *gamma, *label, *split, *normalise;
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
-	size_t examples, features, classes, every, parts;
-	bool is_bagged, wants_json, wants_help, wants_proba;
+	size_t examples, features, classes, every, shards, skip, hash_bits;
+	bool is_bagged, wants_json, wants_help, wants_proba, wants_targets, one_hot;
 	struct arena a;
 };
 
@@ -36,6 +36,7 @@ struct ml_command {
 	const char *args, *help;
 };
 
+int ml_prep(struct ml *m, int argc, char **argv, struct err *e);
 int ml_train(struct ml *m, int argc, char **argv, struct err *e);
 int ml_eval(struct ml *m, int argc, char **argv, struct err *e);
 int ml_predict(struct ml *m, int argc, char **argv, struct err *e);
