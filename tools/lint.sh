@@ -59,7 +59,7 @@ only '(linux/)?seccomp\.h' 'src/thunk/(tracer|tracee|filter).*' 'seccomp'
 only 'openssl/' 'src/thunk/id\.c' 'the hash library'
 only 'jansson\.h' '(tools/.*|src/exec/(oci|registry|message).*|src/kernels/safetensors\.c)' 'the JSON library'
 only 'curl/' 'src/exec/curl\.h' 'HTTP'
-only 'zlib\.h' 'src/exec/squeeze\.c' 'the other compressor'
+only 'zlib\.h' 'src/(exec/squeeze|kernels/gzip)\.c' 'the other compressor'
 only 'zstd\.h' 'src/(thunk/store|exec/squeeze)\.c' 'the compressor'
 
 # Only tools/ prints, exits or reads the environment.  A process that gg has

@@ -94,11 +94,11 @@ static int read_cells(struct sheet *s)
 		add_cell(s, cell);
 		if (++in_row > COLUMNS_MAX || s->n_cells > CELLS_MAX)
 			return bad(s, line, "there are too many cells");
-		if (p < end && *p++ == ',') {
-			if (p == end)
-				add_cell(s, "");
+		if (p < end && *p == ',') {
+			p++;
 			continue;
 		}
+		p += p < end;
 		if (!s->n_rows)
 			s->n_columns = in_row;
 		if (in_row != s->n_columns)
