@@ -254,6 +254,9 @@ static const char *first_word(const char *cwd, const char *called, const char *p
 static void closures(void)
 {
 	struct thunk t, again;
+	struct infer_helper h;
+	struct buf why = { 0 };
+	struct command c;
 	const char *own;
 
 	begin("sort @in @out\n\tuses coreutils\nx @in @out\n\tuses coreutils\n"
@@ -269,6 +272,10 @@ static void closures(void)
 	CHECK_STR(first_word("", "/usr/bin/sort", "/usr/bin/sort"), "/usr/bin/sort");
 	CHECK_STR(first_word("", "x", "/usr/bin/sort"), "/usr/bin/sort");
 	CHECK_STR(first_word("", "sort", "/usr/bin/uniq"), "/usr/bin/uniq");
+	c = command("x a o");
+	c.program = "/bin/sh";
+	CHECK(keep_why(infer_command(in, &c, &arena, &why, &h, &e), &why) == INFER_REAL);
+	CHECK(strstr(said, "its program /bin/sh is not among what its model uses"));
 	own = arena_printf(&arena, "%s/tool", root);
 	write_text("tool", "#!/bin/sh\n");
 	chmod("tool", 0755);

@@ -11,6 +11,8 @@ cat >gg.models <<M
 sort @in --out=@out
 	uses	coreutils $system/settings
 M
+printf '#!/bin/sh\nexec /usr/bin/sort "$@"\n' >"$work/sort"
+chmod +x "$work/sort"
 printf 'b\na\n' >in.txt
 printf '#!/bin/sh\nsort in.txt --out=one\nsort in.txt --out=two\n' >all.sh
 chmod +x all.sh
@@ -39,6 +41,9 @@ check "and the closure is a third" test "$(runtime one)" != "$first"
 echo 1 >"$system/settings"
 check "it comes back: the first again" inferred
 check "by its name" test "$(runtime one)" = "$first"
+wrapped() { PATH=$work:$PATH "$GG" infer --fresh --explain sh -c 'sort in.txt --out=three' 2>&1; }
+check "a wrapper runs, and what it runs is deferred" grep -q "deferred 1," <(wrapped)
+check "by its own name" grep -q "^arg /usr/bin/sort" <("$GG" show three)
 bad() { printf 'sort\n\tuses %s\n' "$1" >gg.models; says "gg.models:2:7: uses" 2 "$GG" infer true; }
 check "what is neither package nor system path is refused" bad lib/x
 check "nor a path that goes back" bad /usr/../etc/x

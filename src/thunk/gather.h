@@ -21,6 +21,7 @@ struct machine {
 	struct map ids;                 /* path -> struct id */
 	struct map programs;            /* probe key -> struct known_program */
 	struct map closures;            /* uses -> struct id, its tree */
+	struct map held;                /* closure and program -> it has it */
 	struct arena arena;
 };
 

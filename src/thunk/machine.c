@@ -20,6 +20,7 @@ void machine_release(struct machine *m)
 	map_release(&m->ids);
 	map_release(&m->programs);
 	map_release(&m->closures);
+	map_release(&m->held);
 	arena_release(&m->arena);
 }
 
@@ -368,6 +369,24 @@ static int closure_of(struct gather *g, const struct binding *b, struct id *tree
 	return rc;
 }
 
+/* A program that no package of the closure brings, such as a wrapper that goes
+ * on to the real one, would be another on each machine. */
+static int need_program(struct gather *g, const struct id *tree, struct err *e)
+{
+	struct machine *m = &g->in->machine;
+	const char *key = arena_printf(g->a, "%s %s", id_hex(tree).s, g->c->program);
+	struct entry ent;
+
+	if (map_get(&m->held, bytes_str(key)))
+		return 0;
+	if (closure_find(g->in->o.store, tree, g->c->program, &ent, e) < 0)
+		return e->code != ERR_MISSING ? -1 :
+		       err_set(e, ERR_MISSING, "its program %s is not among what its model "
+			       "uses", g->c->program);
+	*map_at(&m->held, bytes_str(arena_str(&m->arena, key))) = m;
+	return 0;
+}
+
 int machine_closure(struct gather *g, const struct binding *b, struct id *tree,
 		    const char **program, struct err *e)
 {
@@ -379,5 +398,7 @@ int machine_closure(struct gather *g, const struct binding *b, struct id *tree,
 	    project_program(g, g->c->program, &own, e) < 0)
 		return -1;
 	*program = first_word(g, own.path);
-	return closure_of(g, b, tree, e);
+	if (closure_of(g, b, tree, e) < 0)
+		return -1;
+	return own.path ? 0 : need_program(g, tree, e);
 }
