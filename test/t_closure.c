@@ -231,12 +231,28 @@ static void left_out(void)
 	/* A file that is for people, or a setting, only when it is named. */
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/usr/share/doc/libc6/copyright",
 		       "/etc/tool.conf"), "/etc/tool.conf /usr/share/doc/libc6/copyright");
-	all = entries(CLOSURE(&m, "/etc/", "/home/", "/home/ann/.local/lib/", "libc6", "python3-numpy", "/usr/lib/"));
+	all = entries(CLOSURE(&m, "/etc/", "/home/ann/.local/lib/", "libc6", "python3-numpy", "/usr/lib/"));
 	CHECK(strstr(all, "etc/tool.conf"));
 	CHECK(strstr(all, "lib/libc.so.6"));
 	CHECK(strstr(all, "site-packages/mine.py"));
 	CHECK(!strstr(all, "passwd") && !strstr(all, "ld.so.cache") && !strstr(all, "secret"));
 	CHECK(!strstr(all, ".pyc") && !strstr(all, "copyright"));
+	sys_close(&m);
+}
+
+static void refused(void)
+{
+	const char *const personal[] = { "/etc/passwd", "/home/ann/.config/secret", "/proc/",
+					 "/tmp/x", "/usr/lib/libcuda.so.1" };
+	struct sys m;
+	struct id id;
+
+	build_machine(&m, "refused");
+	for (size_t i = 0; i < sizeof personal / sizeof *personal; i++) {
+		CHECK(closure_make_at(s, &m, &personal[i], 1, &id, &e) < 0);
+		CHECK(e.code == ERR_REFUSED && strstr(e.text, personal[i]));
+		CHECK(!strstr(e.text, "the same"));
+	}
 	sys_close(&m);
 }
 
@@ -540,6 +556,7 @@ static const struct test tests[] = {
 	{ "links on the way are part of the tree", links_on_the_way },
 	{ "diversions are followed", diverted },
 	{ "what is personal, made or for people is left out", left_out },
+	{ "a use that a closure never holds is refused with the reason", refused },
 	{ "the same packages on two machines are one closure", same_packages },
 	{ "an upgrade changes what used the package and nothing else", upgrades },
 	{ "every edit shows", edits },

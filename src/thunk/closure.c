@@ -267,6 +267,22 @@ static struct id name_of_uses(const struct strs *uses)
 	return id;
 }
 
+/* A model that says it uses what a closure never holds would be believed. */
+static int check_uses(const struct strs *uses, struct err *e)
+{
+	for (size_t i = 0; i < uses->n; i++) {
+		const char *why;
+		enum treat treat = package_is_name(uses->v[i]) ? TREAT_KEEP
+			: treatment_why(uses->v[i], &why);
+
+		if (treat == TREAT_LEAVE || treat == TREAT_FIXED)
+			return err_set(e, ERR_REFUSED, "uses %s: a closure never holds it (%s); "
+				       "what the step needs of it has to lie in the project",
+				       uses->v[i], why);
+	}
+	return 0;
+}
+
 static int make(struct store *s, const struct sys *m, const struct strs *uses,
 		struct id *tree, struct err *e)
 {
@@ -312,7 +328,8 @@ int closure_make_at(struct store *s, const struct sys *m, const char *const *use
 			sorted.v[kept++] = sorted.v[i];
 	sorted.n = kept;
 	key = name_of_uses(&sorted);
-	if (!mark_of_uses(s, m, &key, tree) || !store_has(s, tree))
+	rc = check_uses(&sorted, e);
+	if (rc == 0 && (!mark_of_uses(s, m, &key, tree) || !store_has(s, tree)))
 		rc = make(s, m, &sorted, tree, e);
 	strs_release(&sorted);
 	return rc;

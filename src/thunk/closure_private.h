@@ -41,6 +41,8 @@ enum treat {
 	TREAT_FIXED,            /* never; closure_fixed has one for all */
 };
 enum treat treatment_of(const char *path);
+/* The same; *why is set unless it is TREAT_KEEP by default. */
+enum treat treatment_why(const char *path, const char **why);
 bool treatment_match(const char *pattern, const char *path);
 
 /* ---- dpkg.c */

@@ -146,6 +146,12 @@ static bool is_led_to(const struct gathering *g, size_t i)
 				   treatment_of(g->w.v[via].path) == TREAT_NAMED);
 }
 
+/* A cell has another home: what may come to this one is not seen there. */
+static bool is_at_home(const char *path)
+{
+	return path_is_below("/root", path) || path_is_below("/home", path);
+}
+
 /* What was looked for below a folder that is not there either: the folder, and
  * all of it should it come. */
 static const char *absent_use(struct gathering *g, const char *path, const char *above)
@@ -168,7 +174,7 @@ static void use(struct gathering *g, size_t i)
 		return;
 	switch (l->kind) {
 	case LEAF_ABSENT:
-		if (o->n_owners != 1 && !is_in_module(o->path))
+		if (o->n_owners != 1 && !is_in_module(o->path) && !is_at_home(l->path))
 			strs_add(g->out, absent_use(g, l->path, o->path));
 		return;
 	case LEAF_FOLDER:

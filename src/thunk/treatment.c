@@ -197,10 +197,27 @@ bool treatment_match(const char *pattern, const char *path)
 	return !*path;
 }
 
-enum treat treatment_of(const char *path)
+/* "The same" is said of the row above. */
+static const char *why_row(size_t i)
+{
+	while (i && strncmp(rows[i].why, "the same", 8) == 0)
+		i--;
+	return rows[i].why;
+}
+
+enum treat treatment_why(const char *path, const char **why)
 {
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (treatment_match(rows[i].pattern, path))
+		if (treatment_match(rows[i].pattern, path)) {
+			*why = why_row(i);
 			return rows[i].treat;
+		}
 	return TREAT_KEEP;
+}
+
+enum treat treatment_of(const char *path)
+{
+	const char *ignored;
+
+	return treatment_why(path, &ignored);
 }
