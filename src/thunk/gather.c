@@ -362,7 +362,8 @@ void gather_finish(struct gather *g)
 {
 	size_t kept = 0, n_trees = 0;
 
-	qsort(g->v, g->n, sizeof *g->v, compare_inputs);
+	if (g->n)
+		qsort(g->v, g->n, sizeof *g->v, compare_inputs);
 	for (size_t i = 0; i < g->n; i++) {
 		if (kept && strcmp(g->v[kept - 1].path, g->v[i].path) == 0)
 			continue;

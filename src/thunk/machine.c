@@ -129,7 +129,8 @@ static int put_host(struct gather *g, const struct host_file *program,
 
 	uname(&uts);
 	h.arch = uts.machine;
-	qsort(g->files, g->n_files, sizeof *g->files, compare_files);
+	if (g->n_files)
+		qsort(g->files, g->n_files, sizeof *g->files, compare_files);
 	for (size_t i = 0; i < g->n_files; i++)
 		if (!h.n || strcmp(g->files[h.n - 1].path, g->files[i].path) != 0)
 			g->files[h.n++] = g->files[i];
