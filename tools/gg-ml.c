@@ -11,6 +11,8 @@ static const struct ml_command commands[] = {
 	  "train a network, or several at once" },
 	{ "eval", ml_eval, "dtj", "WEIGHTS...", "how good members and their ensemble are" },
 	{ "predict", ml_predict, "dotjc", "WEIGHTS...", "what an ensemble says of examples" },
+	{ "combine", ml_combine, "ofWQ", "average|tree|krum|topk FILE...",
+	  "one set of weights or gradients out of several" },
 	{ "show", ml_show, "j", "FILE...", "layers, shapes and sizes" },
 	{ "data", ml_data, "oKsEFC", "", "make a set of examples from a seed" },
 };
@@ -73,6 +75,9 @@ static const struct {
 	COUNT('O', hash_bits, "hash", "words of a CSV to 2^N features"),
 	FLAG('U', one_hot, "one-hot", "a feature for each word of a CSV"),
 	FLAG('V', wants_targets, "targets", "labels are numbers, not classes"),
+	COUNT('f', faulty, "faulty", "krum: how many may lie (0)"),
+	COUNT('W', keep, "keep", "topk: how many entries stay"),
+	TEXT('Q', residual, "residual", "FILE", "topk: write there what was left out"),
 	FLAG('h', wants_help, "help", "say this"),
 };
 enum { N_OPTIONS = sizeof options / sizeof *options, N_COMMANDS =

@@ -22,9 +22,10 @@ struct ml {
 	const char *data, *model, *output, *state, *resume, *init, *metrics;
 	const char *rule, *loss, *schedule, *device, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
-	const char *gamma, *label, *split, *normalise;
+	const char *gamma, *label, *split, *normalise, *residual;
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
 	size_t examples, features, classes, every, shards, skip, hash_bits;
+	size_t keep, faulty;
 	bool is_bagged, wants_json, wants_help, wants_proba, wants_targets, one_hot;
 	struct arena a;
 };
@@ -40,6 +41,7 @@ int ml_prep(struct ml *m, int argc, char **argv, struct err *e);
 int ml_train(struct ml *m, int argc, char **argv, struct err *e);
 int ml_eval(struct ml *m, int argc, char **argv, struct err *e);
 int ml_predict(struct ml *m, int argc, char **argv, struct err *e);
+int ml_combine(struct ml *m, int argc, char **argv, struct err *e);
 int ml_show(struct ml *m, int argc, char **argv, struct err *e);
 int ml_data(struct ml *m, int argc, char **argv, struct err *e);
 

@@ -1,0 +1,122 @@
+/* combine.c - means, the least suspicious, the largest */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "combine.h"
+#include "numbers.h"
+
+void combine_average(const float *const *v, size_t n_vectors, size_t n, float *out)
+{
+	memcpy(out, v[0], n * sizeof *out);
+	for (size_t k = 1; k < n_vectors; k++)
+		for (size_t i = 0; i < n; i++)
+			out[i] += v[k][i];
+	for (size_t i = 0; i < n; i++)
+		out[i] /= (float)n_vectors;
+}
+
+/* The left half has the largest power of two below n_vectors. */
+static float tree(const float *const *v, size_t n_vectors, size_t i)
+{
+	size_t half = 1;
+
+	if (n_vectors == 1)
+		return v[0][i];
+	while (half * 2 < n_vectors)
+		half *= 2;
+	return tree(v, half, i) + tree(v + half, n_vectors - half, i);
+}
+
+void combine_tree(const float *const *v, size_t n_vectors, size_t n, float *out)
+{
+	for (size_t i = 0; i < n; i++)
+		out[i] = tree(v, n_vectors, i) / (float)n_vectors;
+}
+
+static double distance(const float *a, const float *b, size_t n)
+{
+	double sum = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		double d = (double)a[i] - (double)b[i];
+
+		sum = sum + d * d;
+	}
+	return sum;
+}
+
+static int compare(const void *x, const void *y)
+{
+	double a = *(const double *)x, b = *(const double *)y;
+
+	return (a > b) - (a < b);
+}
+
+size_t combine_krum(const float *const *v, size_t n_vectors, size_t n_faulty, size_t n)
+{
+	double *d = mem_alloc(n_vectors * n_vectors * sizeof *d), least = INFINITY;
+	size_t best = 0;
+
+	for (size_t i = 0; i < n_vectors; i++)
+		for (size_t k = 0; k < n_vectors; k++)
+			d[i * n_vectors + k] = k < i ? d[k * n_vectors + i] :
+					       distance(v[i], v[k], n);
+	for (size_t i = 0; i < n_vectors; i++) {
+		double *row = d + i * n_vectors, score = 0;
+
+		/* Itself comes first, with 0. */
+		qsort(row, n_vectors, sizeof *row, compare);
+		for (size_t k = 1; k <= n_vectors - n_faulty - 2; k++)
+			score += row[k];
+		if (score < least) {
+			least = score;
+			best = i;
+		}
+	}
+	free(d);
+	return best;
+}
+
+/* The k-th largest of n magnitudes, as bits, by their bytes from the top. */
+static uint32_t threshold(const float *x, size_t n, size_t k, size_t *n_above)
+{
+	uint32_t prefix = 0, mask = 0;
+
+	*n_above = 0;
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		size_t counts[256] = { 0 };
+		unsigned digit = 255;
+
+		for (size_t i = 0; i < n; i++) {
+			uint32_t u = number_bits(x[i]) & 0x7fffffffu;
+
+			counts[u >> shift & 255] += (u & mask) == prefix;
+		}
+		for (; digit > 0 && *n_above + counts[digit] < k; digit--)
+			*n_above += counts[digit];
+		prefix |= digit << shift;
+		mask |= 255u << shift;
+	}
+	return prefix;
+}
+
+void combine_topk(const float *g, float *residual, size_t n, size_t k, float *out)
+{
+	size_t n_above, n_equal;
+	uint32_t least;
+
+	for (size_t i = 0; i < n; i++)
+		out[i] = residual ? g[i] + residual[i] : g[i];
+	k = k < n ? k : n;
+	least = k ? threshold(out, n, k, &n_above) : UINT32_MAX;
+	n_equal = k ? k - n_above : 0;
+	for (size_t i = 0; i < n; i++) {
+		uint32_t u = number_bits(out[i]) & 0x7fffffffu;
+		bool stays = u > least || (u == least && n_equal > 0);
+
+		n_equal -= u == least && n_equal > 0;
+		if (residual)
+			residual[i] = stays ? 0.0f : out[i];
+		out[i] = stays ? out[i] : 0.0f;
+	}
+}
