@@ -46,7 +46,7 @@ static int read_line(struct reader *r, char *s, float *y, float *x, size_t *feat
 	double label = strtod(s, &end);
 	unsigned long last = 0;
 
-	if (end == s || !isfinite(label))
+	if (end == s || !isfinite((float)label))
 		return bad(r, "does not begin with a label that is a number");
 	if (y)
 		*y = (float)label;
@@ -58,7 +58,7 @@ static int read_line(struct reader *r, char *s, float *y, float *x, size_t *feat
 			return bad(r, "wants INDEX:VALUE");
 		s = end + 1;
 		v = strtod(s, &end);
-		if (end == s || !isfinite(v))
+		if (end == s || !isfinite((float)v))
 			return bad(r, "a value is no finite number");
 		if (i <= last || i > limit)
 			return bad(r, i <= last ? "indices begin with 1 and rise" :
