@@ -295,6 +295,23 @@ static void by_values(void)
 	teach(paths);
 }
 
+/* A folder of many files, in folders of few, is one read. */
+static void many_files(void)
+{
+	struct buf did = { 0 };
+	struct sight seen[2] = { { .command = "python3 t.py --data img --out m" } };
+
+	buf_str(&did, "r:t.py w:m d:img");
+	for (int i = 0; i < 30000; i++)
+		buf_printf(&did, " r:img/%d/%d.png", i / 10, i);
+	for (int i = 0; i < 3000; i++)
+		buf_printf(&did, " r:/usr/lib/python3/x%d.py", i);
+	seen[0].did = did.p;
+	CHECK_STR(without_uses(derived(seen)), "python3 t.py --data=@in/ --out=@out\n");
+	buf_release(&did);
+	arena_reset(&arena);
+}
+
 static void by_more_runs(void)
 {
 	teach(merges);
@@ -303,6 +320,7 @@ static void by_more_runs(void)
 static const struct test tests[] = {
 	{ "what the arguments name is read and written where they name it", by_arguments },
 	{ "paths are built of values, and the sweep's next one is right", by_values },
+	{ "thousands of files are their folder, and cost no minutes", many_files },
 	{ "more runs merge, split or widen a model", by_more_runs },
 	{ 0 }
 };

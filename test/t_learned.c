@@ -143,6 +143,30 @@ static void edited(void)
 	MUST(dir_remove(AT_FDCWD, project, &e), e);
 }
 
+/* Python asks for no module that it does not see in the folder. */
+static void imported(void)
+{
+	char project[] = "/tmp/gg-t-learned-p-XXXXXX";
+	struct sighting s = sighting_of((struct sight){
+		"python3 src/t.py --out m",
+		"r:src/t.py s:src/mine.py w:m r:/usr/lib/python3/dist-packages/numpy/__init__.py" });
+	struct learned l;
+	struct err e;
+
+	CHECK(mkdtemp(project) != NULL);
+	s.command.cwd = s.command.root = project;
+	MUST(dir_make(AT_FDCWD, arena_printf(&arena, "%s/src", project), &e), e);
+	MUST(file_write(AT_FDCWD, arena_printf(&arena, "%s/src/t.py", project),
+			bytes_str("import sys, numpy as np\nfrom mine import x\ntry:\n"
+				  "    import local_settings\nexcept ImportError: pass\n"
+				  "from . import y\n"), 0644, 0, &e), e);
+	MUST(learned_add(st, "imported", &s, &arena, &l, &e), e);
+	CHECK(strstr(text_of(&l), "\talso\tsrc/mine.py\n\toptional\tsrc/local_settings.py "
+				  "src/local_settings/__init__.py\n"));
+	MUST(dir_remove(AT_FDCWD, project, &e), e);
+	MUST(learned_forget(st, "imported", &e), e);
+}
+
 static void round_trip(void)
 {
 	struct sighting v[] = {
@@ -177,6 +201,7 @@ static const struct test tests[] = {
 	{ "each shape is told once", each },
 	{ "a damaged record is told of and replaced by the next sighting", damaged },
 	{ "sightings of an older script go when they contradict", edited },
+	{ "a module that is imported if it is there is asked for", imported },
 	{ "a record read and written again is the same text", round_trip },
 	{ 0 }
 };

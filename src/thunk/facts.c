@@ -10,8 +10,6 @@
 #include "file.h"
 #include "learn_private.h"
 
-enum { TREE_MIN = 64 };         /* more files than this are one folder */
-
 /* Names of a path's parts.  deeds: only if nothing else was done there. */
 static const struct treatment {
 	const char *part;
@@ -167,7 +165,7 @@ unsigned sighting_deeds(const struct sighting *s, const char *path)
 	return d ? d->deeds : 0;
 }
 
-static const char *folder_of(struct arena *a, const char *path)
+const char *path_folder(struct arena *a, const char *path)
 {
 	const char *slash = strrchr(path, '/');
 
@@ -182,7 +180,7 @@ static bool is_in_made(const struct view *v, const char *path, struct arena *a)
 	const unsigned made = DEED_FOLDER | DEED_WROTE;
 
 	for (;;) {
-		path = folder_of(a, path);
+		path = path_folder(a, path);
 		if (strcmp(path, ".") == 0 || strcmp(path, "/") == 0)
 			return false;
 		if ((sighting_deeds(v->s, path) & made) == made)
@@ -199,7 +197,7 @@ static bool is_import_folder(const struct view *v, const char *dir, struct arena
 
 	if (!v->head.interpreter || (strcmp(path_base(s->command.args[0]), "Rscript") == 0))
 		return false;
-	if (strcmp(dir, v->script_path ? folder_of(a, v->script_path) : v->cwd) == 0)
+	if (strcmp(dir, v->script_path ? path_folder(a, v->script_path) : v->cwd) == 0)
 		return true;
 	for (size_t i = 0; i < s->n; i++) {
 		const char *p = s->v[i].path, *base = path_base(p), *dot = strrchr(base, '.');
@@ -292,80 +290,6 @@ static bool kind_of(const struct view *v, size_t at, struct arena *a, enum fact_
 	return true;
 }
 
-/* A folder that begins a virtual environment: it is read as a whole. */
-static bool is_venv(const struct sighting *s, const char *dir, struct arena *a)
-{
-	unsigned deeds = sighting_deeds(s, arena_printf(a, "%s/pyvenv.cfg", dir));
-
-	return deeds & (DEED_READ | DEED_LOOKED) && !(deeds & DEED_WROTE);
-}
-
-/* Put a whole folder in the place of all facts below it. */
-static void fold(struct view *v, const char *dir, struct arena *a)
-{
-	size_t n = 0, at = SIZE_MAX;
-	struct fact *room = arena_alloc(a, (v->n_facts + 1) * sizeof(*room));
-
-	for (size_t i = 0; i < v->n_facts; i++) {
-		bool is_in = path_is_below(dir, v->facts[i].path);
-
-		if (!is_in)
-			room[n++] = v->facts[i];
-		else if (at == SIZE_MAX)
-			room[at = n++] = (struct fact){ .path = dir, .kind = FACT_TREE };
-	}
-	v->facts = room;
-	v->n_facts = n;
-	for (; at != SIZE_MAX && at && strcmp(room[at - 1].path, dir) > 0; at--) {
-		struct fact f = room[at - 1];
-
-		room[at - 1] = room[at];
-		room[at] = f;
-	}
-}
-
-/* How many facts lie below dir; 0 if one of them is no read, or is the
- * script: then the folder as a whole is no input. */
-static size_t reads_below(const struct view *v, const char *dir)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < v->n_facts; i++) {
-		const struct fact *f = &v->facts[i];
-
-		if (!path_is_below(dir, f->path))
-			continue;
-		if (f->kind != FACT_READ && f->kind != FACT_TREE && f->kind != FACT_ABSENT)
-			return 0;
-		if (v->script_path && path_is_below(dir, v->script_path))
-			return 0;
-		n++;
-	}
-	return path_is_below(dir, v->cwd) ? 0 : n;
-}
-
-/* The deepest folder of too many files, or NULL. */
-static const char *crowded(const struct view *v, struct arena *a)
-{
-	const char *last = "", *found = NULL;
-
-	if (v->n_facts <= TREE_MIN)
-		return NULL;
-	for (size_t i = 0; i < v->n_facts; i++) {
-		const char *dir = folder_of(a, v->facts[i].path);
-
-		if (*dir == '/' || strcmp(dir, last) == 0)
-			continue;
-		for (last = dir; strcmp(dir, ".") != 0; dir = folder_of(a, dir))
-			if (reads_below(v, dir) > TREE_MIN) {
-				if (!found || strlen(dir) > strlen(found))
-					found = dir;
-				break;
-			}
-	}
-	return found;
-}
-
 static void facts_add(struct view *v, struct arena *a)
 {
 	const struct sighting *s = v->s;
@@ -377,15 +301,7 @@ static void facts_add(struct view *v, struct arena *a)
 		if (kind_of(v, i, a, &f.kind))
 			v->facts[v->n_facts++] = f;
 	}
-	for (size_t i = 0; i < s->n; i++) {
-		const char *dir = folder_of(a, s->v[i].path);
-
-		if (*dir != '/' && strcmp(path_base(s->v[i].path), "pyvenv.cfg") == 0 &&
-		    strcmp(dir, ".") != 0 && is_venv(s, dir, a))
-			fold(v, dir, a);
-	}
-	for (const char *dir; (dir = crowded(v, a)) != NULL;)
-		fold(v, dir, a);
+	folders_fold(v, a);
 }
 
 struct view view_of(const struct sighting *s, struct arena *a)

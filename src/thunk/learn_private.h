@@ -88,10 +88,18 @@ bool path_is_cache(const char *path);
 /* The paths outside the project that s used and no argument names, and those
  * it asked for in vain, added to out; borrowed. */
 void learn_system(const struct sighting *s, struct arena *a, struct strs *out);
+const char *path_folder(struct arena *a, const char *path);
 /* Is this variable one that says only where or for whom a command runs? */
 bool env_is_local(const char *name_value);
 /* Is it one that shapes what programs compute, whoever set it? */
 bool env_is_known(const char *name_value);
+
+/* src/thunk/folders.c: put folders in the place of very many facts in them. */
+void folders_fold(struct view *v, struct arena *a);
+
+/* src/thunk/imports.c: add to s what Python would have imported from the
+ * project had it been there, from the programs as they are now. */
+void imports_add(struct sighting *s, struct arena *a);
 
 /* src/thunk/call.c: the slots of all views, and which words they took. */
 int plan_call(struct plan *p, struct err *e);

@@ -99,6 +99,8 @@ static int head_write(const struct plan *p, struct line *l, struct err *e)
 	line_word(l, strcmp(path, "python") == 0 ? "python3" : path);
 	switch (v->head.kind) {
 	case HEAD_SCRIPT:
+		if (!v->script_path)
+			break;
 		line_word(l, quoted(p->a, v->script_path));
 		return 0;
 	case HEAD_MODULE:

@@ -14,6 +14,7 @@
 enum {
 	FILES_MAX = 16,         /* more than these in one folder are a folder */
 	ABSENT_MAX = 64,        /* absent files that are named one by one */
+	OUTPUTS_MAX = 256,      /* and outputs */
 };
 
 /* Of what kind is what a word names, in one sighting? */
@@ -452,8 +453,11 @@ static int explain_all(struct plan *p, enum fact_kind kind, struct err *e)
 
 			if (f->kind != kind || f->is_done)
 				continue;
-			if (kind == FACT_ABSENT && ++n > ABSENT_MAX)
+			if (++n > ABSENT_MAX && kind == FACT_ABSENT)
 				return 0;
+			if (n > OUTPUTS_MAX && kind >= FACT_WRITE)
+				return err_set(e, ERR_REFUSED, "it writes more than %d files into "
+					       "folders that were there before", OUTPUTS_MAX);
 			if (explain(p, &p->views[i], f, e) < 0)
 				return -1;
 		}

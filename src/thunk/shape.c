@@ -154,7 +154,8 @@ static const char *shape_of_script(const struct command *c, const struct head *h
 
 	switch (h->kind) {
 	case HEAD_SCRIPT:
-		if (strncmp(h->script, "/dev/", 5) == 0 || strncmp(h->script, "/proc/", 6) == 0)
+		if (!*h->script || strncmp(h->script, "/dev/", 5) == 0 ||
+		    strncmp(h->script, "/proc/", 6) == 0)
 			break;
 		return arena_printf(a, "%s %s", program, from_root(c, h->script, a));
 	case HEAD_MODULE:

@@ -124,10 +124,11 @@ static int number_of(struct text *t, const char *s, uint64_t most, uint64_t *out
 	if (!*s || (*s == '0' && s[1]))
 		return text_bad(t, "a plain number must stand here, not \"%s\"", text_show(s).s);
 	for (; *s; s++) {
-		if (*s < '0' || *s > '9' || *out > (most - (uint64_t)(*s - '0')) / 10)
+		*out = *out * 10 + (uint64_t)(*s - '0');
+		/* most is so small that ten times as much is no overflow. */
+		if (*s < '0' || *s > '9' || *out > most)
 			return text_bad(t, "a number up to %llu must stand here",
 					(unsigned long long)most);
-		*out = *out * 10 + (uint64_t)(*s - '0');
 	}
 	return 0;
 }
