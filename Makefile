@@ -69,7 +69,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 check: $(BUILD)/gg $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test $(BUILD)/gg $(TESTS) $(BUILD)/test/check_store
+test: deps-test $(BUILD)/gg $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
 demo: deps-demo $(BUILD)/gg
@@ -106,4 +106,4 @@ install: $(BUILD)/gg $(BUILD)/gg-ml
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(LIB_SRC:%.c=$(FUZZ)/%.d)

@@ -442,6 +442,7 @@ static void set_server(struct http_call *c)
 
 	api->easy_setopt(c->easy, CURLOPT_PROTOCOLS_STR, "http,https");
 	api->easy_setopt(c->easy, CURLOPT_REDIR_PROTOCOLS_STR, is_tls ? "https" : "http,https");
+	api->easy_setopt(c->easy, CURLOPT_USERAGENT, "gg");
 	api->easy_setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
 	api->easy_setopt(c->easy, CURLOPT_FOLLOWLOCATION, c->r.n_redirects ? 1L : 0L);
 	api->easy_setopt(c->easy, CURLOPT_MAXREDIRS, (long)c->r.n_redirects);

@@ -215,26 +215,47 @@ static int send_rest(struct registry *r, const struct image_blob *b, const char 
 	return finish(r, b, at, e);
 }
 
-static int send_blob(struct registry *r, const struct image_blob *b, struct err *e)
+/* From its beginning. */
+static int send_new(struct registry *r, const struct image_blob *b, struct err *e)
 {
-	const char *at = recall(r, upload_key(r, b));
-	uint64_t sent = 0;
+	const char *at;
 
-	if (at && arrived(r, b, &at, &sent)) {
-		tell(r, REGISTRY_RESUMED, b, sent);
-	} else {
-		sent = 0;
-		if (begin(r, b, &at, e) < 0)
-			return -1;
-	}
+	if (begin(r, b, &at, e) < 0)
+		return -1;
 	if (!at) {
 		tell(r, REGISTRY_MOUNTED, b, b->n_bytes);
 		return 0;
 	}
-	if (send_rest(r, b, at, sent, e) < 0)
+	if (send_rest(r, b, at, 0, e) < 0)
 		return -1;
-	tell(r, REGISTRY_SENT, b, b->n_bytes - sent);
+	tell(r, REGISTRY_SENT, b, b->n_bytes);
 	return remember(r, upload_key(r, b), NULL, e);
+}
+
+/* What is left of an earlier upload: 1 done, 0 it cannot go on.  A registry may
+ * still be ending it for somebody who was killed. */
+static int send_left(struct registry *r, const struct image_blob *b, struct err *e)
+{
+	const char *at = recall(r, upload_key(r, b));
+	uint64_t sent = 0;
+
+	if (!at || !arrived(r, b, &at, &sent) || sent == 0)
+		return 0;
+	tell(r, REGISTRY_RESUMED, b, sent);
+	if (send_rest(r, b, at, sent, e) < 0) {
+		if (e->code == ERR_RETRY)
+			return -1;
+		return is_there(r, b, e);
+	}
+	tell(r, REGISTRY_SENT, b, b->n_bytes - sent);
+	return remember(r, upload_key(r, b), NULL, e) < 0 ? -1 : 1;
+}
+
+static int send_blob(struct registry *r, const struct image_blob *b, struct err *e)
+{
+	int rc = send_left(r, b, e);
+
+	return rc < 0 ? -1 : rc ? 0 : send_new(r, b, e);
 }
 
 static int push_blob(struct registry *r, const struct image_blob *b, struct err *e)

@@ -96,7 +96,7 @@ static int take_token(struct registry *r, struct bytes body, struct err *e)
 static int wrong_password(struct registry *r, struct err *e)
 {
 	if (r->o->user)
-		return err_set(e, ERR_REFUSED, "%s does not accept this user and password",
+		return err_set(e, ERR_REFUSED, "%s: this user and password are not accepted",
 			       r->o->to.host);
 	return err_set(e, ERR_REFUSED, "%s wants a user and password: log in (podman login, "
 		       "docker login), or set GG_REGISTRY_USER and GG_REGISTRY_PASSWORD",
