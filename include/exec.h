@@ -93,6 +93,12 @@ void exec_stop(struct exec *x, uint64_t grace_ms);
 bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
 
+/* What an engine has to know of the machine part of t, which is reduced: the
+ * host text (in a, empty for a closure), after it was seen that t can run here:
+ * the host text is known, the machine holds the closure. */
+int exec_runtime(struct exec *x, const struct thunk *t, struct arena *a,
+		 struct bytes *host, struct err *e);
+
 /* A short command line for people: "python3 train.py --seed 3", at most
  * `width` columns. */
 char *thunk_label(const struct thunk *t, struct arena *a, size_t width);

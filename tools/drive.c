@@ -163,3 +163,21 @@ int drive_end(struct drive *d)
 		rc = EXIT_THUNK;
 	return rc;
 }
+
+void drive_quit(struct drive *d)
+{
+	struct err e;
+
+	loop_turn(d->c->loop);
+	ui_free(d->ui);
+	loop_unwatch(d->sigint);
+	loop_unwatch(d->sigterm);
+	if (store_settle(d->c->store, &e) < 0) {
+		note("%s", e.text);
+		d->c->has_told = true;
+	}
+	if (backend_local.notice && backend_local.notice(d->c->backend))
+		note("%s", backend_local.notice(d->c->backend));
+	map_release(&d->seen);
+	arena_release(&d->arena);
+}

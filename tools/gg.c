@@ -51,6 +51,14 @@ const struct verb verbs[] = {
 	{ "graph", cmd_graph, NEED_STORE, "oJ", "[PATH...]",
 	  "write the graph of thunks, as DOT, SVG or JSON",
 	  "SVG and PNG need Graphviz." },
+	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC, "jqvaRHJ", "[PATH|ID...]",
+	  "run thunks again, and say where what they give differs",
+	  "Each thunk runs past all that is kept, and its outputs are compared with "
+	  "the kept result, or, when there is none, with those of a second run. "
+	  "Nothing kept is replaced. The first output that differs is told of, with "
+	  "the file in it and the byte, and both values are kept in .gg/verify. "
+	  "--all without PATH means every output that gg knows. Exit status: 0 all "
+	  "are the same, 4 one differs, 1 one failed." },
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "nrJ", "",
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "

@@ -17,15 +17,16 @@ enum {
 	EXIT_THUNK = 1,         /* a thunk, or the script itself, failed */
 	EXIT_USAGE = 2,
 	EXIT_STORE = 3,         /* the store or the machine */
+	EXIT_DIFFERS = 4,       /* gg verify: run again, a thunk gave other bytes */
 };
 
 /* Options of all commands, as options.c fills them. */
 struct options {
 	unsigned jobs;
 	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
-	bool hermetic;
+	bool hermetic, all;
 	const char *output;
-	unsigned keep_runs;
+	unsigned keep_runs, runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify;
 };
@@ -77,6 +78,7 @@ int cmd_status(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_show(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_log(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
@@ -141,6 +143,8 @@ int drive_want(struct drive *d, const struct memo_want *w, struct err *e);
 void drive_finish(struct drive *d);
 /* The summary line, and the exit status that goes with it. */
 int drive_end(struct drive *d);
+/* The same without a word of how it went. */
+void drive_quit(struct drive *d);
 
 /* What a person means by PATH or ID: an output that gg knows, or a name. */
 struct named {

@@ -47,7 +47,7 @@ static void help_all(void)
 			printf("  %-8s%s\n", v->name, v->help);
 	printf("\ngg COMMAND --help says more, gg help models the notation of gg.models.\n"
 	       "Exit status: 0 fine, 1 a thunk or the script failed, 2 usage, 3 the store\n"
-	       "or the machine.\n");
+	       "or the machine, 4 gg verify found outputs that differ.\n");
 }
 
 static void help_models(void)

@@ -27,6 +27,8 @@ const struct option_row option_rows[] = {
 	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
 	{ 'H', false, "hermetic", NULL,
 	  "run each thunk with its closure as the whole root file system" },
+	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
+	{ 'R', false, "runs", "N", "compare N results of each thunk (default 2)" },
 	{ 'J', false, "json", NULL, "print JSON" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
@@ -64,6 +66,8 @@ static int take(struct options *o, int letter, struct err *e)
 	switch (letter) {
 	case 'j': return number(optarg, &o->jobs, e);
 	case 'r': return number(optarg, &o->keep_runs, e);
+	case 'R': return number(optarg, &o->runs, e);
+	case 'a': o->all = true; break;
 	case 'k': o->keep_going = true; break;
 	case 'e': o->explain = true; break;
 	case 'f': o->fresh = true; break;
@@ -111,6 +115,7 @@ int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 	opterr = 0;
 	optind = 1;
 	c->o.keep_runs = 10;
+	c->o.runs = 2;
 	c->o.tls_verify = true;
 	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
 		const char *word = argv[optind - 1];

@@ -239,9 +239,10 @@ static int check_closure(struct exec *x, const struct id *closure, struct err *e
 	return -1;
 }
 
-/* What the machine part of n's thunk says, for the engine. */
-static int read_host(struct exec *x, struct run *r, const struct thunk *t, struct err *e)
+int exec_runtime(struct exec *x, const struct thunk *t, struct arena *a,
+		 struct bytes *host, struct err *e)
 {
+	*host = (struct bytes){ 0 };
 	if (t->runtime == RUNTIME_CLOSURE)
 		return check_closure(x, &t->runtime_id, e);
 	if (x->o.is_hermetic)
@@ -249,7 +250,7 @@ static int read_host(struct exec *x, struct run *r, const struct thunk *t, struc
 			       "--hermetic: let gg learn it, or give its model a `uses` line");
 	if (t->runtime != RUNTIME_HOST)
 		return 0;
-	if (store_get(x->o.store, &t->runtime_id, &r->arena, &r->job.host, e) == 0)
+	if (store_get(x->o.store, &t->runtime_id, a, host, e) == 0)
 		return 0;
 	if (e->code == ERR_MISSING)
 		err_set(e, ERR_MISSING, "its runtime, host %.12s, is not in the store; infer it "
@@ -327,7 +328,7 @@ static void begin(struct exec *x, struct node *n)
 				       .needs = node_needs(n), .done = job_done, .arg = r,
 				       .timeout_s = (double)n->timeout_s,
 				       .is_watched = n->is_watched };
-		if (read_host(x, r, &red.thunk, &e) == 0) {
+		if (exec_runtime(x, &red.thunk, &r->arena, &r->job.host, &e) == 0) {
 			launch(x, r);
 			return;
 		}
