@@ -36,6 +36,11 @@ enum closure_mode {
 int closure_uses(const char *const *paths, size_t n, enum closure_mode mode,
 		 struct arena *a, struct strs *out, struct err *e);
 
+/* NULL, or what path is, in words, if it is neither the system's nor can be
+ * left out: a command that reads it (a personal or a temporary file) depends on
+ * what no closure holds. */
+const char *closure_stray(const char *path);
+
 /* The tree of these uses as this machine has them.  Its texts are put into the
  * store; file bytes are not.  The first time costs the hashing; later ones a
  * stat of each file (10,000 in well under 100 ms).  ERR_RETRY if a file

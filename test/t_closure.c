@@ -1,6 +1,8 @@
 /* t_closure.c - closures of machines made for the test: same packages, same
  * closure */
 #include <fcntl.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 #include "../src/thunk/closure_private.h"
@@ -240,6 +242,16 @@ static void left_out(void)
 	sys_close(&m);
 }
 
+static void stray(void)
+{
+	CHECK(closure_stray("/home/ann/data.csv") && closure_stray("/root/x"));
+	CHECK(closure_stray("/tmp/x") && closure_stray("/var/tmp/deep/x"));
+	CHECK(!closure_stray("/home/ann/.local/lib/python3.11/site-packages/x.py"));
+	CHECK(!closure_stray("/home/ann/.netrc"));      /* a cell has another home */
+	CHECK(!closure_stray("/etc/passwd") && !closure_stray("/proc/self/stat"));
+	CHECK(!closure_stray("/srv/data.csv") && !closure_stray("/usr/bin/x"));
+}
+
 static void refused(void)
 {
 	const char *const personal[] = { "/etc/passwd", "/home/ann/.config/secret", "/proc/",
@@ -477,6 +489,41 @@ static void odd_links(void)
 	sys_close(&m);
 }
 
+static atomic_bool stop;
+
+static void *scribble(void *fd)
+{
+	while (!stop)
+		if (pwrite(*(int *)fd, "x", 1, 0) != 1)
+			break;
+	return NULL;
+}
+
+/* Large, so that each reading meets a write. */
+static void changes_while_read(void)
+{
+	const char *const use = "/opt/busy";
+	struct sys m;
+	pthread_t t;
+	struct id id;
+	int fd;
+
+	build_machine(&m, "busy");
+	put(&m, use, "");
+	fd = openat(m.fd, "opt/busy", O_RDWR | O_CLOEXEC);
+	CHECK(fd >= 0 && ftruncate(fd, 64 << 20) == 0);
+	stop = false;
+	pthread_create(&t, NULL, scribble, &fd);
+	rest();
+	CHECK(closure_make_at(s, &m, &use, 1, &id, &e) < 0);
+	CHECK(e.code == ERR_RETRY && strstr(e.text, "opt/busy"));
+	stop = true;
+	pthread_join(t, NULL);
+	MUST(closure_make_at(s, &m, &use, 1, &id, &e), e);
+	close(fd);
+	sys_close(&m);
+}
+
 /* A text that is lost is told of, and the next making has it again. */
 static void lost_text(void)
 {
@@ -556,6 +603,7 @@ static const struct test tests[] = {
 	{ "links on the way are part of the tree", links_on_the_way },
 	{ "diversions are followed", diverted },
 	{ "what is personal, made or for people is left out", left_out },
+	{ "personal and temporary files are told apart from the system's", stray },
 	{ "a use that a closure never holds is refused with the reason", refused },
 	{ "the same packages on two machines are one closure", same_packages },
 	{ "an upgrade changes what used the package and nothing else", upgrades },
@@ -565,6 +613,7 @@ static const struct test tests[] = {
 	{ "pip's packages are packages", pip },
 	{ "without packages files are taken one by one", no_packages },
 	{ "links that lead astray stay inside", odd_links },
+	{ "a file that changes while it is read is named", changes_while_read },
 	{ "a text that is lost is told of and made again", lost_text },
 	{ "what is remembered and damaged is not believed", damaged_mark },
 	{ "what gc does not keep is forgotten", swept },

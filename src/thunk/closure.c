@@ -245,12 +245,8 @@ static void walk_uses(struct walk_state *w, const struct strs *uses,
 	}
 	for (size_t i = 0; i < w->n; i++) {
 		struct leaf *l = &w->v[i];
-		enum treat treat;
 
-		if (l->kind == LEAF_WATCHED)
-			continue;
-		treat = treatment_of(l->path);
-		if (treat == TREAT_LEAVE || treat == TREAT_FIXED)
+		if (l->kind != LEAF_WATCHED && treatment_is_out(l->path))
 			l->kind = LEAF_IGNORED;
 	}
 }
@@ -271,14 +267,14 @@ static struct id name_of_uses(const struct strs *uses)
 static int check_uses(const struct strs *uses, struct err *e)
 {
 	for (size_t i = 0; i < uses->n; i++) {
-		const char *why;
-		enum treat treat = package_is_name(uses->v[i]) ? TREAT_KEEP
-			: treatment_why(uses->v[i], &why);
+		const char *why = "";
 
-		if (treat == TREAT_LEAVE || treat == TREAT_FIXED)
-			return err_set(e, ERR_REFUSED, "uses %s: a closure never holds it (%s); "
-				       "what the step needs of it has to lie in the project",
-				       uses->v[i], why);
+		if (package_is_name(uses->v[i]) || !treatment_is_out(uses->v[i]))
+			continue;
+		treatment_why(uses->v[i], &why);
+		return err_set(e, ERR_REFUSED, "uses %s: a closure never holds it (%s); "
+			       "what the step needs of it has to lie in the project",
+			       uses->v[i], why);
 	}
 	return 0;
 }

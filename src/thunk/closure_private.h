@@ -21,6 +21,7 @@ int sys_open(struct sys *m, const char *root, struct err *e);
 void sys_close(struct sys *m);
 /* lstat of an absolute path; false if there is nothing. */
 bool sys_lstat(const struct sys *m, const char *path, struct stat *st);
+bool sys_may_read(const struct sys *m, const char *path);
 /* All of a file into a; false if it is not there or cannot be read. */
 bool sys_read(const struct sys *m, const char *path, struct arena *a,
 	      struct bytes *out);
@@ -38,11 +39,14 @@ enum treat {
 	TREAT_ABOUT,            /* tells of its package: kept with it, but looking
 				 * at it is no use of the package */
 	TREAT_LEAVE,            /* never */
+	TREAT_STRAY,            /* never, and a step that reads it is no step */
 	TREAT_FIXED,            /* never; closure_fixed has one for all */
 };
 enum treat treatment_of(const char *path);
 /* The same; *why is set unless it is TREAT_KEEP by default. */
 enum treat treatment_why(const char *path, const char **why);
+/* Is it never part of a closure? */
+bool treatment_is_out(const char *path);
 bool treatment_match(const char *pattern, const char *path);
 
 /* ---- dpkg.c */

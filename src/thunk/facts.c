@@ -326,7 +326,8 @@ struct view view_of(const struct sighting *s, struct arena *a)
 
 void learn_system(const struct sighting *s, struct arena *a, struct strs *out)
 {
-	const unsigned uses = DEED_READ | DEED_EXECUTED | DEED_ABSENT;
+	const unsigned uses = DEED_READ | DEED_EXECUTED | DEED_ABSENT | DEED_LISTED |
+			      DEED_LOOKED;
 	struct view v = view_of(s, a);
 
 	if (*s->command.program == '/' && *view_path(&v, s->command.program, a) == '/')
@@ -334,7 +335,9 @@ void learn_system(const struct sighting *s, struct arena *a, struct strs *out)
 	for (size_t i = 0; i < s->n; i++) {
 		const struct deed_at *d = &s->v[i];
 
-		if (*d->path == '/' && d->deeds & uses && !path_is_cache(d->path) &&
+		/* What of them counts, and that a .pyc stands for its source, is
+		 * closure_uses()'s to say. */
+		if (*d->path == '/' && d->deeds & uses &&
 		    strncmp(d->path, "/dev/", 5) != 0 && !fact_at(&v, d->path))
 			strs_add(out, d->path);
 	}

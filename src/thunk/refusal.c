@@ -6,6 +6,7 @@
  */
 #include <fnmatch.h>
 #include <string.h>
+#include "closure.h"
 #include "file.h"
 #include "learn_private.h"
 
@@ -152,6 +153,24 @@ static const char *dated_reason(const struct view *v, struct arena *a)
 	return NULL;
 }
 
+/* What a closure cannot hold and no argument names. */
+static const char *stray_reason(const struct view *v, struct arena *a)
+{
+	for (size_t i = 0; i < v->s->n; i++) {
+		const struct deed_at *d = &v->s->v[i];
+		const char *what;
+
+		if (*d->path != '/' || !(d->deeds & DEED_READ) || d->deeds & DEED_FOLDER ||
+		    path_is_cache(d->path) || fact_at(v, d->path))
+			continue;
+		what = closure_stray(d->path);
+		if (what)
+			return arena_printf(a, "it reads %s, %s outside the project", d->path,
+					    what);
+	}
+	return NULL;
+}
+
 static const char *script_reason(const struct view *v, struct arena *a)
 {
 	const struct fact *f = v->script_path ? fact_at(v, v->script_path) : NULL;
@@ -173,6 +192,8 @@ const char *learn_refusal(const struct sighting *s, struct arena *a)
 		return why;
 	v = view_of(s, a);
 	why = script_reason(&v, a);
+	if (!why)
+		why = stray_reason(&v, a);
 	if (!why)
 		why = listed_reason(&v, a);
 	return why ? why : dated_reason(&v, a);

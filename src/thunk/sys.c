@@ -38,6 +38,11 @@ bool sys_lstat(const struct sys *m, const char *path, struct stat *st)
 	return fstatat(m->fd, below(path), st, AT_SYMLINK_NOFOLLOW) == 0;
 }
 
+bool sys_may_read(const struct sys *m, const char *path)
+{
+	return faccessat(m->fd, below(path), R_OK, AT_EACCESS) == 0;
+}
+
 int sys_open_file(const struct sys *m, const char *path)
 {
 	return openat(m->fd, below(path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW |

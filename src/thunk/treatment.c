@@ -26,8 +26,9 @@ static const struct row rows[] = {
 	{ "/run/**", TREAT_LEAVE, "what runs now" },
 	{ "/var/run/**", TREAT_LEAVE, "the same" },
 	{ "/var/lock/**", TREAT_LEAVE, "the same" },
-	{ "/tmp/**", TREAT_LEAVE, "temporary" },
-	{ "/var/tmp/**", TREAT_LEAVE, "temporary" },
+	{ "/tmp/.**", TREAT_LEAVE, "sockets and locks of this machine" },
+	{ "/tmp/**", TREAT_STRAY, "a temporary file" },
+	{ "/var/tmp/**", TREAT_STRAY, "a temporary file" },
 
 	/* Made from other files, on each machine at another time. */
 	{ "**/__pycache__", TREAT_LEAVE, "made from the .py files beside it" },
@@ -105,8 +106,8 @@ static const struct row rows[] = {
 	{ "/root/**/lib/**", TREAT_KEEP, "the same" },
 	{ "/root/**/libexec/**", TREAT_KEEP, "the same" },
 	{ "/root/**/pyvenv.cfg", TREAT_KEEP, "the same" },
-	{ "/home/**", TREAT_LEAVE, "personal" },
-	{ "/root/**", TREAT_LEAVE, "personal" },
+	{ "/home/**", TREAT_STRAY, "a personal file" },
+	{ "/root/**", TREAT_STRAY, "a personal file" },
 
 	/* Belongs to the kernel that runs, and is put there when it does. */
 	{ "**/libcuda.so*", TREAT_LEAVE, "a GPU's driver" },
@@ -213,6 +214,20 @@ enum treat treatment_why(const char *path, const char **why)
 			return rows[i].treat;
 		}
 	return TREAT_KEEP;
+}
+
+const char *closure_stray(const char *path)
+{
+	const char *why;
+
+	return treatment_why(path, &why) == TREAT_STRAY ? why : NULL;
+}
+
+bool treatment_is_out(const char *path)
+{
+	enum treat t = treatment_of(path);
+
+	return t == TREAT_LEAVE || t == TREAT_STRAY || t == TREAT_FIXED;
 }
 
 enum treat treatment_of(const char *path)

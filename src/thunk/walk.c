@@ -132,12 +132,15 @@ static const char *resolve(struct walk_state *w, const char *dir)
 }
 
 /* A package's file that not everybody may read is left out: otherwise root's
- * closure would be another than a user's. */
-static enum leaf_kind kind_of(const struct walk_state *w, const struct stat *st)
+ * closure would be another than a user's.  So is what this user may not read:
+ * the program could not either. */
+static enum leaf_kind kind_of(const struct walk_state *w, const char *path,
+			      const struct stat *st)
 {
 	if (S_ISDIR(st->st_mode))
 		return LEAF_FOLDER;
-	if (!S_ISREG(st->st_mode) || (w->package && !(st->st_mode & S_IROTH)))
+	if (!S_ISREG(st->st_mode) || (w->package && !(st->st_mode & S_IROTH)) ||
+	    !sys_may_read(w->m, path))
 		return LEAF_WATCHED;
 	return st->st_mode & S_IXUSR ? LEAF_EXEC : LEAF_FILE;
 }
@@ -154,7 +157,7 @@ size_t walk_path(struct walk_state *w, const char *path, bool follows)
 	if (!sys_lstat(w->m, full, &st))
 		return add_leaf(w, full, LEAF_ABSENT, NULL);
 	if (!S_ISLNK(st.st_mode))
-		return add_leaf(w, full, kind_of(w, &st), &st);
+		return add_leaf(w, full, kind_of(w, full, &st), &st);
 	i = add_link(w, dir, full, &st);
 	if (follows && w->v[i].target && w->depth < DEPTH_MAX) {
 		w->depth++;
@@ -184,8 +187,7 @@ void walk_folder(struct walk_state *w, const char *path)
 		const char *full = join(w->a, path, names.v[k]);
 		struct stat st;
 
-		if (treatment_of(full) == TREAT_LEAVE || treatment_of(full) == TREAT_FIXED ||
-		    !sys_lstat(w->m, full, &st))
+		if (treatment_is_out(full) || !sys_lstat(w->m, full, &st))
 			continue;
 		if (S_ISDIR(st.st_mode))
 			walk_folder(w, full);
