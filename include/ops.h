@@ -45,6 +45,8 @@ struct ops {
 	 * gradient.  owned, if not NULL: where it is 0 nothing changes. */
 	void (*step)(enum rule rule, const struct coefs *c, size_t n, const float *g,
 		     const float *owned, float *w, float *m, float *v);
+	/* Where x is larger than y it becomes y, and place becomes k. */
+	void (*max_with)(size_t n, const float *x, uint32_t k, float *y, uint32_t *place);
 	/* y[i] = (x[i] - mean[i % cols]) * factor[i % cols], of bytes. */
 	void (*normalise_bytes)(size_t rows, size_t cols, const unsigned char *x,
 				const float *mean, const float *factor, float *y);

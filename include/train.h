@@ -55,7 +55,8 @@ struct recipe {
 struct member {
 	uint64_t seed;
 	float rate, gamma, smoothing;
-	struct coefs coefs;     /* momentum, beta2, epsilon, decay, l1 */
+	struct coefs coefs;     /* momentum, beta2, epsilon; decay and l1, which
+				 * spare biases and factors of norm layers */
 };
 
 struct trainer;

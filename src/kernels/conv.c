@@ -39,22 +39,31 @@ struct piece {
 	float *dx;
 };
 
-/* One row of a window: kernel_w pixels, with zeros beyond the image's sides. */
-static void copy_row(const struct layer *l, const float *row, int64_t x, float *to)
-{
-	int64_t from = x < 0 ? 0 : x, end = x + l->kernel_w;
-	size_t c = l->in.c;
+/* A call for a few numbers costs more than they do, and compilers make calls of
+ * loops that copy. */
+#if defined(__clang__)
+#define FEW
+#else
+#define FEW __attribute__((optimize("no-tree-loop-distribute-patterns")))
+#endif
 
-	end = end > l->in.w ? l->in.w : end;
-	if (!row || end <= from) {
-		memset(to, 0, l->kernel_w * c * sizeof *to);
+/* One row of a window: kernel_w pixels, with zeros beyond the image's sides. */
+FEW static void copy_row(const struct layer *l, const float *row, int64_t x, float *to)
+{
+	size_t c = l->in.c, n = l->kernel_w * c;
+
+	if (row && x >= 0 && x + l->kernel_w <= l->in.w) {
+		row += (size_t)x * c;
+		for (size_t i = 0; i < n; i++)
+			to[i] = row[i];
 		return;
 	}
-	memset(to, 0, (size_t)(from - x) * c * sizeof *to);
-	memcpy(to + (size_t)(from - x) * c, row + (size_t)from * c,
-	       (size_t)(end - from) * c * sizeof *to);
-	memset(to + (size_t)(end - x) * c, 0,
-	       (size_t)(x + l->kernel_w - end) * c * sizeof *to);
+	for (int64_t k = x; k < x + l->kernel_w; k++, to += c) {
+		const float *from = row && k >= 0 && k < l->in.w ? row + (size_t)k * c : NULL;
+
+		for (size_t j = 0; j < c; j++)
+			to[j] = from ? from[j] : 0.0f;
+	}
 }
 
 static void lay_out(void *arg, size_t i, unsigned thread)

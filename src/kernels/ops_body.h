@@ -237,6 +237,17 @@ static void step(enum rule rule, const struct coefs *c, size_t n, const float *g
 			   w + at, m ? m + at : NULL, v ? v + at : NULL);
 }
 
+static void max_with(size_t n, const float *restrict x, uint32_t k, float *restrict y,
+		     uint32_t *restrict place)
+{
+	for (size_t i = 0; i < n; i++) {
+		bool is_more = x[i] > y[i];
+
+		place[i] = is_more ? k : place[i];
+		y[i] = is_more ? x[i] : y[i];
+	}
+}
+
 static void normalise_bytes(size_t rows, size_t cols, const unsigned char *restrict x,
 			    const float *restrict mean, const float *restrict factor,
 			    float *restrict y)
@@ -254,5 +265,6 @@ const struct ops OPS = {
 	.scale = scale,
 	.softmax = softmax,
 	.step = step,
+	.max_with = max_with,
 	.normalise_bytes = normalise_bytes,
 };

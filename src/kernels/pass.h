@@ -11,7 +11,7 @@ struct pass {
 	size_t rows_max;
 	bool trains;
 	float **y, **dy;        /* by layer; y[0] is not ours */
-	uint16_t **places;      /* by pooling layer: where the maximum stood */
+	uint32_t **places;      /* by pooling layer: where the maximum stood */
 	float **stats;          /* by norm layer: mean and 1 / deviation */
 	bool *has_gradient;     /* dy holds something already */
 	float *scratch;         /* a gradient to be added to another */

@@ -25,21 +25,15 @@ static size_t pixel(const struct layer *l, size_t corner, size_t k)
 static void largest(const struct at *a, size_t out, size_t corner)
 {
 	size_t n = (size_t)a->l->kernel_h * a->l->kernel_w, c = a->l->out.c;
-	uint16_t *place = a->p->places[a->layer] + out;
+	uint32_t *place = a->p->places[a->layer] + out;
 	float *y = a->y + out;
 
-	memcpy(y, a->x + corner, c * sizeof *y);
-	memset(place, 0, c * sizeof *place);
-	for (size_t k = 1; k < n; k++) {
-		const float *x = a->x + pixel(a->l, corner, k);
-
-		for (size_t j = 0; j < c; j++) {
-			bool is_more = x[j] > y[j];
-
-			place[j] = is_more ? (uint16_t)k : place[j];
-			y[j] = is_more ? x[j] : y[j];
-		}
+	for (size_t j = 0; j < c; j++) {
+		y[j] = a->x[corner + j];
+		place[j] = 0;
 	}
+	for (size_t k = 1; k < n; k++)
+		a->p->ops->max_with(c, a->x + pixel(a->l, corner, k), (uint32_t)k, y, place);
 }
 
 static void pool_some(const struct at *a, size_t first, size_t n)
@@ -64,7 +58,7 @@ void pool_forward(struct at *a)
 /* Going back, x of the copy of `a` that is handed on is the gradient's place. */
 static void to_largest(const struct at *a, size_t out, size_t corner)
 {
-	const uint16_t *place = a->p->places[a->layer] + out;
+	const uint32_t *place = a->p->places[a->layer] + out;
 	float *dx = (float *)a->x;
 
 	for (size_t j = 0; j < a->l->out.c; j++)

@@ -34,6 +34,7 @@ struct trainer {
 	unsigned n_benches;
 	struct span {
 		size_t at, n;
+		bool decays;
 	} *spans;               /* of weights that training changes, in pieces */
 	size_t n_spans;
 };
@@ -70,7 +71,8 @@ static void add_spans(struct trainer *t)
 			size_t n = p->n - at < SPAN ? p->n - at : SPAN;
 
 			t->spans = mem_grow(t->spans, (t->n_spans + 1) * sizeof *t->spans);
-			t->spans[t->n_spans++] = (struct span){ p->at + at, n };
+			t->spans[t->n_spans++] = (struct span){ p->at + at, n,
+								     p->n_dims > 1 };
 		}
 	}
 }
@@ -200,9 +202,12 @@ static void update_span(void *arg, size_t i, unsigned thread)
 	struct trainer *t = u->t;
 	const struct span *s = &t->spans[i];
 	size_t from = u->member * t->slab + s->at;
+	struct coefs c = u->coefs;
 
 	(void)thread;
-	ops_for(team_isa(t->team))->step(t->recipe.rule, &u->coefs, s->n,
+	if (!s->decays)
+		c.decay = c.l1 = 0.0f;
+	ops_for(team_isa(t->team))->step(t->recipe.rule, &c, s->n,
 					 u->gradient + s->at, NULL, t->weights + from,
 					 t->states[0] ? t->states[0] + from : NULL,
 					 t->states[1] ? t->states[1] + from : NULL);
