@@ -33,7 +33,7 @@ if kind == 'ridge':
     theirs = Ridge(alpha=strength * n / 2, solver='cholesky').fit(x, y.ravel()).predict(x)[:, None]
     scale = np.abs(theirs).max()
 else:
-    m = LogisticRegression(C=1 / (strength * n), tol=1e-12, max_iter=100000,
+    m = LogisticRegression(C=1 / (strength * n), tol=1e-10, max_iter=1000, solver='newton-cg',
                            multi_class='multinomial' if kind == 'softmax' else 'ovr')
     m.fit(x, y)
     if kind == 'softmax':
@@ -66,7 +66,7 @@ check "wine: softmax regression" agrees softmax 'linear 13-3' 178 0.01 0.05 6000
 "$ML" prep --skip 1 "$data/iris.csv" --normalise standard -o d.st
 check "iris: softmax regression" agrees softmax 'linear 4-3' 150 0.01 0.05 8000
 "$ML" prep "$data/digits.csv.gz" --normalise minmax -o d.st
-check "digits: softmax regression" agrees softmax 'linear 64-10' 1797 0.01 0.5 5000
+check "digits: softmax regression" agrees softmax 'linear 64-10' 1797 0.01 0.3 3000
 /usr/bin/python3 - <<'END'
 import numpy as np
 from sklearn.datasets import load_diabetes
