@@ -43,6 +43,17 @@ static unsigned deeds_of(const char *letters, size_t n)
 	return all;
 }
 
+static const char **into_arena(struct strs *l, size_t *n)
+{
+	const char **v = arena_alloc(&arena, (l->n + 1) * sizeof(*v));
+
+	if (l->n)
+		memcpy(v, l->v, l->n * sizeof(*v));
+	*n = l->n;
+	strs_release(l);
+	return v;
+}
+
 static inline struct sighting sighting_of(struct sight from)
 {
 	struct sighting s = { .seconds = 1.5 };
@@ -63,12 +74,12 @@ static inline struct sighting sighting_of(struct sight from)
 			*p = *p == '_' ? ' ' : *p == '^' ? '_' : *p;
 		strs_add(!args.n && strchr(w, '=') ? &env : &args, w);
 	}
-	s.command.args = args.v;
-	s.command.n_args = args.n;
-	s.command.env = s.set_env = env.v;
-	s.command.n_env = s.n_set_env = env.n;
-	s.command.program = *args.v[0] == '.' ? path_clean(&arena, s.command.cwd, args.v[0])
-					      : arena_printf(&arena, "/usr/bin/%s", args.v[0]);
+	s.command.args = into_arena(&args, &s.command.n_args);
+	s.command.env = s.set_env = into_arena(&env, &s.n_set_env);
+	s.command.n_env = s.n_set_env;
+	line = s.command.args[0];
+	s.command.program = *line == '.' ? path_clean(&arena, s.command.cwd, line)
+					 : arena_printf(&arena, "/usr/bin/%s", line);
 	s.v = arena_alloc(&arena, (strlen(from.did) / 2 + 1) * sizeof(*s.v));
 	for (char *w = strtok_r(arena_str(&arena, from.did), " ", &save); w;
 	     w = strtok_r(NULL, " ", &save)) {
