@@ -69,7 +69,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 check: $(BUILD)/gg $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test $(BUILD)/gg $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk
+test: deps-test $(BUILD)/gg $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
 demo: deps-demo $(BUILD)/gg

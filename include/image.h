@@ -45,10 +45,11 @@ struct image {
 	struct bytes manifest_text;
 };
 
-/* Where the worker is in an image, and the list of the closures it satisfies,
- * one name on each line. */
+/* Where the worker is in an image, the list of the closures it satisfies, one
+ * name on each line, and their trees' texts with an empty line between. */
 #define IMAGE_WORKER "/opt/gg/gg"
 #define IMAGE_CLOSURES "/opt/gg/closures"
+#define IMAGE_TREES "/opt/gg/trees"
 
 /* Write the archive to fd, an empty regular file; *out lives in a.
  * ERR_MISSING: a closure or a file of one is gone.  ERR_REFUSED: two closures

@@ -72,6 +72,11 @@ const struct verb verbs[] = {
 	  "function (which wants --compress=gzip); podman load -i FILE takes it. "
 	  "For --push the user and password are those of podman login, of docker "
 	  "login, or of GG_REGISTRY_USER and GG_REGISTRY_PASSWORD." },
+	{ "worker", cmd_worker, 0, "O", "", "run steps for others, inside an image",
+	  "Takes requests from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, "
+	  "one after the other, and answers with results and what the outputs hold. "
+	  "It serves in images made by gg image, and runs steps whose closures are "
+	  "in its image." },
 	{ "help", cmd_help, 0, "", "[COMMAND]", "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },

@@ -83,6 +83,7 @@ int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_image(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_worker(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_man(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e);

@@ -29,8 +29,32 @@ struct image_file *image_files_add(struct image_files *fs, const char *path,
 struct gather {
 	struct image_files *fs;
 	struct store *store;
+	struct image_trees trees;
 	struct err *e;
 };
+
+/* The text of a tree, once. */
+static int keep_tree(struct gather *g, const struct id *id)
+{
+	struct arena a = { 0 };
+	struct bytes text;
+	struct id *key;
+	int rc;
+
+	if (map_get(&g->trees.seen, id_key(id)))
+		return 0;
+	key = arena_alloc(g->fs->a, sizeof *key);
+	*key = *id;
+	*map_at(&g->trees.seen, id_key(key)) = key;
+	rc = store_get(g->store, id, &a, &text, g->e);
+	if (rc == 0) {
+		if (g->trees.text.n)
+			buf_char(&g->trees.text, '\n');
+		buf_add(&g->trees.text, text.p, text.n);
+	}
+	arena_release(&a);
+	return rc;
+}
 
 /* From what the closure names, so that it is the same wherever it is made. */
 static int size_of(struct gather *g, const char *path, const struct id *id,
@@ -65,6 +89,8 @@ static int take(void *arg, const char *path, const struct entry *ent)
 		f->mode = 0755;
 	if (f->kind == IMAGE_LINK)
 		f->target = arena_str(g->fs->a, ent->target);
+	if (f->kind == IMAGE_DIR)
+		return keep_tree(g, &ent->id);
 	if (f->kind != IMAGE_FILE)
 		return 0;
 	f->id = ent->id;
@@ -149,11 +175,16 @@ int image_files_make(struct image_files *fs, const struct image_opts *o,
 {
 	struct gather g = { .fs = fs, .store = o->store, .e = e };
 
-	for (size_t i = 0; i < o->n_closures; i++)
-		if (closure_each(o->store, &o->closures[i], take, &g, e) != 0)
-			return err_wrap(e, "closure %.12s", id_hex(&o->closures[i]).s);
+	int rc = 0;
+
+	for (size_t i = 0; i < o->n_closures && rc == 0; i++)
+		if (keep_tree(&g, &o->closures[i]) < 0 ||
+		    closure_each(o->store, &o->closures[i], take, &g, e) != 0)
+			rc = err_wrap(e, "closure %.12s", id_hex(&o->closures[i]).s);
 	add_fixed(fs);
-	if (image_worker_add(fs, o, e) < 0)
-		return -1;
-	return sort(fs, e);
+	if (rc == 0)
+		rc = image_worker_add(fs, o, buf_bytes(&g.trees.text), e);
+	map_release(&g.trees.seen);
+	buf_release(&g.trees.text);
+	return rc < 0 ? -1 : sort(fs, e);
 }

@@ -59,12 +59,17 @@ struct image_files {
 };
 struct image_file *image_files_add(struct image_files *fs, const char *path,
 				   enum image_kind kind);
+/* Their texts: what the worker is to know of the closures. */
+struct image_trees {
+	struct map seen;
+	struct buf text;
+};
 /* All that is in the image. */
 int image_files_make(struct image_files *fs, const struct image_opts *o,
 		     struct err *e);
 /* Those of gg itself, below IMAGE_WORKER's folder. */
 int image_worker_add(struct image_files *fs, const struct image_opts *o,
-		     struct err *e);
+		     struct bytes trees, struct err *e);
 
 /* ---- layers.c */
 

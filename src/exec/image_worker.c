@@ -95,9 +95,16 @@ static int by_id(const void *x, const void *y)
 	return memcmp(x, y, sizeof(struct id));
 }
 
+static void add_text(struct image_files *fs, const char *path, struct bytes text)
+{
+	struct image_file *f = image_files_add(fs, path, IMAGE_FILE);
+
+	f->text = arena_bytes(fs->a, text);
+	f->n_bytes = text.n;
+}
+
 static void add_closures(struct image_files *fs, const struct image_opts *o)
 {
-	struct image_file *f = image_files_add(fs, IMAGE_CLOSURES + 1, IMAGE_FILE);
 	struct id *ids = arena_alloc(fs->a, (o->n_closures + 1) * sizeof *ids);
 	struct buf b = { 0 };
 
@@ -107,13 +114,12 @@ static void add_closures(struct image_files *fs, const struct image_opts *o)
 	buf_str(&b, "");
 	for (size_t i = 0; i < o->n_closures; i++)
 		buf_printf(&b, "%s\n", id_hex(&ids[i]).s);
-	f->text = arena_bytes(fs->a, buf_bytes(&b));
-	f->n_bytes = f->text.n;
+	add_text(fs, IMAGE_CLOSURES + 1, buf_bytes(&b));
 	buf_release(&b);
 }
 
 int image_worker_add(struct image_files *fs, const struct image_opts *o,
-		     struct err *e)
+		     struct bytes trees, struct err *e)
 {
 	struct strs files = { 0 };
 	bool has_loader = false;
@@ -122,6 +128,7 @@ int image_worker_add(struct image_files *fs, const struct image_opts *o,
 	image_files_add(fs, "opt", IMAGE_DIR);
 	image_files_add(fs, FOLDER, IMAGE_DIR);
 	add_closures(fs, o);
+	add_text(fs, IMAGE_TREES + 1, trees);
 	rc = add_program(fs, o->self, &has_loader, e);
 	if (rc < 0 || !has_loader)
 		return rc;

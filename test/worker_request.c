@@ -1,0 +1,68 @@
+/* worker_request STORE STEP ROOT: print the request that asks a worker for a
+ * step of a store, with the objects of its inputs.
+ * worker_request --read ANSWER: print status, code and text, then the log, then
+ * what each output holds. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include "file.h"
+#include "message.h"
+
+static int ask(char **argv, struct arena *a, struct err *e)
+{
+	struct message_request q = { .root = argv[3] };
+	struct buf out = { 0 };
+	struct thunk t;
+	struct store *s;
+	struct id id;
+
+	if (store_open(argv[1], 0, &s, e) < 0)
+		return -1;
+	if (store_find(s, argv[2], &id, e) != 1 || store_get(s, &id, a, &q.thunk, e) < 0 ||
+	    thunk_decode(q.thunk, a, &t, e) < 0)
+		return -1;
+	for (size_t i = 0; i < t.n_in; i++)
+		if (message_gather(s, &t.in[i].ref, UINT64_MAX, a, &q.objects, e) < 0)
+			return -1;
+	message_put_request(&q, &out);
+	fwrite(out.p, 1, out.n, stdout);
+	buf_release(&out);
+	message_objects_release(&q.objects);
+	return store_close(s, e);
+}
+
+static int tell(const char *file, struct arena *a, struct err *e)
+{
+	struct message_answer m;
+	struct bytes text;
+
+	if (file_read(AT_FDCWD, file, 1 << 28, a, &text, e) < 0 ||
+	    message_read_answer(text, a, &m, e) < 0)
+		return -1;
+	printf("status %d code %d %s\n", m.report.status, m.report.code,
+	       m.report.text ? m.report.text : "");
+	fwrite(m.report.log.p, 1, m.report.log.n, stdout);
+	for (size_t i = 0; i < m.report.result.n; i++)
+		for (size_t k = 0; k < m.objects.n; k++)
+			if (id_equal(&m.report.result.v[i].ref.id, &m.objects.v[k].id)) {
+				printf("%s:\n", m.report.result.v[i].name);
+				fwrite(m.objects.v[k].bytes.p, 1, m.objects.v[k].bytes.n, stdout);
+			}
+	message_objects_release(&m.objects);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct arena a = { 0 };
+	struct err e;
+	int rc;
+
+	if (argc != 4 && !(argc == 3 && strcmp(argv[1], "--read") == 0))
+		return 2;
+	rc = argc == 3 ? tell(argv[2], &a, &e) : ask(argv, &a, &e);
+	if (rc < 0)
+		fprintf(stderr, "%s\n", e.text);
+	arena_release(&a);
+	return rc < 0;
+}
