@@ -119,6 +119,13 @@ static const struct lesson paths[] = {
 	  { { "python3 t.py --out out --seed 3", "r:t.py m:out w:out/model-3.npz" } },
 	  "python3 t.py --out=@ --seed=@\n\tmakes\t{out}/model-{seed}.npz\n",
 	  "python3 t.py --out out --seed 4", "<t.py >out/model-4.npz" },
+	{ "folders in folders, each called by a value",
+	  { { "python3 t.py model=cnn opt.lr=0.1 seed=3",
+	      "r:t.py m:out m:out/cnn m:out/cnn/lr=0.1,seed=3 m:out/cnn/lr=0.1,seed=3/.hydra "
+	      "w:out/cnn/lr=0.1,seed=3/.hydra/c.yaml w:out/cnn/lr=0.1,seed=3/w.npy" } },
+	  "python3 t.py model=@ opt.lr=@ seed=@\n"
+	  "\tmakes\tout/{model}/lr={opt.lr},seed={seed}/\n",
+	  "python3 t.py model=mlp opt.lr=0.2 seed=4", "<t.py >/out/mlp/lr=0.2,seed=4/" },
 	{ "zeros before a seed",
 	  { { "python3 t.py --seed 7", "r:t.py w:out/run-007.pt" } },
 	  "python3 t.py --seed=@\n\tmakes\tout/run-{seed:03}.pt\n",

@@ -94,9 +94,11 @@ static const char *const local_env[] = {
 /* Variables that shape numbers or what is loaded. */
 static const char *const known_env[] = {
 	"OMP_*", "KMP_*", "GOMP_*", "*_NUM_THREADS", "MKL_*", "OPENBLAS_*", "PYTHONPATH",
-	"PYTHONHASHSEED", "CUDA_*", "CUBLAS_*", "NVIDIA_TF32_OVERRIDE", "HIP_VISIBLE_DEVICES",
-	"TORCH_*", "PYTORCH_*", "TF_*", "XLA_*", "JAX_*", "LD_LIBRARY_PATH", "LD_PRELOAD",
-	"R_LIBS*", "PERL5LIB", "NODE_PATH",
+	"PYTHONHASHSEED", "CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUDA_LAUNCH_BLOCKING",
+	"CUBLAS_WORKSPACE_CONFIG", "NVIDIA_TF32_OVERRIDE", "HIP_VISIBLE_DEVICES",
+	"TORCH_ALLOW_*", "TORCH_CUDNN_*", "PYTORCH_CUDA_ALLOC_CONF", "TF_DETERMINISTIC_OPS",
+	"TF_CUDNN_*", "TF_ENABLE_*", "TF_FORCE_*", "XLA_FLAGS", "JAX_ENABLE_*", "JAX_PLATFORM*",
+	"LD_LIBRARY_PATH", "LD_PRELOAD", "R_LIBS*", "PERL5LIB", "NODE_PATH",
 };
 
 static bool env_is_in(const char *const *names, size_t n, const char *s)

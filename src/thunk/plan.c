@@ -87,13 +87,17 @@ static bool is_direct(const char *dir, const char *path)
 static bool is_shared_folder(const struct plan *p, const struct view *v, const char *dir)
 {
 	struct candidate *c = arena_alloc(p->a, CANDIDATES_MAX * sizeof(*c));
+	unsigned own;
 	size_t n = 0;
 
+	candidates_of(p, v, fact_at(v, dir), c);
+	own = c[0].n_refs;
 	for (size_t i = 0; i < v->n_facts; i++) {
 		if (!is_direct(dir, v->facts[i].path))
 			continue;
 		n++;
-		if (!candidates_of(p, v, &v->facts[i], c) || c[0].n_refs < 2)
+		candidates_of(p, v, &v->facts[i], c);
+		if (c[0].n_refs <= own)
 			return false;
 	}
 	return n > 0;
