@@ -55,11 +55,25 @@ static bool is_passing(const struct sighting *s, const char *path)
 	return path_is_cache(path);
 }
 
-static const char *device_reason(const struct deed_at *d, struct arena *a)
+/* bash opens the terminal whenever it begins, and asks it nothing. */
+static bool runs_bash(const struct sighting *s)
+{
+	if (strcmp(path_base(s->command.program), "bash") == 0)
+		return true;
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].deeds & DEED_EXECUTED &&
+		    strcmp(path_base(s->v[i].path), "bash") == 0)
+			return true;
+	return false;
+}
+
+static const char *device_reason(const struct sighting *s, const struct deed_at *d,
+				 struct arena *a)
 {
 	const unsigned uses = DEED_READ | DEED_WROTE | DEED_UPDATED;
 
-	if (strncmp(d->path, "/dev/", 5) != 0 || !(d->deeds & uses))
+	if (strncmp(d->path, "/dev/", 5) != 0 || !(d->deeds & uses) ||
+	    (strcmp(d->path, "/dev/tty") == 0 && runs_bash(s)))
 		return NULL;
 	for (size_t i = 0; i < sizeof(devices) / sizeof(*devices); i++)
 		if (fnmatch(devices[i].pattern, d->path, 0) == 0)
@@ -80,7 +94,7 @@ static const char *path_reason(const struct sighting *s, const struct deed_at *d
 
 		if (d->deeds & (writes | DEED_REMOVED) && !is_passing(s, d->path))
 			return arena_printf(a, "it %s %s, outside the project", verb, d->path);
-		return device_reason(d, a);
+		return device_reason(s, d, a);
 	}
 	if (path_is_cache(d->path))
 		return NULL;

@@ -154,6 +154,11 @@ static const char *shape_of_script(const struct command *c, const struct head *h
 
 	switch (h->kind) {
 	case HEAD_SCRIPT:
+		/* `which` and `ldd` are scripts of the system. */
+		*why = *from_root(c, h->script, a) == '/'
+			       ? glue_reason(path_base(h->script), a) : NULL;
+		if (*why)
+			return NULL;
 		if (!*h->script || strncmp(h->script, "/dev/", 5) == 0 ||
 		    strncmp(h->script, "/proc/", 6) == 0)
 			break;
@@ -216,6 +221,23 @@ static bool is_named(const struct command *c, const char *path, const char *modu
 	return false;
 }
 
+/* Does inner go on with what outer was to run: R --file=fit.R below Rscript
+ * fit.R? */
+static bool carries_on(const struct command *outer, const struct head *o,
+		       const struct command *inner)
+{
+	if (o->kind != HEAD_SCRIPT)
+		return false;
+	for (size_t i = 1; i < inner->n_args; i++) {
+		const char *equals = strchr(inner->args[i], '=');
+
+		if (equals && *inner->args[i] == '-' && strcmp(equals + 1, o->script) == 0 &&
+		    strcmp(outer->cwd, inner->cwd) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* Does an argument look like a file of the project?  Asking the disk would
  * make the same command another on another day. */
 static bool names_project_file(const struct command *c, struct arena *a)
@@ -257,7 +279,7 @@ static bool is_part(const struct command *outer, const struct command *inner,
 	}
 	if (h.kind == HEAD_SCRIPT)
 		path = path_clean(a, inner->cwd, h.script);
-	if (is_named(outer, path, module, a))
+	if (is_named(outer, path, module, a) || carries_on(outer, &o, inner))
 		return true;
 	/* A script that starts itself again: ranks of one training. */
 	if (path && o.kind == HEAD_SCRIPT && o.script &&
