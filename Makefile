@@ -50,7 +50,20 @@ $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 $(BUILD)/gg-ml: $(ML_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(ALL_LDLIBS)
 
-$(BUILD)/libgg.a: $(LIB_OBJ)
+# What the tracer puts into programs that look a lot: a library of its own, kept as bytes.
+$(BUILD)/notes.so: src/thunk/inside/notes_inside.c src/thunk/notes_ring.h
+	@mkdir -p $(@D)
+	$(CC) -std=c17 -D_GNU_SOURCE $(WARN) -Wno-missing-prototypes -O2 -fPIC -mno-red-zone -fno-builtin -fno-stack-protector \
+		-shared -nostdlib -s -Wl,-z,now,-z,noseparate-code -o $@ $<
+$(BUILD)/notes_image.c: $(BUILD)/notes.so
+	(echo '#include <stddef.h>'; echo 'extern const unsigned char notes_image[];'; \
+	echo 'extern const size_t notes_image_size;'; echo 'const unsigned char notes_image[] = {'; \
+	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; \
+	echo '}; const size_t notes_image_size = sizeof notes_image;') >$@
+$(BUILD)/notes_image.o: $(BUILD)/notes_image.c
+	$(CC) $(ALL_CFLAGS) -c -o $@ $<
+
+$(BUILD)/libgg.a: $(LIB_OBJ) $(BUILD)/notes_image.o
 	@rm -f $@
 	ar rcs $@ $^
 
@@ -85,7 +98,7 @@ $(FUZZ)/%.o: %.c
 	@mkdir -p $(@D)
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(FUZZ)/f_%: $(FUZZ)/test/fuzz/f_%.o $(LIB_SRC:%.c=$(FUZZ)/%.o)
+$(FUZZ)/f_%: $(FUZZ)/test/fuzz/f_%.o $(LIB_SRC:%.c=$(FUZZ)/%.o) $(BUILD)/notes_image.o
 	clang $(FUZZ_CFLAGS) -fsanitize=fuzzer -o $@ $^ $(ALL_LDLIBS)
 
 lint: deps-test

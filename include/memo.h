@@ -35,6 +35,10 @@ void memo_touch(struct memo *m, const char *path, enum memo_touch how);
 /* The same from any thread, several at once; false if this one must be noted
  * by memo_touch() on the thread that owns the store. */
 bool memo_quick(struct memo *m, const char *path, enum memo_touch how);
+/* A look or a read that has happened already, or may have, is about to be told
+ * by memo_quick: error is its errno, -1 if that is not known.  What stands
+ * there now must be what stood there then, or this is not remembered. */
+void memo_late(struct memo *m, const char *path, int error);
 /* A deferred command depends on what is at path. */
 void memo_input(struct memo *m, const char *path, enum infer_input kind);
 /* A deferred command runs in the closure `tree` of these uses. */

@@ -150,6 +150,8 @@ bool stamp_equal(const struct stamp *a, const struct stamp *b);
 /* Would any change from now on show in the stamp?  False within the tick of
  * the clock in which the last one was made. */
 bool stamp_is_old(const struct stamp *t);
+/* Now, by the clock that file systems take their times from. */
+int64_t stamp_clock(void);
 
 /* The name of a regular file, from its stamp when that is known and old
  * enough to be trusted, else by reading it; with STAT_KEEP its bytes are also

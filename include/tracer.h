@@ -54,6 +54,10 @@ struct trace_event {
 	const char *path2;
 	int status;             /* TRACE_END, TRACE_SIGNAL */
 	uint64_t cookie;        /* names the stopped call */
+	bool is_late;           /* a look or read that has happened, or may
+				 * have: nothing is stopped, cookie is 0 */
+	int error;              /* is_late: its errno, 0 if it went well, -1 if
+				 * that is not known */
 };
 
 enum trace_answer {
@@ -92,6 +96,12 @@ struct tracer_opts {
 	const char *cwd;
 	int out_fd;
 	bool wants_all;                 /* ends, connections and signals too */
+	/* Not NULL: looks and reads of what the system's packages hold (/usr/
+	 * and the like), and looks at what is missing in this project, may be
+	 * told late: before any event of another kind, and at the end.
+	 * Programs that look a lot then need not stop each time.  The pid is
+	 * that of the program, not of what it forked, and it may be gone. */
+	const char *late_outside;
 };
 int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 		 struct tracer **out, struct err *e);

@@ -238,14 +238,14 @@ static inline int mode(char **argv)
 /* ---- what watches */
 
 /* How the tracer is served. */
-enum way { SERVE, SERVE_NO_QUICK, STEP, N_WAYS };
+enum way { SERVE, SERVE_NO_QUICK, STEP, SERVE_LATE, N_WAYS };
 
 struct seen {
 	enum way way;
 	const char *later;      /* a name that is answered only by the test */
 	pthread_mutex_t lock;
 	struct buf log;         /* "KIND path[ > path2]\n" */
-	size_t n, n_events, n_blind, n_later;
+	size_t n, n_events, n_blind, n_later, n_late;
 	int exit_status;
 	bool leave, wants_all;
 	uint64_t cookie;
@@ -284,6 +284,7 @@ static inline void note(struct seen *s, const struct trace_event *ev)
 		buf_printf(&s->log, "%d", ev->status);
 	buf_char(&s->log, '\n');
 	s->n++;
+	s->n_late += ev->is_late;
 	pthread_mutex_unlock(&s->lock);
 }
 
@@ -344,7 +345,8 @@ static inline struct tracer *start(struct seen *s, const char **args)
 				  .arg = s };
 	const char *env[] = { "PATH=/usr/bin:/bin", "LC_ALL=C", "HOME=/", NULL };
 	struct tracer_opts o = { .args = args, .env = env, .cwd = dir, .out_fd = -1,
-				 .wants_all = s->wants_all };
+				 .wants_all = s->wants_all,
+				 .late_outside = s->way == SERVE_LATE ? dir : NULL };
 	struct tracer *t;
 	struct err e;
 

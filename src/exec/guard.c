@@ -86,7 +86,7 @@ static int hear(struct guard *g, int flags, int *errnum, int *fd)
 
 int guard_enter(struct guard *g)
 {
-	int fd = filter_install(false), errnum = fd < 0 ? errno : 0;
+	int fd = filter_install(false, 0), errnum = fd < 0 ? errno : 0;
 
 	tell(g->theirs, errnum, fd);
 	return errnum;

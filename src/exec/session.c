@@ -217,6 +217,8 @@ static bool quick(void *arg, const struct trace_event *ev)
 	const char *at;
 	bool is_script, goes;
 
+	if (ev->is_late)
+		memo_late(s->o.memo, ev->path, ev->error);
 	if (ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
 	    watch_may_be_modelled(s, ev, &is_script))
 		return false;
@@ -328,7 +330,7 @@ int session_start(const struct session_opts *o, struct session **out,
 {
 	struct session *s = mem_alloc(sizeof *s);
 	struct tracer_opts to = { .args = o->args, .env = o->env, .cwd = o->cwd,
-				  .out_fd = -1 };
+				  .out_fd = -1, .late_outside = o->project->root };
 	struct tracer_ops ops = { .quick = quick, .event = event, .blind = blind,
 				  .arg = s };
 	struct infer_opts io = {

@@ -234,7 +234,7 @@ static _Noreturn void be_command(const struct keeper_opts *o, int sock)
 	}
 	if (o->out_fd >= 0 && dup2(o->out_fd, STDOUT_FILENO) < 0)
 		_exit(127);
-	fd = filter_install(o->wants_all);
+	fd = filter_install(o->wants_all, o->gate);
 	if (fd < 0) {
 		tell(sock, NEWS_NO_FILTER, errno, -1);
 		_exit(127);

@@ -20,7 +20,7 @@ struct memo *memo_new(struct store *s, struct project *p)
 {
 	struct memo *m = mem_alloc(sizeof *m);
 
-	*m = (struct memo){ .store = s, .project = p };
+	*m = (struct memo){ .store = s, .project = p, .from_ns = stamp_clock() };
 	pthread_mutex_init(&m->lock, NULL);
 	return m;
 }
@@ -312,6 +312,39 @@ bool memo_quick(struct memo *m, const char *raw, enum memo_touch how)
 	is_noted = how == MEMO_ENTER ? enter(m, raw, false) : touch(m, raw, how, false);
 	pthread_mutex_unlock(&m->lock);
 	return is_noted;
+}
+
+/* Is what stands there now surely what the call found? */
+static bool is_as_then(const struct memo *m, const struct memo_entry *now, int error)
+{
+	bool is_there = now->kind != MEMO_ABSENT;
+
+	if (error == ENOENT || error == ENOTDIR)
+		return !is_there;
+	if (error == 0 && !is_there)
+		return false;
+	return now->kind == MEMO_ABSENT || now->kind == MEMO_ODD ||
+	       now->stamp.ctime_ns < m->from_ns || now->stamp.ctime_ns > stamp_clock();
+}
+
+void memo_late(struct memo *m, const char *raw, int error)
+{
+	struct tidy t;
+	const char *path = tidy(m, raw, &t);
+	struct seen *s;
+	bool is_new;
+
+	if (is_ignored(path))
+		return;
+	pthread_mutex_lock(&m->lock);
+	s = seen_at(m, path, &is_new);
+	if (is_new) {
+		look_first(m, s);
+		if (!m->late && !is_as_then(m, &s->first, error))
+			m->late = arena_printf(&m->arena, "%s changed while it was read",
+					       path);
+	}
+	pthread_mutex_unlock(&m->lock);
 }
 
 int memo_tree_id(struct memo *m, const char *path, struct id *out, struct err *e)

@@ -41,7 +41,8 @@ struct memo {
 	struct memo_used *used;
 	struct arena arena, scratch;
 	pthread_mutex_t lock;           /* of all above but scratch */
-	const char *spoilt;
+	const char *spoilt, *late;      /* late: to be spoilt by, under lock */
+	int64_t from_ns;                /* when it began, by the clock of files */
 };
 
 /* Append one entry of a record. */

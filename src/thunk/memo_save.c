@@ -230,6 +230,8 @@ int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err 
 	struct buf b = { 0 };
 	int rc = 0;
 
+	if (m->late)
+		memo_spoil(m, m->late);
 	buf_add(&b, &head, sizeof head);
 	for (size_t i = 0; i < m->n && rc == 0 && !m->spoilt; i++) {
 		struct memo_entry x;

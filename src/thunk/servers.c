@@ -114,6 +114,58 @@ static bool is_32_bit(struct tracer *t, const char *path)
 	return is_32;
 }
 
+/* Hand c over to the owner. */
+static void enqueue(struct tracer *t, struct call *c)
+{
+	bool was_empty;
+
+	pthread_mutex_lock(&t->lock);
+	was_empty = !t->queue;
+	c->next = NULL;
+	*t->queue_end = c;
+	t->queue_end = &c->next;
+	pthread_mutex_unlock(&t->lock);
+	if (was_empty)
+		wake_owner(t);
+}
+
+static struct call *new_note(struct tracer *t)
+{
+	struct call *c = call_take(t);
+
+	c->is_note = true;
+	c->has_event = false;
+	c->why[0] = '\0';
+	return c;
+}
+
+static void tell_note(void *arg, const struct trace_event *ev)
+{
+	struct tracer *t = arg;
+	struct call *c;
+
+	if (t->ops.quick && t->ops.quick(t->ops.arg, ev))
+		return;
+	c = new_note(t);
+	c->has_event = true;
+	c->ev = *ev;
+	snprintf(c->text[0], sizeof c->text[0], "%s", ev->path);
+	c->ev.path = c->text[0];
+	enqueue(t, c);
+}
+
+void call_notes(struct tracer *t)
+{
+	const char *why = notes_take(t->notes, tell_note, t);
+	struct call *c;
+
+	if (!why)
+		return;
+	c = new_note(t);
+	snprintf(c->why, sizeof c->why, "%s", why);
+	enqueue(t, c);
+}
+
 /* Read the call and answer it if no question is left.  What quick is asked
  * may be wrong if the process dies meanwhile and its number is another's: then
  * one path too many was asked about, which harms nothing and saves a check of
@@ -121,15 +173,23 @@ static bool is_32_bit(struct tracer *t, const char *path)
 bool call_is_answered(struct tracer *t, struct call *c)
 {
 	call_read(c, t->wants_all);
+	if (notes_answer(t->notes, t->listener, c))
+		return true;
+	if (c->has_event && c->ev.kind == TRACE_EXEC)
+		notes_exec(t->notes, c);
 	if (c->has_event && c->ev.kind == TRACE_EXEC && is_32_bit(t, c->ev.path))
 		snprintf(c->why, sizeof c->why,
 			 "%.500s is a 32-bit program, whose calls gg does not see",
 			 c->ev.path);
+	if ((c->has_event && c->ev.kind != TRACE_LOOK && c->ev.kind != TRACE_READ) ||
+	    notes_are_many(t->notes))
+		call_notes(t);
 	if (c->why[0])
 		return false;
 	if (c->has_event && !(t->ops.quick && t->ops.quick(t->ops.arg, &c->ev)))
 		return false;
-	call_let_go(t, c);
+	if (!c->has_event || !notes_offer(t->notes, t->listener, c))
+		call_let_go(t, c);
 	return true;
 }
 
@@ -233,6 +293,7 @@ static void count_asker(struct tracer *t, unsigned pid)
 bool call_receive(struct tracer *t, struct call *c)
 {
 	memset(&c->q, 0, sizeof c->q);  /* or the kernel refuses */
+	c->is_note = false;
 	if (ioctl(t->listener, SECCOMP_IOCTL_NOTIF_RECV, &c->q) == 0) {
 		count_asker(t, c->q.pid);
 		return true;
@@ -248,22 +309,6 @@ static bool has_hung_up(const struct tracer *t)
 	struct pollfd p = { .fd = t->listener };
 
 	return poll(&p, 1, 0) > 0 && p.revents & POLLHUP;
-}
-
-/* Hand c over to the owner; the call to go on with. */
-static struct call *enqueue(struct tracer *t, struct call *c)
-{
-	bool was_empty;
-
-	pthread_mutex_lock(&t->lock);
-	was_empty = !t->queue;
-	c->next = NULL;
-	*t->queue_end = c;
-	t->queue_end = &c->next;
-	pthread_mutex_unlock(&t->lock);
-	if (was_empty)
-		wake_owner(t);
-	return call_take(t);
 }
 
 /* Wait until there is work for threads; false at the end. */
@@ -315,8 +360,10 @@ static void *serve(void *arg)
 				break;
 			continue;
 		}
-		if (!call_is_answered(t, s->call))
-			s->call = enqueue(t, s->call);
+		if (!call_is_answered(t, s->call)) {
+			enqueue(t, s->call);
+			s->call = call_take(t);
+		}
 	}
 	return NULL;
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include "notes.h"
 #include "tracee.h"
 
 enum mode { SINGLE, MULTI, DONE };
@@ -34,6 +35,8 @@ struct tracer {
 	struct call **open;             /* event() was asked, no answer yet */
 	size_t n_open, room_open;
 
+	struct notes *notes;            /* NULL: each call stops */
+
 	atomic_int mode, broken;        /* broken: errno that nothing can mend */
 	struct pattern askers;
 	struct server servers[MAX_SERVERS];
@@ -59,6 +62,8 @@ void call_put(struct tracer *t, struct call *c);
 bool call_receive(struct tracer *t, struct call *c);
 /* Read a received call and answer it if no question is left. */
 bool call_is_answered(struct tracer *t, struct call *c);
+/* Tell what programs have noted.  A question that is left goes to the queue. */
+void call_notes(struct tracer *t);
 /* Let it happen, and note if the kernel refuses. */
 void call_let_go(struct tracer *t, const struct call *c);
 

@@ -38,8 +38,7 @@ static int64_t ns_of(struct timespec t)
 	return (int64_t)t.tv_sec * SECOND_NS + t.tv_nsec;
 }
 
-/* The clock that file systems take their times from. */
-static int64_t now_ns(void)
+int64_t stamp_clock(void)
 {
 	struct timespec t;
 
@@ -122,7 +121,7 @@ static int entry_put(struct store *s, const struct stamp *t,
 
 bool stamp_is_old(const struct stamp *t)
 {
-	int64_t now = now_ns();
+	int64_t now = stamp_clock();
 
 	return !is_racy(t, now, now);
 }
@@ -159,7 +158,7 @@ int stat_note(struct store *s, const struct stat *st, const struct id *id,
 	      struct err *e)
 {
 	struct stamp t = stamp_of(st);
-	int64_t now = now_ns();
+	int64_t now = stamp_clock();
 	bool racy = is_racy(&t, now, now);
 
 	if (entry_put(s, &t, id, racy, e) < 0)
@@ -176,7 +175,7 @@ int stat_note(struct store *s, const struct stat *st, const struct id *id,
 
 int stat_trust(struct store *s, struct err *e)
 {
-	int64_t now = now_ns();
+	int64_t now = stamp_clock();
 	size_t kept = 0;
 
 	for (size_t i = 0; i < s->n_noted; i++) {
@@ -200,12 +199,12 @@ int stat_trust(struct store *s, struct err *e)
  * and such an entry is not marked. */
 void stat_wait(const struct store *s)
 {
-	int64_t last = 0, now = now_ns(), tick = tick_ns();
+	int64_t last = 0, now = stamp_clock(), tick = tick_ns();
 
 	for (size_t i = 0; i < s->n_noted; i++)
 		if (s->noted[i].ctime_ns > last && s->noted[i].ctime_ns <= now + tick)
 			last = s->noted[i].ctime_ns;
-	for (int tries = 0; tries < 20 && last >= now_ns(); tries++) {
+	for (int tries = 0; tries < 20 && last >= stamp_clock(); tries++) {
 		struct timespec t = { .tv_nsec = (long)(tick / 8 + 1000) };
 
 		nanosleep(&t, NULL);
@@ -241,7 +240,7 @@ static int read_open(struct store *s, int fd, const struct stat *st,
 static int read_file(struct store *s, int dirfd, struct named *f,
 		     unsigned flags, struct id *out, struct err *e)
 {
-	int64_t from = now_ns();
+	int64_t from = stamp_clock();
 	struct stamp before = stamp_of(&f->st), after;
 	int fd = openat(dirfd, f->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK |
 			O_NOCTTY | f->open_flags);
@@ -261,7 +260,7 @@ static int read_file(struct store *s, int dirfd, struct named *f,
 	after = stamp_of(&f->st);
 	if (!stamp_equal(&before, &after))
 		return 0;
-	return entry_put(s, &after, out, is_racy(&after, from, now_ns()), e) < 0 ?
+	return entry_put(s, &after, out, is_racy(&after, from, stamp_clock()), e) < 0 ?
 		-1 : 1;
 }
 

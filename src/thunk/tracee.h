@@ -43,9 +43,10 @@ enum { FLAG_OURS = 0x1000 };
 /* The row of a call number, NULL if it is not watched. */
 const struct watch *filter_watch(int nr);
 /* Put this process and all it starts under the filter: the listener, or -1
- * with errno.  all: those of tracer_opts.wants_all too.  Safe between fork and
- * exec. */
-int filter_install(bool all);
+ * with errno.  all: those of tracer_opts.wants_all too.  Looks and opens that
+ * are made by a syscall instruction at gate go by unseen; 0 for none.  Safe
+ * between fork and exec. */
+int filter_install(bool all, uint64_t gate);
 
 /* ---- tracee.c: a stopped process */
 
@@ -56,6 +57,7 @@ struct call {
 	struct seccomp_notif q;
 	struct trace_event ev;
 	bool has_event;                 /* false: nothing that anybody asks for */
+	bool is_note;                   /* no call: ev was noted, or only why */
 	char why[600];                  /* not empty: something was not seen */
 	char text[2][2 * PATH_MAX];
 };
@@ -107,6 +109,7 @@ struct keeper_opts {
 	const char *cwd;
 	int out_fd;
 	bool wants_all;
+	uint64_t gate;                  /* of the filter */
 };
 
 /* Fork the keeper, which forks the command.  *sock brings its news, and ends

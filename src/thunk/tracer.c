@@ -72,6 +72,18 @@ void tracer_answer(struct tracer *t, uint64_t cookie, enum trace_answer a,
 	call_put(t, c);
 }
 
+/* What a program noted: there is nothing to answer. */
+static void ask_note(struct tracer *t, struct call *c)
+{
+	int status = 0;
+
+	if (c->why[0] && t->ops.blind)
+		t->ops.blind(t->ops.arg, c->why);
+	if (c->has_event)
+		t->ops.event(t->ops.arg, t, &c->ev, &status);
+	call_put(t, c);
+}
+
 /* Ask the owner's call backs about c, which is theirs until it is answered. */
 static void ask(struct tracer *t, struct call *c)
 {
@@ -79,6 +91,10 @@ static void ask(struct tracer *t, struct call *c)
 	enum trace_answer a;
 	int status = 0;
 
+	if (c->is_note) {
+		ask_note(t, c);
+		return;
+	}
 	/* What was read may be of another process, if this one has died. */
 	if (!call_waits(t->listener, c)) {
 		call_put(t, c);
@@ -99,26 +115,10 @@ static void ask(struct tracer *t, struct call *c)
 
 /* ---- serving */
 
-/* Serve one call that is there. */
-static void serve_one(struct tracer *t)
-{
-	struct call *c = t->call;
-
-	if (!call_receive(t, c))
-		return;
-	if (call_is_answered(t, c))
-		return;
-	t->call = call_take(t);
-	ask(t, c);
-}
-
 static void serve_queue(struct tracer *t)
 {
 	struct call *c;
-	uint64_t n;
 
-	if (read(t->wake, &n, sizeof n) < 0)
-		return;
 	pthread_mutex_lock(&t->lock);
 	c = t->queue;
 	t->queue = NULL;
@@ -130,6 +130,37 @@ static void serve_queue(struct tracer *t)
 		ask(t, c);
 		c = next;
 	}
+}
+
+static void serve_wake(struct tracer *t)
+{
+	uint64_t n;
+
+	if (read(t->wake, &n, sizeof n) > 0)
+		serve_queue(t);
+}
+
+/* Serve one call that is there. */
+static void serve_one(struct tracer *t)
+{
+	struct call *c = t->call;
+
+	if (!call_receive(t, c))
+		return;
+	if (call_is_answered(t, c))
+		return;
+	t->call = call_take(t);
+	serve_queue(t);                 /* what was noted before this call */
+	ask(t, c);
+}
+
+/* All processes have gone. */
+static void take_last_notes(struct tracer *t)
+{
+	call_notes(t);
+	serve_queue(t);
+	if (notes_are_lost(t->notes) && t->ops.blind)
+		t->ops.blind(t->ops.arg, "a process was killed while it told what it looked at");
 }
 
 /* What the keeper says.  -1 if it has died, which it never does of itself. */
@@ -152,6 +183,7 @@ static int hear_keeper(struct tracer *t, struct err *e)
 	if (!t->is_ended)
 		return 0;
 	servers_stop(t);
+	take_last_notes(t);
 	if (!t->no_exec)
 		return 0;
 	return err_set(e, t->no_exec == ENOENT ? ERR_MISSING : ERR_REFUSED,
@@ -167,6 +199,7 @@ static void hang_up(struct tracer *t)
 }
 
 enum { POLL_SOCK, POLL_WAKE, POLL_LISTENER, N_POLL };
+enum { NOTES_WAIT_NS = 5000000 };       /* a program may fill the ring */
 
 /* One round: wait, if timeout is NULL, and serve what there is.  1 to go on, 0
  * at the end or if there was nothing; EINTR is -1 without a word in *e. */
@@ -176,21 +209,26 @@ static int serve_round(struct tracer *t, const struct timespec *timeout,
 	struct pollfd p[N_POLL] = { { .fd = t->sock, .events = POLLIN },
 				    { .fd = t->wake, .events = POLLIN },
 				    { .fd = t->listener, .events = POLLIN } };
+	static const struct timespec soon = { .tv_nsec = NOTES_WAIT_NS };
 	bool receives;
 	int n;
 
 	pthread_mutex_lock(&t->lock);
 	receives = owner_receives(t);
 	pthread_mutex_unlock(&t->lock);
+	if (!timeout && notes_are_there(t->notes))
+		timeout = &soon;
 	n = ppoll(p, receives ? N_POLL : POLL_LISTENER, timeout, mask);
+	if (n == 0 && timeout == &soon)
+		call_notes(t);
 	if (n <= 0)
-		return n;
+		return timeout == &soon ? n == 0 : n;
 	if (p[POLL_LISTENER].revents & POLLIN)
 		serve_one(t);
 	else if (p[POLL_LISTENER].revents & POLLHUP)
 		hang_up(t);
 	if (p[POLL_WAKE].revents)
-		serve_queue(t);
+		serve_wake(t);
 	if (atomic_load(&t->broken))
 		return err_set(e, ERR_IO, "%s: watching its calls: %s", t->program,
 			       strerror(atomic_load(&t->broken)));
@@ -390,6 +428,9 @@ int tracer_start(const struct tracer_opts *o, const struct tracer_ops *ops,
 	pthread_cond_init(&t->unpark, NULL);
 	t->queue_end = &t->queue;
 	t->call = mem_alloc(sizeof *t->call);
+	if (o->late_outside)
+		t->notes = notes_new(o->late_outside);
+	k.gate = notes_gate(t->notes);
 	if (keeper_start(&k, &t->keeper, &t->sock, e) < 0 ||
 	    meet(t, o->cwd, e) < 0 || open_fds(t, e) < 0)
 		goto out;
@@ -434,6 +475,7 @@ void tracer_free(struct tracer *t)
 	free(t->call);
 	map_release(&t->elf);
 	arena_release(&t->elf_paths);
+	notes_free(t->notes);
 	close_fd(t->epoll);
 	close_fd(t->listener);
 	close_fd(t->sock);
