@@ -131,6 +131,16 @@ static void roots_are_kept(void)
 	MUST(file_write(AT_FDCWD, arena_printf(&rig.a, "%s/etc/more", top), bytes_str("x"),
 			0444, 0, &e), e);
 	CHECK_STR(script("ls /etc/more > o; cat a > o"), "A");
+
+	/* So is what a power cut may have left. */
+	CHECK(stat(dash, &before) == 0);
+	MUST(file_write(AT_FDCWD, arena_printf(&rig.a, "%s/roots/boot", rig.store_dir),
+			bytes_str("another\n"), 0644, 0, &e), e);
+	rig_backend(&rig, 2, true);
+	CHECK_STR(script("cat a > o"), "A");
+	CHECK(stat(dash, &after) == 0 && after.st_ctime >= before.st_ctime &&
+	      (after.st_ino != before.st_ino ||
+	       after.st_ctim.tv_nsec != before.st_ctim.tv_nsec));
 	rig_backend(&rig, 2, true);
 	CHECK(unlink(arena_printf(&rig.a, "%s/usr/bin/cat", top)) == 0);
 	CHECK_STR(script("cat a > o"), "A");

@@ -1,6 +1,7 @@
 /* roots.c - closures as folders, kept between runs
  *
  *     roots/lock          held while a folder is made or looked at
+ *     roots/boot          since which start of the machine all of this stands
  *     roots/files/ID[.x]  each content once, with and without the right to run
  *     roots/ID/           a closure: folders, symlinks, hard links to files
  *
@@ -8,8 +9,9 @@
  * links to them would not stay what it is; it is copied, or cloned where the
  * file system can.  What stands has one mtime, files and folders alike, that
  * nobody who changes them keeps: that is what is looked at before it is used.
- * A folder appears by rename once it is safe on the disk; a file that is in no
- * such folder may have been cut short by a crash and goes.
+ * A folder appears by rename when it is whole; a file that is in no such folder
+ * may have been cut short and goes.  Nothing waits for the disk: what was made
+ * before the machine was last started is made anew.
  */
 #include "roots.h"
 
@@ -28,9 +30,10 @@
 
 #define FILES "files"
 #define NEW "new"
+#define BOOT "boot"
 #define PART FILES "/part"
 
-enum { MARK_TIME = 1 };
+enum { MARK_TIME = 1, BOOT_ID_MAX = 256 };
 
 static const struct timespec mark_times[2] = {
 	{ .tv_nsec = UTIME_OMIT }, { .tv_sec = MARK_TIME },
@@ -203,8 +206,7 @@ static int lay_all(struct making *m, const struct id *closure, struct err *e)
 	if (closure_each(m->s, closure, lay_entry, m, e) != 0 || lay_fixed(m, e) < 0 ||
 	    closure_each(m->s, closure, mark_folder, m, e) != 0)
 		return -1;
-	if (fchmod(m->top, 0755) < 0 || futimens(m->top, mark_times) < 0 ||
-	    syncfs(m->top) < 0)
+	if (fchmod(m->top, 0755) < 0 || futimens(m->top, mark_times) < 0)
 		return err_sys(e, "the folder of a closure");
 	return 0;
 }
@@ -253,6 +255,43 @@ static int make(struct making *m, const struct id *closure, struct err *e)
 		err_sys(e, "roots/%s", name.s) : 0;
 }
 
+/* All that is in roots but the lock. */
+static int remove_all(struct making *m, struct err *e)
+{
+	int fd = open_folder(m->roots, "."), rc = 0;
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *ent;
+
+	if (!d) {
+		if (fd >= 0)
+			close(fd);
+		return err_sys(e, "roots");
+	}
+	while (rc == 0 && (ent = readdir(d)))
+		if (ent->d_name[0] != '.' && strcmp(ent->d_name, "lock") != 0)
+			rc = dir_remove(m->roots, ent->d_name, e);
+	closedir(d);
+	return rc;
+}
+
+static int begin_boot(struct making *m, struct err *e)
+{
+	static const char now_path[] = "/proc/sys/kernel/random/boot_id";
+	struct arena a = { 0 };
+	struct bytes now, then;
+	struct err ignored;
+	int rc = file_read(AT_FDCWD, now_path, BOOT_ID_MAX, &a, &now, e);
+
+	if (rc == 0 && (file_read(m->roots, BOOT, BOOT_ID_MAX, &a, &then, &ignored) < 0 ||
+			!bytes_equal(now, then))) {
+		rc = remove_all(m, e);
+		if (rc == 0)
+			rc = file_write(m->roots, BOOT, now, 0644, 0, e);
+	}
+	arena_release(&a);
+	return rc;
+}
+
 static int find_or_make(struct making *m, const struct id *closure, struct err *e)
 {
 	int rc = 0;
@@ -293,7 +332,9 @@ int root_make(struct store *s, const char *store_dir, const struct id *closure,
 	if (rc == 0)
 		rc = open_roots(path, &m.roots, &lock, e);
 	if (rc == 0) {
-		rc = find_or_make(&m, closure, e);
+		rc = begin_boot(&m, e);
+		if (rc == 0)
+			rc = find_or_make(&m, closure, e);
 		close(lock);
 		close(m.roots);
 	}
