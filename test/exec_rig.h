@@ -25,7 +25,8 @@ static struct err e;
 
 /* What was heard. */
 static int n_started, n_done, n_failed, n_cached, n_own_failures, n_at_once, n_at_most;
-static struct buf order, failures;
+static struct buf order, failures, asked;
+static int n_watched;
 
 static inline void heard(void *arg, const struct exec_event *ev)
 {
@@ -42,8 +43,11 @@ static inline void heard(void *arg, const struct exec_event *ev)
 	}
 	if (ev->kind == EXEC_DONE)
 		n_at_once--;
+	n_watched += ev->is_watched;
 	if (ev->kind != EXEC_FAILED)
 		return;
+	if (ev->asks_more)
+		buf_printf(&asked, "%s;", ev->undeclared ? ev->undeclared : "");
 	n_own_failures += id_equal(ev->cause, ev->thunk);
 	buf_printf(&failures, "%s: %s\n", ev->label, ev->text);
 }
@@ -64,7 +68,8 @@ static inline void open_all(const char *fake, bool keeps_going)
 				 .keeps_going = keeps_going, .event = heard };
 	MUST(exec_new(&xo, &x, &e), e);
 	n_started = n_done = n_failed = n_cached = n_own_failures = 0;
-	n_at_once = n_at_most = 0;
+	n_at_once = n_at_most = n_watched = 0;
+	buf_reset(&asked);
 	buf_reset(&order);
 	buf_reset(&failures);
 }
@@ -101,6 +106,7 @@ static inline void end(void)
 		exit(1);
 	MUST(dir_remove(AT_FDCWD, root, &e), e);
 	buf_release(&order);
+	buf_release(&asked);
 	buf_release(&failures);
 }
 

@@ -18,6 +18,7 @@
  *     give=TEXT                  the content of every output
  *     say=TEXT                   what it prints
  *     exit=N signal=N slow=MS    how it ends, and when
+ *     asks=PATH                  asked for that, which it does not name
  *     nothing                    says it ended well, but gives no output
  *     self                       returns itself
  *     countdown=N                returns itself with N - 1, until 0
@@ -252,7 +253,10 @@ static void read_end(const struct thunk *t, struct run_report *r)
 			r->log = bytes_str(v);
 		else if (strcmp(t->args[i], "nothing") == 0)
 			r->status = RUN_NO_OUTPUT;
-		else if ((v = value_of(t->args[i], "exit"))) {
+		else if ((v = value_of(t->args[i], "asks"))) {
+			r->status = RUN_UNDECLARED;
+			r->undeclared = v;
+		} else if ((v = value_of(t->args[i], "exit"))) {
 			r->status = RUN_EXITED;
 			r->code = (int)number(v);
 		} else if ((v = value_of(t->args[i], "signal"))) {
