@@ -1,9 +1,10 @@
 /* t_closure_here.c - the closure of a scikit-learn program on this machine,
  * which then runs with that and nothing else */
-#include <errno.h>
+#include <glob.h>
 #include <sched.h>
 #include <sys/wait.h>
 #include <time.h>
+#include "../src/thunk/closure_private.h"
 #include "lay_closure.h"
 #include "test.h"
 
@@ -251,12 +252,62 @@ static void runs_by_files(void)
 	runs_in(CLOSURE_FILES, "files");
 }
 
+/* A machine like this one, small, with a library where only the loader's cache
+ * leads.  It is zlib by another name. */
+static void libraries_elsewhere(void)
+{
+	static const char *const python[] = {
+		"libc6", "libexpat1", "libffi8", "libpython3.11-minimal",
+		"libpython3.11-stdlib", "python3-minimal", "python3.11-minimal", "zlib1g",
+	};
+	static const char *const all[] = { "/usr/", "/opt/", "/etc/" };
+	static const char use[] =
+		"import ctypes; f = ctypes.CDLL('libnosuch.so.1').zlibVersion\n"
+		"f.restype = ctypes.c_char_p; print(f().decode()[0])\n";
+	const char *machine = arena_printf(&a, "%s/machine", dir);
+	const char *root = arena_printf(&a, "%s/elsewhere", dir);
+	struct bytes zlib;
+	glob_t found;
+	struct sys m;
+	struct id id, lib;
+	int fd;
+
+	MUST(closure_make(s, python, sizeof python / sizeof *python, &id, &e), e);
+	CHECK(glob("/usr/lib/*-linux-gnu/libz.so.1", 0, NULL, &found) == 0);
+	MUST(dir_make(AT_FDCWD, machine, &e), e);
+	MUST(dir_make(AT_FDCWD, root, &e), e);
+	MUST(sys_open(&m, machine, &e), e);
+	MUST(lay_closure(s, &id, m.fd, &e), e);
+	MUST(file_read(AT_FDCWD, found.gl_pathv[0], 1 << 24, &a, &zlib, &e), e);
+	globfree(&found);
+	MUST(dir_make(m.fd, "opt/deep", &e), e);
+	MUST(dir_make(m.fd, "etc/ld.so.conf.d", &e), e);
+	MUST(file_write(m.fd, "opt/deep/libnosuch.so.1.2", zlib, 0644, 0, &e), e);
+	MUST(file_write(m.fd, "opt/deep/libnosuch.so.10", zlib, 0644, 0, &e), e);
+	CHECK(symlinkat("libnosuch.so.1.2", m.fd, "opt/deep/libnosuch.so.1") == 0);
+	MUST(file_write(m.fd, "etc/ld.so.conf", bytes_str("# here\ninclude /etc/ld.so.conf.d/*.conf\n"),
+			0644, 0, &e), e);
+	MUST(file_write(m.fd, "etc/ld.so.conf.d/a.conf", bytes_str("/opt/deep  # it\n"), 0644,
+			0, &e), e);
+	CHECK(!run_python(machine, use));
+	MUST(closure_make_at(s, &m, all, 3, &id, &e), e);
+	MUST(closure_check_at(s, &m, &id, &e), e);
+	fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	/* All else is what this machine has, too. */
+	MUST(store_put(s, zlib, &lib, &e), e);
+	MUST(lay_closure(s, &id, fd, &e), e);
+	CHECK_STR(run_python(root, use), "1\n");
+	close(fd);
+	sys_close(&m);
+}
+
 static const struct test tests[] = {
 	{ "whole packages, and nothing that is personal or made", whole_packages },
 	{ "the second look takes under 100 ms", second_look },
 	{ "another store checks file by file", checked_exactly },
 	{ "the owner of a file is told with its version", who_owns },
 	{ "the program runs with its closure as the whole root", runs_by_packages },
+	{ "a library where only the loader's cache leads is found", libraries_elsewhere },
 	{ "the program runs with exactly the files it used", runs_by_files },
 	{ 0 }
 };

@@ -18,6 +18,8 @@
 
 /* ---- trees */
 
+enum { MADE_NAMES, MADE_LOADER, N_MADE };
+
 struct build {
 	struct store *s;
 	const struct leaf **v;
@@ -103,19 +105,21 @@ static bool is_in_tree(const struct leaf *l)
 	       (l->kind == LEAF_FOLDER && l->is_whole);
 }
 
+/* made: files that are no machine's, two at most; those with an id count. */
 static int build_all(struct store *s, const struct walk_state *w,
-		     const struct leaf *names, struct id *tree, struct err *e)
+		     const struct leaf *made, struct id *tree, struct err *e)
 {
 	struct build b = { .s = s, .a = w->a };
 	size_t n = 0;
 	int rc;
 
-	b.v = mem_alloc((w->n + 1) * sizeof(*b.v));
+	b.v = mem_alloc((w->n + N_MADE) * sizeof(*b.v));
 	for (size_t i = 0; i < w->n; i++)
 		if (is_in_tree(&w->v[i]))
 			b.v[n++] = &w->v[i];
-	if (names)
-		b.v[n++] = names;
+	for (size_t i = 0; i < N_MADE; i++)
+		if (!id_is_zero(&made[i].id))
+			b.v[n++] = &made[i];
 	qsort(b.v, n, sizeof(*b.v), by_path);
 	rc = build(&b, 0, n, 1, tree, e);
 	free(b.v);
@@ -181,6 +185,20 @@ static int names_leaf(struct store *s, const struct walk_state *w, struct leaf *
 		rc = store_put(s, buf_bytes(&text), &out->id, e);
 	buf_release(&text);
 	free(v);
+	return rc;
+}
+
+static int loader_leaf(struct store *s, struct walk_state *w, struct leaf *out,
+		       struct err *e)
+{
+	struct buf text = { 0 };
+	int rc = 0;
+
+	*out = (struct leaf){ .path = "/" CLOSURE_LOADER, .kind = LEAF_FILE };
+	loader_cache(w, &text);
+	if (text.n)
+		rc = store_put(s, buf_bytes(&text), &out->id, e);
+	buf_release(&text);
 	return rc;
 }
 
@@ -286,13 +304,14 @@ static int make(struct store *s, const struct sys *m, const struct strs *uses,
 	struct walk_state w = { .m = m, .a = &a };
 	struct mark k = { .uses = name_of_uses(uses) };
 	struct package *packages;
-	struct leaf names;
+	struct leaf made[N_MADE];
 	int rc = -1;
 
 	packages = arena_alloc(&a, (uses->n + 1) * sizeof(*packages));
 	walk_uses(&w, uses, packages, &k.n_packages);
-	if (hash_leaves(s, m, w.v, w.n, e) < 0 || names_leaf(s, &w, &names, e) < 0 ||
-	    build_all(s, &w, id_is_zero(&names.id) ? NULL : &names, tree, e) < 0)
+	if (names_leaf(s, &w, &made[MADE_NAMES], e) < 0 ||
+	    loader_leaf(s, &w, &made[MADE_LOADER], e) < 0 ||
+	    hash_leaves(s, m, w.v, w.n, e) < 0 || build_all(s, &w, made, tree, e) < 0)
 		goto out;
 	rc = 0;
 	if (!w.is_fresh) {

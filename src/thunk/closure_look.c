@@ -220,7 +220,8 @@ static int check_entry(void *arg, const char *path, const struct entry *v)
 	const char *full = arena_printf(c->w.a, "/%s", path);
 	size_t i;
 
-	if (v->kind == ENTRY_TREE)
+	/* The loader's cache is made from the others. */
+	if (v->kind == ENTRY_TREE || strcmp(path, CLOSURE_LOADER) == 0)
 		return 0;
 	if (strcmp(path, CLOSURE_NAMES) == 0) {
 		c->names = v->id;

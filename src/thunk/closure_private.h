@@ -3,7 +3,7 @@
  * sys.c (the machine), treatment.c (what becomes of which path), dpkg.c and
  * pip.c (readers of the two databases), packages.c (who owns what, what is in
  * what), walk.c (where a path leads), closure_uses.c, closure.c (make),
- * closure_hash.c, closure_mark.c (what is remembered), closure_look.c (check,
+ * closure_hash.c, loader_cache.c, closure_mark.c (what is remembered), closure_look.c (check,
  * open), closure_compare.c.
  */
 #ifndef GG_CLOSURE_PRIVATE_H
@@ -179,6 +179,11 @@ int closure_compare_at(struct store *s, const struct sys *m, const struct id *wa
 		       const struct id *now, struct buf *out, struct err *e);
 int closure_check_at(struct store *s, const struct sys *m, const struct id *tree,
 		     struct err *e);
+
+/* The loader's cache for those leaves that it would not find without; nothing
+ * if there are none.  What it was made from is watched. */
+#define CLOSURE_LOADER "etc/ld.so.cache"
+void loader_cache(struct walk_state *w, struct buf *out);
 
 /* What a listed folder is known by in a tree: one file at its root says which
  * names are in it. */

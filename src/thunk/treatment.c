@@ -33,7 +33,7 @@ static const struct row rows[] = {
 	/* Made from other files, on each machine at another time. */
 	{ "**/__pycache__", TREAT_LEAVE, "made from the .py files beside it" },
 	{ "**/__pycache__/**", TREAT_LEAVE, "the same; a .pyc elsewhere has no other source" },
-	{ "/etc/ld.so.cache", TREAT_LEAVE, "an index of libraries: the loader does without" },
+	{ "/etc/ld.so.cache", TREAT_LEAVE, "an index of all libraries; see loader_cache.c" },
 	{ "/etc/ld.so.conf", TREAT_LEAVE, "read only to make that" },
 	{ "/etc/ld.so.conf.d/**", TREAT_LEAVE, "the same" },
 	{ "/usr/lib/locale/locale-archive", TREAT_LEAVE,
