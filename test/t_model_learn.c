@@ -241,6 +241,8 @@ static void values_that_are_files(void)
 	CHECK_STR(bind(m, "t --tag dir y o"), "learned t out1>o learned");
 	CHECK_STR(bind(m, "t --tag /etc/passwd y o"), "learned t out1>o learned");
 	CHECK_STR(bind(hand, "t --tag there.csv y o"), "gg.models:1 out1>o");
+	learn(m, "t", "t --tag=@ @out\n\talso {tag}/last.npz\n");
+	CHECK_STR(bind(m, "t --tag later o"), "learned t <later/last.npz out1>o learned");
 	models_free(hand);
 	models_free(m);
 }

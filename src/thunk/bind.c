@@ -151,15 +151,16 @@ static const struct option *option_of(const struct model *m, struct bytes name)
 	return NULL;
 }
 
-/* Is there a path that is this value and nothing else: {log}, {1}? */
+/* Is there a path that is this value and nothing else, or lies in the folder
+ * that it names: {log}, {1}/last.npz? */
 static bool is_told_elsewhere(const struct fit *f, const struct option *o)
 {
 	for (size_t i = 0; i < f->m->n_paths; i++) {
 		const char *text = f->m->paths[i].text;
-		size_t n = strlen(text);
-		struct bytes name = { text + 1, n - 2 };
+		size_t n = strcspn(text, "}");
+		struct bytes name = { text + 1, n - 1 };
 
-		if (n < 3 || text[0] != '{' || text[n - 1] != '}')
+		if (n < 2 || text[0] != '{' || !text[n] || (text[n + 1] && text[n + 1] != '/'))
 			continue;
 		if (o ? option_of(f->m, name) == o
 		      : (size_t)strtoul(name.p, NULL, 10) == f->n_numbered)
