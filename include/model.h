@@ -3,7 +3,7 @@
  * src/thunk/model.c (gg.models read and checked), pattern.c, property.c,
  * words.c, template.c, head.c; match.c, args.c, bind.c (a command against a
  * pattern); makerules.c
- * (scan_parse); builtin.c (the table of built-in models), cc.c, binutils.c.
+ * (scan_parse); builtin.c (the table of built-in models), cc.c, binutils.c, ml.c.
  *
  * Matching reads no file but @list files and touches no store: the same
  * command under the same models binds alike, but that a learned model also

@@ -10,6 +10,7 @@
 #include "cc.h"
 #include "draft.h"
 #include "file.h"
+#include "ml.h"
 
 static const struct builtin builtins[] = {
 	{ "ar", "make or update a static library", ar_bind },
@@ -21,6 +22,7 @@ static const struct builtin builtins[] = {
 	{ "gcc", "compile and link C", cc_bind },
 	{ "gcc-ar", "make or update a static library", ar_bind },
 	{ "gcc-ranlib", "index a static library", ranlib_bind },
+	{ "gg-ml", "prepare, train, evaluate and combine", ml_bind },
 	{ "ld", "link", ld_bind },
 	{ "ld.bfd", "link", ld_bind },
 	{ "objcopy", "copy and change object files", objcopy_bind },

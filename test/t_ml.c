@@ -1,0 +1,140 @@
+/* t_ml.c - gg-ml's command lines and what they read and write
+ *
+ * With arguments: one line, what gg's model says of them. */
+#include "binding_text.h"
+#include "test.h"
+
+static const struct row {
+	const char *command, *text;
+} rows[] = {
+	{ "gg-ml prep x.csv -o d.st", "<x.csv >examples=d.st" },
+	{ "gg-ml prep x.gz y.gz --output=d.st --normalise standard",
+	  "<x.gz <y.gz >examples=d.st" },
+	{ "gg-ml prep x.csv -o d-{}.st --split 0.8,0.1,0.1 --seed 3",
+	  "<x.csv >examples0=d-0.st >examples1=d-1.st >examples2=d-2.st" },
+	{ "gg-ml prep --shards=2 x.csv -o d{}", "<x.csv >examples0=d0 >examples1=d1" },
+	{ "gg-ml prep x.csv -o d{}.st", "<x.csv >examples0=d0.st" },
+	{ "gg-ml train --data d.st --model mlp -o w.st", "<d.st >weights=w.st" },
+	{ "gg-ml train --data d.st --model mlp -o w-{}.st --members 3 --metrics m-{}.json",
+	  "<d.st >weights0=w-0.st >weights1=w-1.st >weights2=w-2.st "
+	  ">metrics0=m-0.json >metrics1=m-1.json >metrics2=m-2.json" },
+	{ "gg-ml train --data d.st -o s{}.st --snapshots 2 --metrics m.json",
+	  "<d.st >weights0=s0.st >weights1=s1.st >metrics=m.json" },
+	{ "gg-ml train --data d.st --init i.st --resume r.st --state s.st -o w.st --bag",
+	  "<d.st <i.st <r.st >weights=w.st >state=s.st" },
+	{ "gg-ml train --data d.st --resume s.st --state s.st -o w.st",
+	  "<d.st <s.st >weights=w.st >state=s.st" },
+	{ "gg-ml train --data a --data d.st -o x -o w.st", "<d.st >weights=w.st" },
+	{ "gg-ml eval --data d.st --json a.st b.st", "<d.st <a.st <b.st" },
+	{ "gg-ml predict --data d.st a.st -o p.csv --proba", "<d.st <a.st >classes=p.csv" },
+	{ "gg-ml combine average a.st b.st -o c.st", "<a.st <b.st >weights=c.st" },
+	{ "gg-ml combine topk g.st r.st --keep 5 -o c.st --residual r.st",
+	  "<g.st <r.st >weights=c.st >residual=r.st" },
+	{ "gg-ml show a.st", "<a.st" },
+	{ "gg-ml data --kind rings -o d.st", ">examples=d.st" },
+	{ "/opt/bin/gg-ml data -o d.st", ">examples=d.st" },
+};
+
+static const struct refusal {
+	const char *command, *reason;
+} refusals[] = {
+	{ "gg-ml", "no command" },
+	{ "gg-ml fly", "no command" },
+	{ "gg-ml train --help", "prints" },
+	{ "gg-ml train --data d.st", "no --output" },
+	{ "gg-ml train -o w.st", "no --data" },
+	{ "gg-ml train --data d.st -o w.st x", "x is no option" },
+	{ "gg-ml train --data d.st -o w.st --lr 3", "no option" },
+	{ "gg-ml train --data d.st -o w.st --rate", "no option" },
+	{ "gg-ml train --data d.st -o w{}.st --members many", "no number" },
+	{ "gg-ml train --data d.st -o w{}.st --members 100000", "no number" },
+	{ "gg-ml train --data d.st -o w.st --metrics w.st", "twice" },
+	{ "gg-ml train --data - -o w.st", "standard streams" },
+	{ "gg-ml prep -o d.st", "too few files" },
+	{ "gg-ml combine average -o d.st", "too few files" },
+	{ "gg-ml eval --data d.st", "too few files" },
+	{ "gg-ml data @list -o d.st", "@list" },
+};
+
+static enum match bind_line(const char *line, struct arena *a, const char **text,
+			    struct binding *b)
+{
+	struct strs args = { 0 };
+	struct buf why = { 0 };
+	enum match m;
+
+	for (char *p = arena_str(a, line), *w, *save; (w = strtok_r(p, " ", &save));
+	     p = NULL)
+		strs_add(&args, w);
+	m = bind_args(args.v, args.n, NULL, "/project", a, b, &why);
+	*text = binding_text(m, b, &why, a, " ");
+	strs_release(&args);
+	buf_release(&why);
+	return m;
+}
+
+static void rows_bind(void)
+{
+	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+		struct arena a = { 0 };
+		struct binding b;
+		const char *text;
+
+		CHECK(bind_line(rows[i].command, &a, &text, &b) == MATCH_BOUND);
+		CHECK_STR(text, rows[i].text);
+		arena_release(&a);
+	}
+}
+
+static void refusals_say_why(void)
+{
+	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
+		struct arena a = { 0 };
+		struct binding b;
+		const char *text;
+		int before = test_failures;
+
+		CHECK(bind_line(refusals[i].command, &a, &text, &b) == MATCH_REAL);
+		CHECK(strstr(text, refusals[i].reason));
+		if (test_failures != before)
+			printf("# %s: %s\n", refusals[i].command, text);
+		arena_release(&a);
+	}
+}
+
+static void hints(void)
+{
+	struct arena a = { 0 };
+	struct binding b;
+	const char *text;
+
+	CHECK(bind_line("gg-ml train --data d --threads 2 -o w", &a, &text, &b) == MATCH_BOUND);
+	CHECK(b.hints.cpus == 2 && b.hints.gpus == 0);
+	CHECK(bind_line("gg-ml train --data d --device cuda -o w", &a, &text, &b) == MATCH_BOUND);
+	CHECK(b.hints.cpus == 0 && b.hints.gpus == 1);
+	arena_release(&a);
+}
+
+static const struct test tests[] = {
+	{ "a command line gives these reads and writes", rows_bind },
+	{ "what cannot be expressed runs for real, with a reason", refusals_say_why },
+	{ "threads and devices steer where it runs", hints },
+	{ 0 },
+};
+
+int main(int argc, char **argv)
+{
+	struct arena a = { 0 };
+	struct buf why = { 0 };
+	struct binding b;
+	enum match m;
+
+	if (argc < 2)
+		return test_main(tests);
+	m = bind_args((const char **)argv + 1, (size_t)argc - 1, NULL, "/project", &a, &b,
+		      &why);
+	puts(binding_text(m, &b, &why, &a, " "));
+	buf_release(&why);
+	arena_release(&a);
+	return m != MATCH_BOUND;
+}
