@@ -237,10 +237,16 @@ static const struct lesson merges[] = {
 	      "m:pkg/__pycache__ w:pkg/__pycache__/b.cpython-311.pyc a:pkg/x.abi3.so a:opt.yaml w:m" } },
 	  "python3 pkg/t.py --out=@out\n\talso\tpkg/util.py\n\toptional\topt.yaml\n",
 	  "python3 pkg/t.py --out n", "<pkg/t.py <pkg/util.py <?opt.yaml >n" },
-	{ "a virtual environment is one folder",
+	{ "of a virtual environment the packages that were used",
 	  { { "python3 t.py --out m",
-	      "r:t.py r:.venv/pyvenv.cfg r:.venv/lib/a.py s:.venv/bin/python d:.venv w:m" } },
-	  "python3 t.py --out=@out\n\talso\t.venv/\n", NULL, NULL },
+	      "r:t.py r:.venv/pyvenv.cfg l:.venv/lib/python3.11/site-packages s:.venv/bin/python "
+	      "r:.venv/lib/python3.11/site-packages/np/__init__.py l:src r:src/kit/__init__.py "
+	      "r:.venv/lib/python3.11/site-packages/np/core/a.py "
+	      "r:.venv/lib/python3.11/site-packages/six.py d:.venv w:m" } },
+	  "python3 t.py --out=@out\n\talso\t.venv/bin/python "
+	  ".venv/lib/python3.11/site-packages/np/ \\\n"
+	  "\t\t.venv/lib/python3.11/site-packages/six.py .venv/pyvenv.cfg \\\n"
+	  "\t\tsrc/kit/__init__.py\n", NULL, NULL },
 	{ "a wrapper and what it is to run",
 	  { { "torchrun --nproc-per-node=2 train.py --lr 0.1 --out m", "r:train.py w:m" } },
 	  "torchrun train.py --nproc-per-node=@ --lr=@ --out=@out\n",

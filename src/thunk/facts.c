@@ -190,24 +190,29 @@ static bool is_in_made(const struct view *v, const char *path, struct arena *a)
 	}
 }
 
-/* Does a name in this folder, or the folder itself, hold Python's modules?
- * Then Python has listed it to find them, and not to read all of it. */
+/* Does this folder hold Python's modules or packages?  Then Python has listed it to find them, and not to read all of it. */
 static bool is_import_folder(const struct view *v, const char *dir, struct arena *a)
 {
 	const struct sighting *s = v->s;
-	size_t n = strlen(dir);
 
 	if (!v->head.interpreter || (strcmp(path_base(s->command.args[0]), "Rscript") == 0))
 		return false;
 	if (strcmp(dir, v->script_path ? path_folder(a, v->script_path) : v->cwd) == 0)
 		return true;
+	if (strcmp(path_base(dir), "site-packages") == 0 ||
+	    strcmp(path_base(dir), "dist-packages") == 0)
+		return true;
 	for (size_t i = 0; i < s->n; i++) {
-		const char *p = s->v[i].path, *base = path_base(p), *dot = strrchr(base, '.');
-		bool is_direct = strcmp(dir, ".") == 0 ? base == p && *p != '/'
-			       : strncmp(p, dir, n) == 0 && p[n] == '/' && base == p + n + 1;
+		const char *p = s->v[i].path, *above = path_folder(a, p);
+		const char *dot = strrchr(p, '.');
 
-		if (is_direct && dot && strcmp(dot, ".py") == 0 &&
-		    s->v[i].deeds & (DEED_READ | DEED_LOOKED))
+		if (!(s->v[i].deeds & (DEED_READ | DEED_LOOKED)) || *p == '/' || !dot ||
+		    strcmp(dot, ".py") != 0)
+			continue;
+		if (strcmp(path_base(p), "__init__.py") == 0 &&
+		    strcmp(path_folder(a, above), dir) == 0)
+			return true;
+		if (strcmp(above, dir) == 0)
 			return true;
 	}
 	return false;

@@ -1,7 +1,6 @@
 /* folders.c - many files of one folder are the folder
  *
- * A model that names ten thousand images, or each file of a virtual
- * environment, says nothing to a person, and the next command reads others of
+ * A model that names ten thousand images, or each file of a package, says nothing to a person, and the next command reads others of
  * them.
  */
 #include <stdlib.h>
@@ -124,30 +123,46 @@ static void put(struct folders *f, struct view *v)
 	v->n_facts = n;
 }
 
-/* A folder that begins a virtual environment is read as a whole. */
-static void venvs_fold(struct view *v, struct arena *a)
+/* The folder of the package that a path of a virtual environment belongs to.
+ * The whole environment would be no input: its links lead out of it. */
+static const char *package_of(const char *path, struct arena *a)
 {
-	const struct sighting *s = v->s;
+	static const char *const places[] = { "/site-packages/", "/dist-packages/",
+					      "/node_modules/" };
 
-	for (size_t i = 0; i < s->n; i++) {
-		struct folders f = { .a = a };
-		const char *dir = path_folder(a, s->v[i].path);
+	for (size_t i = 0; i < sizeof(places) / sizeof(*places) && *path != '/'; i++) {
+		const char *at = strstr(path, places[i]);
+		const char *end = at ? strchr(at + strlen(places[i]), '/') : NULL;
 
-		if (*dir == '/' || is_top(dir) ||
-		    strcmp(path_base(s->v[i].path), "pyvenv.cfg") != 0 ||
-		    !(s->v[i].deeds & (DEED_READ | DEED_LOOKED)) || s->v[i].deeds & DEED_WROTE)
-			continue;
-		folder_at(&f, dir, true)->is_taken = true;
-		put(&f, v);
-		map_release(&f.by_path);
+		if (end)
+			return arena_strn(a, path, (size_t)(end - path));
 	}
+	return NULL;
+}
+
+/* What a step does not load today it may tomorrow: packages are whole. */
+static void packages_fold(struct view *v, struct arena *a)
+{
+	struct folders f = { .a = a };
+
+	for (size_t i = 0; i < v->n_facts; i++) {
+		const char *dir = is_read(&v->facts[i]) ? package_of(v->facts[i].path, a) : NULL;
+
+		if (dir && v->facts[i].kind != FACT_ABSENT)
+			folder_at(&f, dir, true)->is_taken = true;
+	}
+	bar(&f, v->script_path);
+	for (size_t i = 0; i < f.n; i++)
+		f.v[i]->is_taken &= !f.v[i]->is_barred;
+	put(&f, v);
+	map_release(&f.by_path);
 }
 
 void folders_fold(struct view *v, struct arena *a)
 {
 	bool goes_on = true;
 
-	venvs_fold(v, a);
+	packages_fold(v, a);
 	while (goes_on && v->n_facts > TREE_MIN) {
 		struct folders f = { .a = a };
 		size_t before = v->n_facts;
