@@ -190,7 +190,8 @@ static bool is_in_made(const struct view *v, const char *path, struct arena *a)
 	}
 }
 
-/* Does this folder hold Python's modules or packages?  Then Python has listed it to find them, and not to read all of it. */
+/* Does this folder hold Python's modules or packages?  Then Python has listed
+ * it to find them, and not to read all of it. */
 static bool is_import_folder(const struct view *v, const char *dir, struct arena *a)
 {
 	const struct sighting *s = v->s;

@@ -1,7 +1,7 @@
 /* folders.c - many files of one folder are the folder
  *
- * A model that names ten thousand images, or each file of a package, says nothing to a person, and the next command reads others of
- * them.
+ * A model that names ten thousand images, or each file of a package, says
+ * nothing to a person, and the next command reads others of them.
  */
 #include <stdlib.h>
 #include <string.h>
