@@ -189,6 +189,43 @@ static void lost_bytes(void)
 	CHECK_STR(script("cat a > o"), "A");
 }
 
+static unsigned count_cells(void)
+{
+	const char *text = arena_printf(&rig.a, "ls -d %s/work/*/* 2>/dev/null | wc -l",
+					rig.store_dir);
+	FILE *f = popen(text, "r");
+	unsigned n = 0;
+
+	CHECK(f && fscanf(f, "%u", &n) == 1);
+	if (f)
+		pclose(f);
+	return n;
+}
+
+/* A cell is of one closure; they do not pile up. */
+static void cells_of_many_closures(void)
+{
+	struct id whole = closure;
+	unsigned n_most = 0;
+	struct err e;
+
+	rig_backend(&rig, 1, true);
+	for (size_t i = 0; i < 10; i++) {
+		const char *fewer[sizeof uses / sizeof *uses];
+		size_t n = 0;
+
+		for (size_t k = 0; k < sizeof uses / sizeof *uses; k++)
+			if (k != 2 + i % 5)
+				fewer[n++] = uses[k];
+		MUST(closure_make(rig.store, fewer, n, &closure, &e), e);
+		MUST(store_flush(rig.store, &e), e);
+		run(&(struct step){ .script = "echo > o", .out = { "o" } }, RUN_OK, "");
+		n_most = count_cells() > n_most ? count_cells() : n_most;
+	}
+	CHECK(n_most >= 1 && n_most <= 4);
+	closure = whole;
+}
+
 static void host_steps_are_refused(void)
 {
 	struct step s = { .script = "echo > o", .out = { "o" } };
@@ -259,6 +296,7 @@ static const struct test tests[] = {
 	{ "its folder is kept, and made anew when it was changed", roots_are_kept },
 	{ "closures share their files", roots_share },
 	{ "a closure whose bytes nobody has says which file", lost_bytes },
+	{ "cells of closures that are not needed any more end", cells_of_many_closures },
 	{ "steps without a closure are refused there", host_steps_are_refused },
 	{ "inputs outside the project stand in it while they are declared", outside_inputs },
 	{ "large inputs are seen in it", large_inputs },

@@ -98,6 +98,8 @@ static void allowed(void)
 		{ .script = "echo new > conf.yaml && mv conf.yaml o", .out = { "o" } },
 		{ .script = "echo t > deep/t && mv deep/t o", .out = { "o" } },
 		{ .script = "echo t > m && rm m && echo > o", .out = { "o" } },
+		{ .script = "cat half/mine; ls half; echo > o",
+		  .in = { { "half/mine", "" } }, .out = { "o" } },
 		{ .script = "ls fresh; mkdir fresh; ls fresh; rmdir fresh; echo > o",
 		  .out = { "o" } },
 	};
@@ -105,6 +107,7 @@ static void allowed(void)
 	put("out.txt", "of an earlier run");
 	put("run/old", "of an earlier run");
 	put("__pycache__/m.pyc", "x");
+	put("half/.gg-made-now", "x");
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++) {
 		printf("# %s\n", steps[i].script);
 		expect(&steps[i], NULL);

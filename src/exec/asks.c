@@ -106,7 +106,8 @@ static bool is_nobodys(const char *path)
 {
 	static const char cache[] = "__pycache__";
 
-	if (path_is_below(".gg", path))
+	/* And what gg is writing beside an output at this moment. */
+	if (path_is_below(".gg", path) || strncmp(path_base(path), ".gg-", 4) == 0)
 		return true;
 	for (const char *p = path; (p = strstr(p, cache)); p++)
 		if ((p == path || p[-1] == '/') &&
