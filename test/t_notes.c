@@ -257,8 +257,8 @@ int main(int argc, char **argv)
 	if (rc >= 0)
 		return rc;
 #ifdef __SANITIZE_ADDRESS__
-	puts("1..0 # SKIP programs with a sanitizer note nothing themselves");
-	return watch_end(77);
+	puts("# programs with a sanitizer note nothing themselves");
+	return watch_end(0) ? 1 : 77;
 #endif
 	return watch_end(test_main(tests));
 }
