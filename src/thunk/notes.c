@@ -55,13 +55,15 @@ enum step { STEP_NONE, STEP_PRELOAD, STEP_LIBRARY, STEP_RING };
 
 struct promise {
 	enum step next;
-	bool is_new;                    /* its loader has yet to ask */
+	struct program **started;       /* its loader has yet to ask: what to
+					 * remember by the path of its execve */
 	struct program *program;
 };
 
 struct notes {
 	pthread_mutex_t lock;           /* of programs and promises */
 	struct map programs, promises;  /* by path; by pid */
+	struct map started;             /* path as executed to struct program * */
 	struct arena arena;
 	atomic_uint n_promised;         /* that wait for a next step */
 	int files[STEP_RING + 1];       /* memory files */
@@ -142,6 +144,7 @@ void notes_free(struct notes *n)
 			close(n->files[i]);
 	map_release(&n->programs);
 	map_release(&n->promises);
+	map_release(&n->started);
 	arena_release(&n->arena);
 	pthread_mutex_destroy(&n->lock);
 	pthread_mutex_destroy(&n->taking);
@@ -264,12 +267,24 @@ static void set_next(struct notes *n, struct promise *p, enum step next)
 	p->next = next;
 }
 
+/* What is known by its path to make no use of it is not asked about again; a
+ * script's interpreter counts for the script. */
 void notes_exec(struct notes *n, const struct call *c)
 {
+	struct bytes path = bytes_str(c->ev.path);
+	struct program **started;
+
 	if (!n)
 		return;
 	pthread_mutex_lock(&n->lock);
-	promise_of(n, c->ev.pid, true)->is_new = true;
+	started = map_get(&n->started, path);
+	if (!started) {
+		started = arena_alloc(&n->arena, sizeof(struct program *));
+		*started = NULL;
+		*map_at(&n->started, arena_bytes(&n->arena, path)) = started;
+	}
+	promise_of(n, c->ev.pid, true)->started =
+		*started && !is_worth_it(*started) ? NULL : started;
 	pthread_mutex_unlock(&n->lock);
 }
 
@@ -282,9 +297,10 @@ static bool promise(struct notes *n, pid_t pid)
 
 	pthread_mutex_lock(&n->lock);
 	p = promise_of(n, pid, false);
-	if (p && p->is_new) {
-		p->is_new = false;
+	if (p && p->started && access(NOTES_PRELOAD, F_OK) < 0) {
 		program = program_of(n, pid);
+		*p->started = program;
+		p->started = NULL;
 	}
 	if (program && is_worth_it(program) && !has_loader_variables(pid)) {
 		set_next(n, p, STEP_PRELOAD);
@@ -301,7 +317,7 @@ bool notes_offer(struct notes *n, int listener, const struct call *c)
 	struct seccomp_notif_resp r = { .id = c->q.id };
 
 	if (!n || c->q.data.nr != SYS_access || strcmp(c->ev.path, NOTES_PRELOAD) != 0 ||
-	    n->ring->is_off || access(NOTES_PRELOAD, F_OK) == 0 || !promise(n, c->ev.pid))
+	    n->ring->is_off || !promise(n, c->ev.pid))
 		return false;
 	return ioctl(listener, SECCOMP_IOCTL_NOTIF_SEND, &r) == 0;
 }
