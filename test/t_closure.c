@@ -47,8 +47,10 @@ static const char status[] =
 
 #ifdef __aarch64__
 #define LIBC_LIST "/var/lib/dpkg/info/libc6:arm64.list"
+#define LIBNEW_LIST "/var/lib/dpkg/info/libnew:arm64.list"
 #else
 #define LIBC_LIST "/var/lib/dpkg/info/libc6:amd64.list"
+#define LIBNEW_LIST "/var/lib/dpkg/info/libnew:amd64.list"
 #endif
 #define NUMPY_LIST "/var/lib/dpkg/info/python3-numpy.list"
 #define NUMPY "/usr/lib/python3/dist-packages/numpy"
@@ -378,6 +380,33 @@ static void appears(void)
 	sys_close(&m);
 }
 
+/* A package that was not there, and comes: under each name it may have. */
+static void package_appears(void)
+{
+	struct sys m;
+	struct id was, now;
+
+	build_machine(&m, "comes");
+	rest();
+	was = CLOSURE(&m, "libnew", "libc6:other", "pip:newer", "pip:/opt/site-packages/newest");
+	CHECK(mark_of_tree(s, &m, &was));
+	put(&m, LOCAL "/newer.py", "newer");
+	put(&m, LOCAL "/newer-1.dist-info/RECORD", "newer.py,,\n");
+	rest();
+	now = CLOSURE(&m, "libnew", "libc6:other", "pip:newer", "pip:/opt/site-packages/newest");
+	CHECK(!same(was, now) && strstr(entries(now), "newer.py"));
+	put(&m, "/opt/site-packages/newest.py", "newest");
+	put(&m, "/opt/site-packages/newest-1.dist-info/RECORD", "newest.py,,\n");
+	now = CLOSURE(&m, "libnew", "libc6:other", "pip:newer", "pip:/opt/site-packages/newest");
+	CHECK(strstr(entries(now), "newest.py"));
+	rest();
+	now = CLOSURE(&m, "libnew", "pip:newer");
+	put(&m, "/usr/lib/libnew.so", "new");
+	put(&m, LIBNEW_LIST, "/.\n/usr/lib/libnew.so\n");
+	CHECK(strstr(entries(CLOSURE(&m, "libnew", "pip:newer")), "libnew.so"));
+	sys_close(&m);
+}
+
 static void modules(void)
 {
 	struct sys m;
@@ -609,6 +638,7 @@ static const struct test tests[] = {
 	{ "an upgrade changes what used the package and nothing else", upgrades },
 	{ "every edit shows", edits },
 	{ "what was absent and is there now is another closure", appears },
+	{ "a package that was absent and comes shows", package_appears },
 	{ "a module that appears where modules are searched shows", modules },
 	{ "pip's packages are packages", pip },
 	{ "without packages files are taken one by one", no_packages },

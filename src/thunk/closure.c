@@ -212,7 +212,8 @@ static void walk_package(struct walk_state *w, const struct package *p)
 		if (treat == TREAT_KEEP || treat == TREAT_ABOUT)
 			walk_path(w, p->files[i], false);
 	}
-	walk_watch(w, p->list);         /* if it is not one of them */
+	for (size_t i = 0; i < p->n_places; i++)
+		walk_watch(w, p->places[i]);
 }
 
 static void walk_use(struct walk_state *w, const char *use)

@@ -243,8 +243,10 @@ static struct id id_of_stamps(const struct leaf **v, size_t n)
  * so that only those that are listed are watched. */
 static bool is_watched(const struct leaf *l)
 {
-	return l->kind != LEAF_IGNORED && strlen(l->path) < 4096 &&
-	       (l->kind != LEAF_FOLDER || l->is_list || l->is_whole);
+	if (strlen(l->path) >= 4096)
+		return false;
+	return l->is_watched || (l->kind != LEAF_IGNORED &&
+				 (l->kind != LEAF_FOLDER || l->is_list || l->is_whole));
 }
 
 enum { PACKAGES_MAX = UINT16_MAX };

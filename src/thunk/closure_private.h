@@ -94,8 +94,9 @@ struct package {
 	const char *version;            /* "" if not known */
 	const char **files;             /* absolute, as listed and diverted */
 	size_t n;
-	const char *list;               /* what says so, and stamps it; if the
-					 * package is absent, what would */
+	const char *places[16];         /* what says so and, there or not, what
+					 * would if there were more of it */
+	size_t n_places;
 };
 /* One package's files.  An absent one has none. */
 void package_files(const struct sys *m, struct bytes status, const char *use,
@@ -119,6 +120,7 @@ struct leaf {
 	bool is_known;
 	bool is_list;                   /* LEAF_FOLDER: its names are meant */
 	bool is_whole;                  /* likewise: all that is in it */
+	bool is_watched;                /* in any case: its stamp counts */
 	unsigned package;               /* 0: none, else index + 1 */
 	size_t via;                     /* the link that led here, or SIZE_MAX */
 };

@@ -289,23 +289,30 @@ static void add_listed(void *arg, struct bytes path)
 	strs_add(&l->files, arena_strn(l->a, real.p, real.n));
 }
 
+static void add_place(struct package *p, const char *path)
+{
+	if (p->n_places < sizeof p->places / sizeof *p->places)
+		p->places[p->n_places++] = path;
+}
+
 static void dpkg_files(const struct sys *m, struct bytes status, struct arena *a,
 		       struct listing *l, struct package *out)
 {
+	const char *full = arena_printf(a, "%s%s", out->name,
+					strchr(out->name, ':') ? "" : native);
+	const char *lists[] = { arena_printf(a, DPKG "/info/%s.list", full),
+				arena_printf(a, DPKG "/info/%s.list", out->name) };
 	const char *version;
 	struct bytes text;
 
-	out->list = arena_printf(a, DPKG "/info/%s%s.list", out->name,
-				 strchr(out->name, ':') ? "" : native);
-	if (!sys_read(m, out->list, a, &text)) {
-		out->list = arena_printf(a, DPKG "/info/%s.list", out->name);
-		if (!sys_read(m, out->list, a, &text))
-			return;
-	}
+	add_place(out, lists[0]);
+	add_place(out, lists[1]);
+	add_place(out, DPKG "/diversions");
+	if (!sys_read(m, lists[0], a, &text) && !sys_read(m, lists[1], a, &text))
+		return;
 	spelling_open(&l->sp, m, a);
 	dpkg_list_each(text, add_listed, l);
-	version = dpkg_version(status, arena_printf(a, "%s%s", out->name,
-				strchr(out->name, ':') ? "" : native), a);
+	version = dpkg_version(status, full, a);
 	if (!version)           /* of no architecture, "all" */
 		version = dpkg_version(status, out->name, a);
 	out->version = version ? version : "";
@@ -317,6 +324,7 @@ static void pip_files_in(const struct sys *m, const char *site, const char *want
 	struct record r = { .a = a, .files = &l->files };
 	struct strs names = { 0 };
 
+	add_place(out, site);
 	sys_names(m, site, a, &names);
 	for (size_t i = 0; i < names.n; i++) {
 		const char *name, *version, *list;
@@ -326,7 +334,7 @@ static void pip_files_in(const struct sys *m, const char *site, const char *want
 			continue;
 		list = read_dist(m, site, names.v[i], &r, a);
 		if (list) {
-			out->list = list;
+			add_place(out, list);
 			out->version = version;
 		}
 	}
@@ -339,15 +347,15 @@ static void pip_files(const struct sys *m, struct arena *a, struct listing *l,
 	const char *what = out->name + sizeof PIP - 1, *name, *ignored;
 	struct strs names = { 0 };
 
-	out->list = *what == '/' ? arena_strn(a, what, (size_t)(path_base(what) - what))
-				 : "/usr/local/lib";
 	if (!pip_dist_name(arena_printf(a, "%s-0.dist-info", path_base(what)), a, &name,
 			   &ignored))
 		return;
 	if (*what == '/') {
-		pip_files_in(m, path_clean(a, "/", out->list), name, a, l, out);
+		what = arena_strn(a, what, (size_t)(path_base(what) - what));
+		pip_files_in(m, path_clean(a, "/", what), name, a, l, out);
 		return;
 	}
+	add_place(out, "/usr/local/lib");
 	sys_names(m, "/usr/local/lib", a, &names);
 	for (size_t i = 0; i < names.n; i++)
 		if (strncmp(names.v[i], "python3", 7) == 0) {

@@ -201,11 +201,13 @@ void walk_folder(struct walk_state *w, const char *path)
 void walk_watch(struct walk_state *w, const char *path)
 {
 	struct stat st;
+	size_t i;
 
-	if (sys_lstat(w->m, path, &st))
-		add_leaf(w, path, LEAF_WATCHED, &st);
+	if (!sys_lstat(w->m, path, &st))
+		i = add_leaf(w, path, LEAF_ABSENT, NULL);
 	else
-		add_leaf(w, path, LEAF_ABSENT, NULL);
+		i = add_leaf(w, path, S_ISDIR(st.st_mode) ? LEAF_FOLDER : LEAF_WATCHED, &st);
+	w->v[i].is_watched = true;
 }
 
 void walk_release(struct walk_state *w)
