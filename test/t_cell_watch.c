@@ -194,6 +194,14 @@ static void imports(void)
 		printf("# %s\n", all[i].text);
 		expect(&s, all[i].path);
 	}
+	/* A package below the folder where it runs, and nothing else of text. */
+	expect(&(struct step){ .script = "cd py; /usr/bin/python3 -m pkg.part && echo > ../o",
+			       .in = { { "py/pkg/__init__.py", "" }, { "py/pkg/part.py", "" } },
+			       .out = { "o" } }, NULL);
+	expect(&(struct step){ .script = "cd py; /usr/bin/python3 -m pkg.part && echo > ../o",
+			       .in = { { "py/pkg/__init__.py", "" },
+				       { "py/pkg/part.py", "import helper" } },
+			       .out = { "o" } }, "py/helper.py");
 }
 
 static void left_over(void)

@@ -170,7 +170,20 @@ static bool refuse(struct guard *g, const char *path, bool is_listing)
 
 /* ---- the names in a folder */
 
-/* Does program text of the thunk lie in this very folder? */
+/* Is path a package's first file, in a folder that lies in dir? */
+static bool begins_package(const char *dir, const char *path)
+{
+	size_t n = strcmp(dir, ".") == 0 ? 0 : strlen(dir) + 1;
+	const char *slash;
+
+	if (n && (strncmp(path, dir, n - 1) != 0 || path[n - 1] != '/'))
+		return false;
+	slash = *path == '/' ? NULL : strchr(path + n, '/');
+	return slash && strcmp(slash, "/__init__.py") == 0;
+}
+
+/* Does program text of the thunk lie in this very folder, or a package of
+ * modules? */
 static bool has_program_text(const struct thunk *t, const char *dir)
 {
 	static const char *const ends[] = { ".py", ".so", ".R", ".r", ".pl", ".pm", ".rb",
@@ -181,6 +194,8 @@ static bool has_program_text(const struct thunk *t, const char *dir)
 		const char *path = t->in[i].path, *base = path_base(path);
 		const char *dot = strrchr(base, '.');
 
+		if (begins_package(dir, path))
+			return true;
 		if ((size_t)(base - path) != n || strncmp(path, dir, n ? n - 1 : 0) != 0 ||
 		    !dot || *path == '/')
 			continue;
