@@ -1,6 +1,9 @@
 /* t_notes.c - programs that note their looks themselves lose none of them */
 #include "watch.h"
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+
 enum { LOOKS = 3000 };
 
 static int wrong;
@@ -102,6 +105,25 @@ static int do_turns(void)
 	return wrong != 0;
 }
 
+/* A sandbox that allows no more than what the program does. */
+static int do_sandbox(void)
+{
+	struct sock_filter ops[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_getcwd, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog prog = { sizeof ops / sizeof *ops, ops };
+
+	looks(0, 50);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog) < 0)
+		return 1;
+	looks(1, 50);
+	return wrong != 0;
+}
+
 /* Write over what is shared with gg. */
 static int do_scribble(void)
 {
@@ -127,6 +149,8 @@ static int do_mode(const char *name)
 		return do_unseen();
 	if (!strcmp(name, "turns"))
 		return do_turns();
+	if (!strcmp(name, "sandbox"))
+		return do_sandbox();
 	if (!strcmp(name, "scribble"))
 		return do_scribble();
 	if (!strcmp(name, "many"))
@@ -218,6 +242,16 @@ static void leaves_others_alone(void)
 	seen_release(&s);
 }
 
+static void respects_sandboxes(void)
+{
+	struct seen s = { .way = SERVE_LATE };
+
+	CHECK(run_args(&s, (const char *[]){ self, "sandbox", NULL }) == 0);
+	CHECK(n_names(&s, 0) == 100 && n_names(&s, 1) == 100);
+	CHECK(s.n_late == 100 && s.n_blind == 0);
+	seen_release(&s);
+}
+
 static void believes_nothing(void)
 {
 	struct seen s = { .way = SERVE_LATE };
@@ -245,6 +279,7 @@ static const struct test tests[] = {
 	{ "a program sees no variable, no file, no descriptor of it", is_not_seen },
 	{ "looks are told before the writes that follow them", keeps_order },
 	{ "preloads, sanitizers and static programs stay as they are", leaves_others_alone },
+	{ "a program that forbids itself calls makes none but its own", respects_sandboxes },
 	{ "a program that writes over what it shares is told of", believes_nothing },
 	{ "programs that are killed while they look", survives_kills },
 	{ 0 }

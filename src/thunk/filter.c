@@ -54,6 +54,7 @@ enum only {
 	NOT_EMPTY_PATH,         /* unless flags have AT_EMPTY_PATH */
 	NOT_REALPATH,           /* unless flags (a size) is realpath's */
 	WITH_PATH,              /* unless path is NULL */
+	NEW_FILTER,             /* if the argument flags is PR_SET_SECCOMP */
 	NEW_MOUNTS,             /* if flags have CLONE_NEWNS */
 	NOT_OURS,               /* unless flags have FLAG_OURS */
 	UPPER_ZERO, UPPER_ONES, /* upper half of path (exit_group's status) */
@@ -117,6 +118,8 @@ static const struct watch watches[] = {
 	{ SYS_pivot_root,     KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
 	{ SYS_setns,          KIND_UNSEEN,   NO, NO, NO, NO, NO, ALWAYS },
 	{ SYS_open_by_handle_at, KIND_UNSEEN, NO, NO, NO, NO, NO, ALWAYS },
+	{ SYS_seccomp,        KIND_SANDBOX,  NO, NO, NO, NO, NO, ALWAYS },
+	{ SYS_prctl,          KIND_SANDBOX,  NO, NO, NO, NO,  0, NEW_FILTER },
 	{ SYS_unshare,        KIND_UNSEEN,   NO, NO, NO, NO,  0, NEW_MOUNTS },
 };
 
@@ -177,6 +180,9 @@ static unsigned tests(const struct watch *w, struct scmp_arg_cmp cmp[1])
 		return 1;
 	case NOT_REALPATH:
 		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_NE, REALPATH_ROOM);
+		return 1;
+	case NEW_FILTER:
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_EQ, PR_SET_SECCOMP);
 		return 1;
 	case NEW_MOUNTS:
 		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, CLONE_NEWNS,

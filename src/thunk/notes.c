@@ -288,6 +288,12 @@ void notes_exec(struct notes *n, const struct call *c)
 	pthread_mutex_unlock(&n->lock);
 }
 
+void notes_stop(struct notes *n)
+{
+	if (n)
+		n->ring->is_off = 1;
+}
+
 /* Once for each execve: a program may ask for that file, too. */
 static bool promise(struct notes *n, pid_t pid)
 {

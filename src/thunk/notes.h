@@ -21,6 +21,9 @@ uint64_t notes_gate(const struct notes *n);
 bool notes_answer(struct notes *n, int listener, const struct call *c);
 /* c is an execve. */
 void notes_exec(struct notes *n, const struct call *c);
+/* From now on every look stops: a program is about to forbid itself calls, and
+ * the library makes some that the program itself would not. */
+void notes_stop(struct notes *n);
 /* In place of letting c happen, once it has been told of: it may be the
  * loader's question for libraries to put first.  False: it is not. */
 bool notes_offer(struct notes *n, int listener, const struct call *c);

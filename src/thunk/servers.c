@@ -27,6 +27,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* Newer than the headers of Debian 12; Linux 6.6. */
@@ -175,6 +176,8 @@ bool call_is_answered(struct tracer *t, struct call *c)
 	call_read(c, t->wants_all);
 	if (notes_answer(t->notes, t->listener, c))
 		return true;
+	if (c->q.data.nr == SYS_seccomp || c->q.data.nr == SYS_prctl)
+		notes_stop(t->notes);
 	if (c->has_event && c->ev.kind == TRACE_EXEC)
 		notes_exec(t->notes, c);
 	if (c->has_event && c->ev.kind == TRACE_EXEC && is_32_bit(t, c->ev.path))

@@ -13,6 +13,7 @@
 enum {
 	KIND_OPEN = TRACE_SIGNAL + 1,  /* by the flags in an argument */
 	KIND_OPEN_HOW,                  /* by the flags in a struct open_how */
+	KIND_SANDBOX,                   /* it will forbid itself calls: no event */
 	KIND_UNSEEN,                    /* changes what paths mean */
 	/* From here on read by peers.c. */
 	KIND_CONNECT,                   /* a struct sockaddr, flags: its size */
