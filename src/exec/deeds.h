@@ -1,0 +1,50 @@
+/* deeds.h - what a command does to each path, while it does it
+ *
+ * deeds.c notes calls before they happen, on any thread; deeds_end.c says at
+ * the end what became of each path.
+ */
+#ifndef GG_DEEDS_H
+#define GG_DEEDS_H
+
+#include <pthread.h>
+#include "learn.h"
+#include "project.h"
+#include "tracer.h"
+
+/* One path: what it was when it was first touched, and what was done. */
+struct touched {
+	const char *path;               /* plain inside the project */
+	struct stamp first;
+	unsigned deeds;                 /* of those that only look */
+	enum { DEED_NOTHING, DEED_FILE, DEED_DIR, DEED_ODD } kind; /* at first */
+	bool is_link, is_old;           /* any change of it shows in its stamp */
+	bool is_written;                /* by whatever call */
+	bool is_replaced;               /* not only added to or changed */
+};
+
+struct deeds {
+	struct project *project;
+	pthread_mutex_t lock;           /* of all that follows */
+	struct map by_raw, by_path, dirs;
+	struct touched **v;
+	size_t n, room;
+	size_t n_news;                  /* calls that were of a new kind */
+	const char *odd;                /* meets others: a FIFO, a pipe */
+	struct arena arena;
+};
+
+void deeds_init(struct deeds *d, struct project *p);
+void deeds_release(struct deeds *d);
+/* The call is about to happen.  Not for TRACE_END and those after it. */
+void deeds_note(struct deeds *d, const struct trace_event *ev);
+/* A path that the kernel reads for the command: the interpreter of a script. */
+void deeds_note_program(struct deeds *d, const char *path);
+/* A socket was made here by a name. */
+void deeds_note_bound(struct deeds *d, const char *path);
+
+/* What became of each path, in order of path, from a.  ERR_RETRY: what it had
+ * read changed by another's hand while it ran; the path is named. */
+int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
+	      struct err *e);
+
+#endif

@@ -1,0 +1,104 @@
+/* deeds_end.c - what became of each path, once the command has ended
+ *
+ * Calls say what was tried; what stands there now, beside what stood there
+ * before, says what was done.  A call that failed leaves the path as it was,
+ * and what was made and removed again leaves nothing.
+ */
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include "deeds.h"
+#include "file.h"
+
+/* A path as it is now. */
+struct now {
+	bool is_there, is_dir;
+	struct stamp stamp;
+};
+
+static struct now look_now(const struct deeds *d, const struct touched *at)
+{
+	int root = d->project->root_fd;
+	struct now now = { 0 };
+	struct stat st;
+
+	if (fstatat(root, at->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return now;
+	if (S_ISLNK(st.st_mode) && fstatat(root, at->path, &st, 0) < 0)
+		fstatat(root, at->path, &st, AT_SYMLINK_NOFOLLOW);
+	now.is_there = true;
+	now.is_dir = S_ISDIR(st.st_mode);
+	now.stamp = stamp_of(&st);
+	return now;
+}
+
+/* Only looked at or read: by another's hand it may have changed. */
+static int end_seen(const struct touched *at, const struct now *now, unsigned *deeds,
+		    struct err *e)
+{
+	bool was_file = at->kind == DEED_FILE && at->deeds & DEED_READ;
+
+	*deeds = at->deeds;
+	if (at->kind == DEED_DIR)
+		*deeds |= DEED_FOLDER;
+	if (was_file && (!now->is_there || !stamp_equal(&now->stamp, &at->first)))
+		return err_set(e, ERR_RETRY, "%s, which it read, was changed by another "
+			       "while it ran", at->path);
+	return 0;
+}
+
+/* Something that writes was tried. */
+static unsigned end_written(const struct touched *at, const struct now *now)
+{
+	bool was_there = at->kind != DEED_NOTHING;
+	unsigned folder = now->is_dir ? DEED_FOLDER : 0;
+
+	if (!was_there)
+		return now->is_there ? at->deeds | DEED_WROTE | folder : 0;
+	if (!now->is_there)
+		return at->deeds | DEED_REMOVED | (at->kind == DEED_DIR ? DEED_FOLDER : 0);
+	if (at->kind == DEED_DIR && now->is_dir)
+		return at->deeds | DEED_LOOKED | DEED_FOLDER;
+	if (at->is_old && stamp_equal(&now->stamp, &at->first))
+		return at->deeds | (at->is_replaced ? DEED_LOOKED : DEED_READ);
+	return at->deeds | folder | (at->is_replaced ? DEED_WROTE : DEED_UPDATED);
+}
+
+static int by_path(const void *x, const void *y)
+{
+	const struct deed_at *a = x, *b = y;
+
+	return strcmp(a->path, b->path);
+}
+
+int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
+	      struct err *e)
+{
+	struct deed_at *out;
+	size_t k = 0;
+	int rc = 0;
+
+	pthread_mutex_lock(&d->lock);
+	out = arena_alloc(a, (d->n + 1) * sizeof *out);
+	for (size_t i = 0; rc == 0 && i < d->n; i++) {
+		const struct touched *at = d->v[i];
+		struct now now = { 0 };
+		unsigned deeds = 0;
+
+		/* What was absent and not made stays so for the model. */
+		if (at->is_written || at->kind == DEED_FILE)
+			now = look_now(d, at);
+		if (at->is_written)
+			deeds = end_written(at, &now);
+		else
+			rc = end_seen(at, &now, &deeds, e);
+		if (deeds)
+			out[k++] = (struct deed_at){ arena_str(a, at->path), deeds };
+	}
+	pthread_mutex_unlock(&d->lock);
+	qsort(out, k, sizeof *out, by_path);
+	*v = out;
+	*n = k;
+	return rc;
+}
