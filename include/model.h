@@ -212,6 +212,8 @@ struct model_info {
 	const char *pattern;            /* its first line, tidied */
 };
 bool models_each(const struct models *m, size_t *pos, struct model_info *out);
+/* The built-in ones: rule is "built-in", pattern the program. */
+bool models_each_builtin(size_t *pos, struct model_info *out);
 
 /* Bind c.  why, if not NULL, gets one line per rule that was for this program:
  * which matched, or what in the arguments it could not explain.  Hand-written

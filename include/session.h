@@ -1,7 +1,7 @@
 /* session.h - run a command under the tracer, deferring what models explain
  *
  * src/exec/session.c (events and answers), streams.c (standard streams of a
- * command), study.c (what a command that is learned from does).  Joins tracer,
+ * command), study.c (commands that are learned from).  Joins tracer,
  * inference and forcing on one loop: while one process waits for a placeholder
  * to be made real, the others go on.
  */
@@ -10,6 +10,7 @@
 
 #include "exec.h"
 #include "infer.h"
+#include "learn.h"
 #include "memo.h"
 #include "tracer.h"
 
@@ -19,7 +20,7 @@ struct session_opts {
 	struct loop *loop;
 	struct store *store;
 	struct project *project;
-	const struct models *models;
+	struct models *models;          /* what is learned is added to them */
 	struct exec *exec;
 	struct memo *memo;
 	const char **args, **env;       /* NULL at their ends */
@@ -27,10 +28,13 @@ struct session_opts {
 	/* Study the first command of each shape that no model explains, defer
 	 * later ones by what it taught. */
 	bool learns;
+	bool learns_root;               /* ... of args themselves, and no other */
 	bool learns_files;              /* closures of files, not packages */
-	/* A study has ended: its model's text, or why there is none (*e).
-	 * NULL: not wanted. */
-	void (*studied)(void *arg, const struct command *c, const char *shape,
+	/* A study has ended: what was seen and its model's text, or why there
+	 * is none (*e; ERR_RETRY if another run may teach something); what is
+	 * NULL if it was not studied to its end.  Why a shape runs for real is
+	 * told once.  NULL: not wanted. */
+	void (*studied)(void *arg, const struct sighting *what, const char *shape,
 			struct bytes text, const struct err *e);
 	/* One command was judged: its words, the verdict, the lines that say
 	 * why.  NULL: not wanted, and cheaper. */

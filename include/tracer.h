@@ -28,14 +28,16 @@ enum trace_kind {
 	TRACE_READ,             /* open for reading, a file or a directory */
 	TRACE_WRITE,            /* open that empties or makes a file */
 	TRACE_UPDATE,           /* open for reading and writing or appending */
-	TRACE_LOOK,             /* stat, access, readlink: exists? what? */
+	TRACE_LOOK,             /* stat, access, readlink: exists? what?
+				 * status 1: where does the link lead? */
 	TRACE_MAKE_DIR,
 	TRACE_REMOVE,           /* unlink, rmdir */
 	TRACE_RENAME,           /* path to path2 */
 	TRACE_LINK,             /* hard link, path2 is the new name */
 	TRACE_CHANGE,           /* chmod, truncate, utimes, mknod, symlink, ... */
 	TRACE_ENTER,            /* chdir */
-	/* Only with tracer_opts.wants_all: */
+	/* Only with tracer_opts.wants_all; without it a connection to the
+	 * network is something that was not seen (ops.blind). */
 	TRACE_END,              /* exit_group; status says with what */
 	TRACE_CONNECT,          /* path is "inet ADDRESS PORT", or the absolute
 				 * path of a unix socket, or "abstract NAME",
@@ -52,7 +54,7 @@ struct trace_event {
 	const char *path;       /* absolute, as given and not tidied; borrowed;
 				 * "" for TRACE_END and TRACE_SIGNAL */
 	const char *path2;
-	int status;             /* TRACE_END, TRACE_SIGNAL */
+	int status;             /* TRACE_END, TRACE_SIGNAL, TRACE_LOOK */
 	uint64_t cookie;        /* names the stopped call */
 	bool is_late;           /* a look or read that has happened, or may
 				 * have: nothing is stopped, cookie is 0 */

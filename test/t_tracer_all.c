@@ -56,7 +56,7 @@ static void tells_all(void)
 		CHECK(count(&s, "connect ipc 0x6767\n") == 1);
 		CHECK(count(&s, "connect queue ") == 1);
 		CHECK(count(&s, "\nend 9\n") == 1 && count(&s, "\nend 44\n") == 1);
-		CHECK(count(&s, "\nend ") == 2);
+		CHECK(count(&s, "\nend ") == 2 && s.n_blind == 0);
 		CHECK(run_sh(&s, "rm in_cwd") == 0);
 		seen_release(&s);
 	}

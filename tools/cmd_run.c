@@ -47,6 +47,16 @@ static void complain(void *arg, const struct err *e)
 		note("%s", e->text);
 }
 
+static void studied(void *arg, const struct sighting *what, const char *shape,
+		    struct bytes text, const struct err *e)
+{
+	struct run *r = arg;
+
+	(void)text;
+	ui_clear(r->d.ui);
+	learned_note(what, shape, e);
+}
+
 /* Does something stand wherever inferring would have put something? */
 static bool all_stand(const struct ctx *c, const struct memo_recall *m)
 {
@@ -104,6 +114,8 @@ static int run_script(struct run *r, struct session_counts *n, struct err *e)
 		.loop = c->loop, .store = c->store, .project = &c->project,
 		.models = c->models, .exec = c->exec, .memo = r->memo,
 		.args = r->args, .env = (const char **)environ, .cwd = c->cwd,
+		.learns = (r->forces || c->o.learn) && !c->o.no_learn,
+		.learns_files = c->o.files, .studied = c->o.quiet ? NULL : studied,
 		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,
 	};
 
@@ -136,6 +148,14 @@ static void saw(void *arg, const struct memo_want *w)
 	drive_saw(arg, &w->ph.thunk);
 }
 
+static void print_counts(const struct session_counts *n)
+{
+	printf("deferred %zu, run for real %zu", n->n_deferred, n->n_real);
+	if (n->n_learned)
+		printf(", learned from %zu", n->n_learned);
+	putchar('\n');
+}
+
 static int infer_anew(struct run *r, struct err *e)
 {
 	struct ctx *c = r->d.c;
@@ -162,10 +182,20 @@ static int infer_anew(struct run *r, struct err *e)
 		     memo_spoilt(r->memo));
 	memo_free(r->memo);
 	if (rc == 0 && !c->o.json && !r->forces)
-		printf("deferred %zu, run for real %zu\n", n.n_deferred, n.n_real);
+		print_counts(&n);
 	if (rc == 0 && n.status != 0 && !r->d.n_interrupts)
 		note("%s ended with exit status %d", r->args[0], n.status);
 	return rc < 0 ? -1 : n.status;
+}
+
+/* What was learned may explain more each time; that nothing is to be learned is
+ * another matter. */
+static struct bytes models_name(struct ctx *c)
+{
+	if (!c->o.no_learn)
+		return c->models_text;
+	return bytes_str(arena_printf(&c->arena, "# not learned\n%.*s", (int)c->models_text.n,
+				      c->models_text.p ? c->models_text.p : ""));
 }
 
 static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
@@ -177,7 +207,7 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 
 	drive_begin(&r.d, c);
 	key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
-		       c->models_text);
+		       models_name(c));
 	rc = script_input_look(c->store, &key, &c->arena, &r.input, e);
 	if (rc == 0)
 		rc = recall(&r, e);

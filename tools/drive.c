@@ -31,6 +31,7 @@ static void on_event(void *arg, const struct exec_event *ev)
 
 	if (ev->thunk)
 		drive_saw(d, ev->thunk);
+	tally_note(d, ev);
 	ui_event(d->ui, ev);
 }
 
@@ -127,19 +128,17 @@ static void print_json(const struct drive *d, const struct exec_counts *n, size_
 	json_decref(o);
 }
 
-int drive_end(struct drive *d)
+/* Nothing more is to come: put the line away, and what was made on disk. */
+static int settle(struct drive *d)
 {
-	struct exec_counts n;
-	size_t made, cached;
-	double seconds;
 	struct err e;
 	int rc = EXIT_FINE;
 
 	loop_turn(d->c->loop);
-	exec_counts(d->c->exec, &n);
 	ui_free(d->ui);
 	loop_unwatch(d->sigint);
 	loop_unwatch(d->sigterm);
+	tally_keep(d);
 	if (store_settle(d->c->store, &e) < 0) {
 		note("%s", e.text);
 		d->c->has_told = true;
@@ -147,6 +146,19 @@ int drive_end(struct drive *d)
 	}
 	if (backend_local.notice && backend_local.notice(d->c->backend))
 		note("%s", backend_local.notice(d->c->backend));
+	return rc;
+}
+
+int drive_end(struct drive *d)
+{
+	struct exec_counts n;
+	size_t made, cached;
+	double seconds;
+	int rc;
+
+	loop_turn(d->c->loop);
+	exec_counts(d->c->exec, &n);
+	rc = settle(d);
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
 	made = n.forced + n.failed + n.unrun;
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;
@@ -166,18 +178,7 @@ int drive_end(struct drive *d)
 
 void drive_quit(struct drive *d)
 {
-	struct err e;
-
-	loop_turn(d->c->loop);
-	ui_free(d->ui);
-	loop_unwatch(d->sigint);
-	loop_unwatch(d->sigterm);
-	if (store_settle(d->c->store, &e) < 0) {
-		note("%s", e.text);
-		d->c->has_told = true;
-	}
-	if (backend_local.notice && backend_local.notice(d->c->backend))
-		note("%s", backend_local.notice(d->c->backend));
+	settle(d);
 	map_release(&d->seen);
 	arena_release(&d->arena);
 }

@@ -13,7 +13,7 @@ const struct verb verbs[] = {
 	  "Makes .gg in DIR, or here: from then on DIR is a project, and gg "
 	  "finds it from any folder below." },
 	{ "infer", cmd_infer, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
-	  "efjkqvJ", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
+	  "efjkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
 	  "Runs COMMAND and all below it under a tracer. A command that a model "
 	  "explains does not run: its outputs become placeholders. All others run "
 	  "for real; what they read is made real first. When nothing that the "
@@ -27,8 +27,19 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
-	  "efjkqvHJ", "COMMAND [ARG...]", "infer, then force what it left to do",
-	  "As gg infer, and then gg force of all that became a placeholder." },
+	  "efjkqvHJNc", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "As gg infer, and then gg force of all that became a placeholder. Of each "
+	  "program that no model explains the first command is watched while it "
+	  "runs for real; what it did explains the others, which become thunks." },
+	{ "learn", cmd_learn, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
+	  "c", "[--] COMMAND [ARG...]", "run one command, and say what it does to which file",
+	  "Runs COMMAND for real, prints the model that explains it and its like, "
+	  "and keeps its result as if it had been forced. Where it cannot be a "
+	  "thunk, the reason is printed. Ends with its exit status." },
+	{ "models", cmd_models, NEED_STORE | NEED_MODELS, "JWG", "[SHAPE...]",
+	  "list models: written by hand, built in, learned",
+	  "Of a learned one also how many steps it was right for, and how many "
+	  "asked for more. gg.models is for people: what stands there wins." },
 	{ "status", cmd_status, NEED_STORE, "J", "[PATH...]",
 	  "say which outputs are placeholder, real or stale",
 	  "An output is stale when a file that its thunk read has changed since: "

@@ -24,8 +24,8 @@ enum {
 struct options {
 	unsigned jobs;
 	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
-	bool hermetic, all;
-	const char *output;
+	bool hermetic, all, no_learn, learn, writes, files;
+	const char *output, *forget;
 	unsigned keep_runs, runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify;
@@ -73,6 +73,8 @@ const struct verb *verb_find(const char *name);
 int cmd_init(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_infer(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_run(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_learn(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_models(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_force(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_status(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_show(struct ctx *c, int argc, char **argv, struct err *e);
@@ -122,10 +124,19 @@ int script_input_look(struct store *s, const struct id *key, struct arena *a,
 /* After the script has ended: is it known what it could have read? */
 bool script_input_is_known(const struct script_input *in);
 
+/* One line, on standard error, of what a study came to; the same on standard
+ * output with more in it (learned.c). */
+void learned_note(const struct sighting *what, const char *shape, const struct err *e);
+void learned_print(const struct sighting *what, const char *shape, struct bytes text,
+		   const struct err *e);
+/* Put what the store knows of learned models into c->models. */
+int learned_load(struct ctx *c, struct err *e);
+
 /* Forcing: a drive wants outputs and serves the loop until all are there. */
 struct drive {
 	struct ctx *c;
 	struct map seen;                /* thunks of this command, by id */
+	struct map held;                /* how learned models held, by shape */
 	struct arena arena;
 	size_t n_thunks, n_open, n_unmade;
 	uint64_t begun_ms;
@@ -136,6 +147,10 @@ struct drive {
 	bool stop, is_idle;
 };
 
+/* A learned step has ended: count how its model held, and keep the counts
+ * (tally.c). */
+void tally_note(struct drive *d, const struct exec_event *ev);
+void tally_keep(struct drive *d);
 void drive_begin(struct drive *d, struct ctx *c);
 /* A thunk belongs to this command: for the count of cached ones. */
 void drive_saw(struct drive *d, const struct id *thunk);

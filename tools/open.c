@@ -57,7 +57,7 @@ static int open_models(struct ctx *c, struct err *e)
 		c->models_text = (struct bytes){ 0 };
 	}
 	if (models_new(c->models_text, MODELS_FILE, &c->models, e) == 0)
-		return 0;
+		return c->o.no_learn ? 0 : learned_load(c, e);
 	if (e->code == ERR_BAD)
 		e->code = ERR_USAGE;
 	return -1;

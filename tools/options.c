@@ -22,6 +22,14 @@ const struct option_row option_rows[] = {
 	  "user and password of registries, as podman login and docker login keep them" },
 	{ 'F', false, "ca-file", "FILE", "certificates of authorities to trust" },
 	{ 'O', false, "once", "FILE", "run the one request in FILE (- is standard input)" },
+	{ 'L', false, "learn", NULL,
+	  "learn from the first command of each shape that no model explains" },
+	{ 'N', false, "no-learn", NULL, "neither learn from commands nor use what was learned" },
+	{ 'c', false, "closure", "package|files",
+	  "what learned steps are tied to: the packages whose files they used (as "
+	  "usual), or exactly those files" },
+	{ 'W', false, "write", NULL, "put learned models into gg.models" },
+	{ 'G', false, "forget", "SHAPE", "forget what was learned of SHAPE" },
 	{ 'q', true, "quiet", NULL, "print only failures and the summary" },
 	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
 	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
@@ -61,6 +69,14 @@ static int boolean(const char *s, bool *out, struct err *e)
 	return 0;
 }
 
+static int closure_mode(const char *s, bool *files, struct err *e)
+{
+	*files = strcmp(s, "files") == 0;
+	if (!*files && strcmp(s, "package") != 0)
+		return err_set(e, ERR_USAGE, "\"%s\" is neither package nor files", s);
+	return 0;
+}
+
 static int take(struct options *o, int letter, struct err *e)
 {
 	switch (letter) {
@@ -68,6 +84,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'r': return number(optarg, &o->keep_runs, e);
 	case 'R': return number(optarg, &o->runs, e);
 	case 'a': o->all = true; break;
+	case 'c': return closure_mode(optarg, &o->files, e);
 	case 'k': o->keep_going = true; break;
 	case 'e': o->explain = true; break;
 	case 'f': o->fresh = true; break;
@@ -80,6 +97,10 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'A': o->auth_file = optarg; break;
 	case 'F': o->ca_file = optarg; break;
 	case 'O': o->once = optarg; break;
+	case 'L': o->learn = true; break;
+	case 'N': o->no_learn = true; break;
+	case 'W': o->writes = true; break;
+	case 'G': o->forget = optarg; break;
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
 	case 'H': o->hermetic = true; break;

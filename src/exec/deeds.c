@@ -114,16 +114,15 @@ static bool is_ignored(const struct deeds *d, const char *path)
 /* NULL: nothing that counts. */
 static struct touched *deed_of(struct deeds *d, const char *raw)
 {
-	static struct touched ignored;
 	struct touched *at = map_get(&d->by_raw, bytes_str(raw));
 	const char *path;
 
 	if (!at) {
 		path = resolve(d, raw);
-		at = is_ignored(d, path) ? &ignored : deed_at(d, path);
+		at = is_ignored(d, path) ? &d->ignored : deed_at(d, path);
 		*map_at(&d->by_raw, bytes_str(arena_str(&d->arena, raw))) = at;
 	}
-	return at == &ignored ? NULL : at;
+	return at == &d->ignored ? NULL : at;
 }
 
 /* ---- what a call says */
@@ -215,6 +214,9 @@ static void note_odd(struct deeds *d, const struct trace_event *ev, const struct
 {
 	struct stat st;
 
+	if (!d->odd && ev->kind == TRACE_LOOK && ev->status && at->is_link &&
+	    at->path[0] != '/' && !at->is_written)
+		d->odd = arena_printf(&d->arena, "it asks where the link %s leads", at->path);
 	if (at->kind != DEED_ODD || d->odd || ev->kind < TRACE_READ ||
 	    ev->kind > TRACE_UPDATE ||
 	    fstatat(d->project->root_fd, at->path, &st, 0) < 0)
@@ -228,6 +230,10 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 	struct touched *to;
 
 	note_odd(d, ev, at);
+	if (ev->is_late && ev->error > 0) {
+		add(d, at, DEED_ABSENT);
+		return;
+	}
 	switch (ev->kind) {
 	case TRACE_EXEC:
 		note_look(d, at, DEED_EXECUTED | DEED_READ);

@@ -29,7 +29,9 @@ struct deeds {
 	struct touched **v;
 	size_t n, room;
 	size_t n_news;                  /* calls that were of a new kind */
-	const char *odd;                /* meets others: a FIFO, a pipe */
+	struct touched ignored;         /* stands for what does not count */
+	const char *odd;                /* why no thunk can do the same: a pipe
+				 * that others write, a link that leads */
 	struct arena arena;
 };
 

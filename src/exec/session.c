@@ -74,6 +74,7 @@ static enum infer_verdict infer(struct session *s, struct ask *k, struct command
 static enum trace_answer judge_command(struct session *s, struct ask *k,
 				       bool is_script, int *status)
 {
+	struct study *outer = study_of(s, k->pid);
 	struct infer_helper helper = { 0 };
 	struct command c;
 	enum trace_answer a = settle_held(s, k, status);
@@ -81,6 +82,12 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 
 	if (a != TRACE_GO || build_command(s, k, is_script, &c) < 0)
 		return a;
+	if (outer && learn_is_part(&outer->command, &c))
+		return TRACE_GO;
+	if (outer)
+		study_is_driver(outer, &c);
+	if (s->o.learns_root)
+		return study_consider(s, k, &c);
 	switch (infer(s, k, &c, &helper, &e)) {
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
@@ -93,8 +100,9 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 		s->o.complain(s->o.arg, &e);
 		*status = 2;
 		return TRACE_EXIT;
-	case INFER_REAL:
 	case INFER_UNKNOWN:
+		return study_consider(s, k, &c);
+	case INFER_REAL:
 		break;
 	}
 	return TRACE_GO;
@@ -109,8 +117,9 @@ static bool is_link(const struct session *s, const char *path)
 }
 
 /* What gg put at path has another name now. */
-static void moved(struct session *s, const char *path, const char *path2)
+static void moved(struct session *s, pid_t pid, const char *path, const char *path2)
 {
+	struct study *st = study_of(s, pid);
 	const char *from = watch_inside(s, &s->arena, path);
 	const char *to = watch_inside(s, &s->arena, path2);
 	struct placeholder ph;
@@ -118,7 +127,7 @@ static void moved(struct session *s, const char *path, const char *path2)
 	enum place_now now;
 	struct err e;
 
-	memo_touch(s->o.memo, path2, MEMO_WRITE);
+	memo_touch(st ? st->memo : s->o.memo, path2, MEMO_WRITE);
 	memo_output_moved(s->o.memo, path, path2);
 	if (!from || !to || is_link(s, from))
 		return;
@@ -157,7 +166,7 @@ static int mend(struct session *s, const char *path, struct placeholder *ph,
 	       err_set(e, ERR_BAD, "%s: changes while it is read", path);
 }
 
-static void note_arguments(struct session *s, const struct ask *k)
+static void note_arguments(struct session *s, struct memo *m, const struct ask *k)
 {
 	struct trace_exec x;
 	struct err e;
@@ -166,20 +175,43 @@ static void note_arguments(struct session *s, const struct ask *k)
 		return;
 	for (size_t i = 1; i < x.n_args; i++)
 		if (x.args[i][0] != '-')
-			memo_touch(s->o.memo, x.args[i][0] == '/' ? x.args[i] :
+			memo_touch(m, x.args[i][0] == '/' ? x.args[i] :
 				   arena_printf(&s->arena, "%s/%s", x.cwd, x.args[i]),
 				   MEMO_ENTER);
 }
 
+/* The call happens. */
+static void note_real(struct session *s, const struct ask *k, const struct trace_event *ev)
+{
+	struct study *st = study_of(s, k->pid);
+	struct memo *m = st ? st->memo : s->o.memo;
+
+	s->counts.n_real += ev->kind == TRACE_EXEC && !st;
+	memo_touch(m, ev->path, touch_of[ev->kind]);
+	if (ev->kind == TRACE_LINK)
+		memo_touch(m, ev->path2, MEMO_WRITE);
+	if (watch_follows_links(ev))
+		note_arguments(s, m, k);
+	if (st)
+		study_note(st, ev);
+}
+
+static bool may_be_judged(struct session *s, const struct trace_event *ev,
+			  bool *is_script)
+{
+	return watch_may_be_modelled(s, ev, is_script) ||
+	       (s->o.learns && watch_may_be_learned(s, ev, is_script));
+}
+
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 {
-	const struct trace_event ev = { .kind = k->kind, .pid = k->pid,
-					.path = k->path, .cookie = k->cookie };
+	const struct trace_event ev = { .kind = k->kind, .pid = k->pid, .path = k->path,
+					.path2 = k->path2, .cookie = k->cookie };
 	struct placeholder ph;
 	const char *at;
 	bool is_script;
 
-	if (k->t == s->tracer && watch_may_be_modelled(s, &ev, &is_script)) {
+	if (k->t == s->tracer && may_be_judged(s, &ev, &is_script)) {
 		enum trace_answer a = judge_command(s, k, is_script, status);
 
 		if (a != TRACE_GO)
@@ -199,13 +231,43 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 		if (held_settle(s, h, &e) < 0)
 			s->o.complain(s->o.arg, &e);
 	}
-	if (k->t == s->tracer) {
-		s->counts.n_real += k->kind == TRACE_EXEC;
-		memo_touch(s->o.memo, k->path, touch_of[k->kind]);
-		if (watch_follows_links(&ev))
-			note_arguments(s, k);
-	}
+	if (k->t == s->tracer)
+		note_real(s, k, &ev);
 	return TRACE_GO;
+}
+
+/* Note a call that sees no placeholder, on any thread; false if that is for the
+ * owner. */
+static bool note_quickly(struct session *s, const struct trace_event *ev)
+{
+	bool is_studied = atomic_load(&s->studies.n) > 0, is_noted;
+	struct study *st = NULL;
+	struct memo *m;
+
+	if (is_studied) {
+		pthread_rwlock_rdlock(&s->studies.lock);
+		st = study_of(s, ev->pid);
+	}
+	m = st ? st->memo : s->o.memo;
+	if (ev->is_late)
+		memo_late(m, ev->path, ev->error);
+	is_noted = memo_quick(m, ev->path, touch_of[ev->kind]) &&
+		   (ev->kind != TRACE_LINK || memo_quick(m, ev->path2, MEMO_WRITE));
+	if (st && is_noted)
+		study_note(st, ev);
+	if (is_noted && ev->kind == TRACE_EXEC && !st)
+		s->n_quick++;
+	if (is_studied)
+		pthread_rwlock_unlock(&s->studies.lock);
+	return is_noted;
+}
+
+static bool is_root(struct session *s, const struct trace_event *ev)
+{
+	if (ev->kind != TRACE_EXEC || atomic_exchange(&s->studies.has_root, true))
+		return false;
+	s->studies.root_cookie = ev->cookie;
+	return true;
 }
 
 /* Whatever needs neither store nor engine; on any thread. */
@@ -217,17 +279,12 @@ static bool quick(void *arg, const struct trace_event *ev)
 	const char *at;
 	bool is_script, goes;
 
-	if (ev->is_late)
-		memo_late(s->o.memo, ev->path, ev->error);
-	if (ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
-	    watch_may_be_modelled(s, ev, &is_script))
+	if (ev->kind >= TRACE_END)
+		return study_quick(s, ev);
+	if (is_root(s, ev) || ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
+	    may_be_judged(s, ev, &is_script))
 		return false;
-	goes = !watch_placeholder(s, &a, ev, &at, &ph) &&
-	       memo_quick(s->o.memo, ev->path, touch_of[ev->kind]) &&
-	       (ev->kind != TRACE_LINK ||
-		memo_quick(s->o.memo, ev->path2, MEMO_WRITE));
-	if (goes && ev->kind == TRACE_EXEC)
-		s->n_quick++;
+	goes = !watch_placeholder(s, &a, ev, &at, &ph) && note_quickly(s, ev);
 	arena_release(&a);
 	return goes;
 }
@@ -237,23 +294,32 @@ static enum trace_answer event(void *arg, struct tracer *t,
 {
 	struct session *s = arg;
 	struct ask k = { .s = s, .t = t, .cookie = ev->cookie, .kind = ev->kind,
-			 .pid = ev->pid, .path = (char *)ev->path };
+			 .pid = ev->pid, .path = (char *)ev->path,
+			 .path2 = (char *)ev->path2 };
 	enum trace_answer a;
 
+	if (ev->kind >= TRACE_END) {
+		study_hear(s, ev);
+		arena_reset(&s->arena);
+		studies_ask_again(s);
+		return TRACE_GO;
+	}
 	if (ev->kind == TRACE_RENAME)
-		moved(s, ev->path, ev->path2);
+		moved(s, ev->pid, ev->path, ev->path2);
 	a = session_judge(s, &k, status);
-	if (a == TRACE_GO && ev->kind == TRACE_LINK)
-		memo_touch(s->o.memo, ev->path2, MEMO_WRITE);
 	if (a == TRACE_LATER)
 		s->must_wait = true;
 	arena_reset(&s->arena);
+	studies_ask_again(s);
 	return a;
 }
 
 static void blind(void *arg, const char *why)
 {
-	memo_spoil(((struct session *)arg)->o.memo, why);
+	struct session *s = arg;
+
+	memo_spoil(s->o.memo, why);
+	study_blind(s, why);
 }
 
 static void ended(struct session *s, int rc, const struct err *e)
@@ -297,6 +363,7 @@ void session_serve(struct session *s)
 		loop_unwatch(s->watch);
 		s->watch = NULL;
 	}
+	studies_finish(s);
 	held_finish(s);
 }
 
@@ -330,7 +397,8 @@ int session_start(const struct session_opts *o, struct session **out,
 {
 	struct session *s = mem_alloc(sizeof *s);
 	struct tracer_opts to = { .args = o->args, .env = o->env, .cwd = o->cwd,
-				  .out_fd = -1, .late_outside = o->project->root };
+				  .out_fd = -1, .late_outside = o->project->root,
+				  .wants_all = o->learns };
 	struct tracer_ops ops = { .quick = quick, .event = event, .blind = blind,
 				  .arg = s };
 	struct infer_opts io = {
@@ -341,6 +409,7 @@ int session_start(const struct session_opts *o, struct session **out,
 	};
 
 	*s = (struct session){ .o = *o, .root_len = strlen(o->project->root) };
+	studies_init(s);
 	if (infer_new(&io, &s->infer, e) < 0 ||
 	    tracer_start(&to, &ops, &s->tracer, e) < 0) {
 		session_free(s);
@@ -372,6 +441,7 @@ void session_free(struct session *s)
 	if (s->watch)
 		loop_unwatch(s->watch);
 	tracer_free(s->tracer);
+	studies_release(s);
 	infer_free(s->infer);
 	arena_release(&s->arena);
 	free(s);

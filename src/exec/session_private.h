@@ -2,13 +2,15 @@
  *
  * session.c answers events, wait.c lets calls wait for placeholders, watch.c
  * knows what a call would see, helper.c runs commands of our own, held.c keeps
- * redirected files that several commands may write.
+ * redirected files that several commands may write, study.h what is learned
+ * from.
  */
 #ifndef GG_SESSION_PRIVATE_H
 #define GG_SESSION_PRIVATE_H
 
 #include <stdatomic.h>
 #include "session.h"
+#include "study.h"
 
 /* After so many waits of one call something is wrong with it. */
 enum { MAX_WAITS = 64 };
@@ -21,6 +23,7 @@ struct session {
 	struct session_counts counts;
 	struct helper *helpers;
 	struct held *held;
+	struct studies studies;
 	struct arena arena;             /* of one event */
 	size_t root_len;
 	atomic_size_t n_quick;          /* real commands that quick() let go */
@@ -35,8 +38,10 @@ struct ask {
 	uint64_t cookie;
 	enum trace_kind kind;
 	pid_t pid;
-	char *path;
+	char *path, *path2;
 	unsigned n_waits;
+	bool is_released;               /* it must not wait for a study again */
+	struct ask *next;               /* that waits for the same study */
 };
 
 /* A command of ours, traced for placeholders only; its output is kept. */
@@ -60,6 +65,7 @@ enum trace_answer ask_force(struct session *s, const struct ask *k, const char *
 /* A copy that waits, and the end of the wait: k is freed. */
 struct ask *ask_keep(const struct ask *k);
 void ask_again(struct ask *k);
+void ask_free(struct ask *k);
 /* With nothing else to wait for, the tracer is served without the loop. */
 void session_note_idle(struct session *s);
 
@@ -73,6 +79,9 @@ bool watch_placeholder(struct session *s, struct arena *a, const struct trace_ev
  * interpreter has one counts too. */
 bool watch_may_be_modelled(struct session *s, const struct trace_event *ev,
 			   bool *is_script);
+/* With learning: may it be one that is worth learning? */
+bool watch_may_be_learned(struct session *s, const struct trace_event *ev,
+			  bool *is_script);
 /* Then the arguments are those that the kernel would give the interpreter. */
 void watch_see_through(struct session *s, const char *path, struct trace_exec *x);
 /* Does this execve start a program that prints where links lead?  The calls by

@@ -3,9 +3,10 @@
 #include <string.h>
 #include "session_private.h"
 
-static void ask_free(struct ask *k)
+void ask_free(struct ask *k)
 {
 	free(k->path);
+	free(k->path2);
 	free(k);
 }
 
@@ -15,13 +16,14 @@ struct ask *ask_keep(const struct ask *k)
 
 	*kept = *k;
 	kept->path = mem_str(k->path);
+	kept->path2 = k->path2 ? mem_str(k->path2) : NULL;
 	kept->n_waits++;
 	return kept;
 }
 
 void session_note_idle(struct session *s)
 {
-	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec);
+	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec) && !studies_are_awaited(s);
 }
 
 void ask_again(struct ask *k)
@@ -33,6 +35,7 @@ void ask_again(struct ask *k)
 	if (a != TRACE_LATER)
 		tracer_answer(k->t, k->cookie, a, status);
 	session_note_idle(k->s);
+	studies_ask_again(k->s);
 	ask_free(k);
 }
 

@@ -99,7 +99,7 @@ static bool is_script_known(struct session *s, const char *path,
 	if (!file_shebang(path, line, sizeof line))
 		return false;
 	word = strtok_r(line, " \t", &save);
-	if (!word || !models_know(s->o.models, path_base(word)))
+	if (!word || (!s->o.learns && !models_know(s->o.models, path_base(word))))
 		return false;
 	if (!x)
 		return true;
@@ -125,6 +125,22 @@ bool watch_may_be_modelled(struct session *s, const struct trace_event *ev,
 	if (models_know(s->o.models, path_base(ev->path)))
 		return true;
 	return *is_script = is_script_known(s, ev->path, NULL);
+}
+
+bool watch_may_be_learned(struct session *s, const struct trace_event *ev,
+			  bool *is_script)
+{
+	const char *args[] = { ev->path, "x.py", NULL }, *why;
+	struct command c = { .program = ev->path, .args = args, .n_args = 2, .cwd = "/" };
+	struct arena a = { 0 };
+	bool may;
+
+	if (ev->kind != TRACE_EXEC || access(ev->path, X_OK) < 0)
+		return false;
+	may = learn_shape(&c, &a, &why);
+	*is_script = may && is_script_known(s, ev->path, NULL);
+	arena_release(&a);
+	return may;
 }
 
 bool watch_follows_links(const struct trace_event *ev)

@@ -46,6 +46,15 @@ static bool is_target(const char *s, size_t n)
 	       !memmem(s, n, "darwin", 6) && !memmem(s, n, "windows", 7);
 }
 
+bool models_each_builtin(size_t *pos, struct model_info *out)
+{
+	if (*pos >= sizeof builtins / sizeof *builtins)
+		return false;
+	*out = (struct model_info){ "built-in", builtins[*pos].program };
+	++*pos;
+	return true;
+}
+
 const struct builtin *builtin_find(const char *base)
 {
 	size_t n = strlen(base), digits = n, k;

@@ -420,3 +420,40 @@ void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 	}
 	pthread_mutex_unlock(&m->lock);
 }
+
+/* One path that both may have: who touched it first says what it was. */
+static void join_seen(struct memo *m, const struct seen *from)
+{
+	bool is_new;
+	struct seen *s = seen_at(m, from->first.path, &is_new);
+	const char *path = s->first.path;
+
+	if (is_new) {
+		*s = *from;
+		s->first.path = path;
+		s->is_output = false;
+		return;
+	}
+	s->is_read |= from->is_read;
+	s->is_value &= from->is_value;
+	s->is_fixed |= from->is_fixed;
+	if (from->is_written) {
+		s->is_written = true;
+		s->is_output = false;
+	}
+	if (from->is_listed)
+		list_first(m, s);
+}
+
+void memo_join(struct memo *m, struct memo *other)
+{
+	pthread_mutex_lock(&m->lock);
+	for (size_t i = 0; i < other->n; i++)
+		join_seen(m, other->order[i]);
+	pthread_mutex_unlock(&m->lock);
+	if (other->spoilt)
+		memo_spoil(m, other->spoilt);
+	if (other->late && !m->late)
+		m->late = arena_str(&m->arena, other->late);
+	memo_free(other);
+}

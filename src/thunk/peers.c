@@ -124,7 +124,7 @@ static bool read_address(struct call *c, uint64_t at, uint64_t n, bool all)
 	if (n < sizeof sa.ss_family || n > sizeof sa ||
 	    call_memory(c, at, &sa, (size_t)n) != (ssize_t)n)
 		return false;
-	if (is_network(&sa) && !binds)
+	if (is_network(&sa) && !binds && !all)
 		call_unseen(c, "it speaks to the network");
 	c->ev.path = c->text[0];
 	return all && address_text(c, &sa, (size_t)n);

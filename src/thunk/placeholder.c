@@ -49,14 +49,24 @@ int placeholder_decode(struct bytes text, struct arena *a,
 	return text_close(&t);
 }
 
-/* Open what may be a placeholder: -1 with errno.  A FIFO must not make us
- * wait, and a file that is too long need not be read. */
+static bool may_be_one(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_size <= PLACEHOLDER_MAX;
+}
+
+/* Open what may be a placeholder: -1 with errno.  A FIFO is not opened: whoever
+ * waits for a reader would find one.  A file that is too long need not be. */
 static int open_candidate(int dirfd, const char *path, struct stat *st)
 {
-	int fd = openat(dirfd, path,
-			O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	int inner;
+	int fd, inner;
 
+	if (fstatat(dirfd, path, st, 0) < 0)
+		return -1;
+	if (!S_ISDIR(st->st_mode) && !may_be_one(st)) {
+		errno = ENXIO;
+		return -1;
+	}
+	fd = openat(dirfd, path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, st) < 0 || !S_ISDIR(st->st_mode))
 		return fd;
 	inner = openat(fd, PLACEHOLDER_NAME, O_RDONLY | O_NONBLOCK | O_NOCTTY |
@@ -88,7 +98,7 @@ int placeholder_at(int dirfd, const char *path, struct arena *a,
 	fd = open_candidate(dirfd, path, &st);
 	if (fd < 0)
 		return is_absence(errno) ? 0 : err_sys(e, "%s: cannot open", path);
-	if (!S_ISREG(st.st_mode) || st.st_size > PLACEHOLDER_MAX) {
+	if (!may_be_one(&st)) {
 		close(fd);
 		return 0;
 	}

@@ -172,6 +172,10 @@ static int read_kind(struct call *c, const struct watch *w)
 		return open_kind(how.flags, &c->ev.kind);
 	case KIND_OPEN:
 		return open_kind(c->q.data.args[w->flags], &c->ev.kind);
+	case TRACE_LOOK:
+		c->ev.status = c->q.data.nr == SYS_readlink ||
+			       c->q.data.nr == SYS_readlinkat;
+		break;
 	case TRACE_RENAME:
 		if (w->flags != NO_ARG && c->q.data.args[w->flags] & EXCHANGE)
 			call_unseen(c, "it exchanges two files");

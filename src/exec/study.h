@@ -1,0 +1,99 @@
+/* study.h - commands that are learned from while they run
+ *
+ * study.c (begin, wait, give up, end), study_teach.c (from what one did to a
+ * model), study_peers.c (whom one meets), study_idle.c (no waiting without
+ * end), deeds.c and kin.c beneath.
+ *
+ * A command that nobody explains runs for real once and is watched; others of
+ * its shape wait for what it teaches.  The owner's thread begins and ends
+ * studies; any thread notes what they do, under the read lock.
+ */
+#ifndef GG_STUDY_H
+#define GG_STUDY_H
+
+#include <stdatomic.h>
+#include "deeds.h"
+#include "kin.h"
+#include "session.h"
+
+struct session;
+struct ask;
+
+struct study {
+	struct study *next;
+	struct session *s;
+	struct arena arena;
+	struct command command;
+	const char *shape;
+	pid_t root;
+	int pidfd;
+	struct watch *watch;            /* of pidfd */
+	uint64_t begun_ms;
+	struct deeds deeds;
+	struct memo *memo;              /* what it saw, until it is known how
+					 * that counts */
+	struct strs bound;              /* names by which it can be called */
+	const char *why_real;           /* it must run for real each time */
+	const char *why_not;            /* this run teaches nothing */
+	struct ask *waiting, **waiting_end;
+	uint64_t idle_since_ms, stale_since_ms, idle_cpu;
+	size_t idle_news;
+};
+
+struct studies {
+	pthread_rwlock_t lock;          /* of first, for who is not the owner */
+	atomic_size_t n;
+	struct study *first;
+	struct kin kin;
+	struct ask *again;              /* to be asked again */
+	bool is_asking;
+	struct map told;                /* shapes, by what was told of them */
+	struct arena arena;
+	struct timer *timer;            /* while any waits */
+	uint64_t root_cookie;           /* the execve of the session's command */
+	atomic_bool has_root;
+};
+
+void studies_init(struct session *s);
+/* The command and all below it have gone: what did not end well teaches
+ * nothing. */
+void studies_finish(struct session *s);
+void studies_release(struct session *s);
+/* Ask those whose study has ended; where nothing of session.arena is in use. */
+void studies_ask_again(struct session *s);
+/* Does a call wait for a study? */
+bool studies_are_awaited(const struct session *s);
+
+/* The study that a thread belongs to, or NULL.  For who is not the owner only
+ * under lock. */
+struct study *study_of(struct session *s, pid_t tid);
+
+/* A command that no model explains, c, is about to run: study it, let it wait
+ * for the study of another, or let it go. */
+enum trace_answer study_consider(struct session *s, struct ask *k,
+				 const struct command *c);
+/* c, which is about to run below st, is a command of its own. */
+void study_is_driver(struct study *st, const struct command *c);
+/* A path's call of st is about to happen. */
+void study_note(struct study *st, const struct trace_event *ev);
+/* An event of TRACE_END or later, when quick could not answer it. */
+void study_hear(struct session *s, const struct trace_event *ev);
+bool study_quick(struct session *s, const struct trace_event *ev);
+/* Something of a process was not seen. */
+void study_blind(struct session *s, const char *why);
+
+/* ---- among the files of a study */
+
+double study_seconds(const struct study *st);
+/* It meets others: those that wait may be among them. */
+void study_release_waiting(struct study *st);
+/* It has ended well: teach, and adopt its result.  True if adopted. */
+bool study_teach(struct study *st);
+/* Say once in this session what became of a shape. */
+void study_tell(struct session *s, const struct sighting *what, const char *shape,
+		struct bytes text, const struct err *e);
+/* A connection, a name, a signal. */
+void study_meets(struct study *st, const struct trace_event *ev);
+void study_watch_idle(struct session *s);
+
+#endif

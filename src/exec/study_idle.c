@@ -1,0 +1,116 @@
+/* study_idle.c - who waits for a study does not wait for ever
+ *
+ * A studied command may itself wait for one of those that wait for it: for a
+ * lock, a file, a pipe.  It then either sleeps, or looks for the same thing
+ * again and again.  So it has to show progress: processor time or the disk
+ * while it does what it has not done before.  After a while without, all that
+ * wait run for real; that costs time only, never a result.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "file.h"
+#include "session_private.h"
+
+enum {
+	LOOK_EACH_MS = 250,
+	ASLEEP_MS = 2000,               /* no processor time, nothing new */
+	STALE_MS = 600000,              /* nothing new, however busy */
+	BUSY_TICKS = 2,                 /* of 10 ms in LOOK_EACH_MS: not a poll */
+	KIN_MAX = 1024,
+};
+
+static uint64_t now_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
+}
+
+/* Processor time of a thread's process, in ticks; *waits if for the disk. */
+static uint64_t ticks_of(pid_t pid, bool *waits)
+{
+	char path[64], text[1024], state = 0, *p;
+	unsigned long user = 0, sys = 0;
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : file_read_fd(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return 0;
+	text[n] = 0;
+	p = strrchr(text, ')');
+	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			 &state, &user, &sys) != 3)
+		return 0;
+	*waits |= state == 'D';
+	return user + sys;
+}
+
+static bool shows_progress(struct study *st, bool *is_new, bool *is_odd)
+{
+	pid_t v[KIN_MAX];
+	size_t n = kin_list(&st->s->studies.kin, st, v, KIN_MAX), news;
+	uint64_t cpu = 0, before = st->idle_cpu;
+	bool waits = false;
+
+	for (size_t i = 0; i < n; i++)
+		if (trace_process(v[i], NULL) == v[i])
+			cpu += ticks_of(v[i], &waits);
+	pthread_mutex_lock(&st->deeds.lock);
+	news = st->deeds.n_news;
+	*is_odd = st->deeds.odd != NULL;
+	pthread_mutex_unlock(&st->deeds.lock);
+	*is_new = news != st->idle_news;
+	st->idle_cpu = cpu;
+	st->idle_news = news;
+	return *is_new || waits || cpu < before || cpu >= before + BUSY_TICKS;
+}
+
+/* Has it been long enough? */
+static bool is_stuck(struct study *st, uint64_t now)
+{
+	bool is_new, is_odd;
+
+	if (shows_progress(st, &is_new, &is_odd)) {
+		st->idle_since_ms = now;
+		if (is_new || !st->stale_since_ms)
+			st->stale_since_ms = now;
+	}
+	return is_odd || now - st->idle_since_ms >= ASLEEP_MS ||
+	       now - st->stale_since_ms >= STALE_MS;
+}
+
+static void look(void *arg)
+{
+	struct session *s = arg;
+	uint64_t now = now_ms();
+
+	s->studies.timer = NULL;
+	for (struct study *st = s->studies.first; st; st = st->next) {
+		if (!st->waiting || !is_stuck(st, now))
+			continue;
+		study_release_waiting(st);
+	}
+	studies_ask_again(s);
+	if (studies_are_awaited(s))
+		s->studies.timer = loop_after(s->o.loop, LOOK_EACH_MS, look, s);
+}
+
+void study_watch_idle(struct session *s)
+{
+	uint64_t now = now_ms();
+
+	for (struct study *st = s->studies.first; st; st = st->next)
+		if (st->waiting && !st->waiting->next)
+			st->idle_since_ms = st->stale_since_ms = now;
+	if (!s->studies.timer)
+		s->studies.timer = loop_after(s->o.loop, LOOK_EACH_MS, look, s);
+}

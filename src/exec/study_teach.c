@@ -1,0 +1,121 @@
+/* study_teach.c - from what a command did to a model, and its result kept
+ *
+ * Only here is something kept of a study: after the end with success, in the
+ * order sighting, model, thunk.  Whoever is killed before has taught nothing.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include "session_private.h"
+
+/* Variables that say where a command runs, not how. */
+static bool is_of_place(const char *name_value)
+{
+	static const char *const names[] = { "PWD=", "OLDPWD=", "SHLVL=", "_=" };
+
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		if (strncmp(name_value, names[i], strlen(names[i])) == 0)
+			return true;
+	return run_env_is_fixed(name_value);
+}
+
+static bool has_str(const char **v, const char *what)
+{
+	for (; *v; v++)
+		if (strcmp(*v, what) == 0)
+			return true;
+	return false;
+}
+
+/* What the script set. */
+static void find_set_env(const struct study *st, struct arena *a, struct sighting *si)
+{
+	const struct command *c = &st->command;
+
+	si->set_env = arena_alloc(a, (c->n_env + 1) * sizeof *si->set_env);
+	for (size_t i = 0; i < c->n_env; i++)
+		if (!is_of_place(c->env[i]) && !has_str(st->s->o.env, c->env[i]))
+			si->set_env[si->n_set_env++] = c->env[i];
+}
+
+/* 0, or -1 with *e: this run teaches nothing, or (ERR_REFUSED) no run does. */
+static int sight(struct study *st, struct arena *a, struct sighting *si, struct err *e)
+{
+	const char *why = st->why_real;
+
+	*si = (struct sighting){ .command = st->command, .seconds = study_seconds(st),
+				 .takes_files = st->s->o.learns_files };
+	find_set_env(st, a, si);
+	if (!why && !st->why_not)
+		why = st->deeds.odd;
+	if (!why && st->why_not)
+		return err_set(e, ERR_RETRY, "%s", st->why_not);
+	if (!why && deeds_end(&st->deeds, a, &si->v, &si->n, e) < 0)
+		return -1;
+	if (!why)
+		why = learn_refusal(si, a);
+	return why ? err_set(e, ERR_REFUSED, "%s", why) : 0;
+}
+
+static int learn(struct study *st, const struct sighting *si, struct arena *a,
+		 struct bytes *text, struct err *e)
+{
+	struct session *s = st->s;
+	struct learned l;
+
+	if (learned_add(s->o.store, st->shape, si, a, &l, e) < 0 ||
+	    models_learn(s->o.models, st->shape, l.text, e) < 0)
+		return -1;
+	*text = l.text;
+	return 0;
+}
+
+static bool adopt(struct study *st, struct arena *a)
+{
+	struct session *s = st->s;
+	struct buf why = { 0 };
+	struct err e;
+	enum infer_verdict v = infer_adopt(s->infer, &st->command, a, &why, &e);
+
+	if (s->o.explain)
+		s->o.explain(s->o.arg, &st->command, false, why.p ? why.p : "");
+	if (v == INFER_REFUSED)
+		s->o.complain(s->o.arg, &e);
+	buf_release(&why);
+	return v == INFER_DEFERRED;
+}
+
+bool study_teach(struct study *st)
+{
+	struct session *s = st->s;
+	struct bytes text = { 0 };
+	struct arena a = { 0 };
+	struct sighting si;
+	struct err e, e2;
+	bool is_adopted = false;
+	int rc = sight(st, &a, &si, &e);
+
+	if (rc < 0 && e.code == ERR_REFUSED &&
+	    learned_never(s->o.store, st->shape, e.text, &e2) < 0)
+		s->o.complain(s->o.arg, &e2);
+	if (rc == 0)
+		rc = learn(st, &si, &a, &text, &e);
+	if (rc == 0)
+		is_adopted = adopt(st, &a);
+	study_tell(s, &si, st->shape, text, rc < 0 ? &e : NULL);
+	arena_release(&a);
+	return is_adopted;
+}
+
+void study_tell(struct session *s, const struct sighting *what, const char *shape,
+		struct bytes text, const struct err *e)
+{
+	struct studies *all = &s->studies;
+	const char *said = e ? e->text : "";
+	const char *before = map_get(&all->told, bytes_str(shape));
+
+	if (!s->o.studied || (e && before && strcmp(before, said) == 0))
+		return;
+	*map_at(&all->told, bytes_str(arena_str(&all->arena, shape))) =
+		arena_str(&all->arena, said);
+	s->o.studied(s->o.arg, what, shape, text, e);
+}
