@@ -10,7 +10,7 @@ request=$BUILD/test/worker_request
 [ -x "$request" ] || skip "needs $request"
 tag=gg-test-$$-$RANDOM:1
 server=
-trap 'podman rmi -f "$tag" >/dev/null 2>&1; [ -n "$server" ] && kill "$server"
+trap 'podman rmi -f "$tag" >/dev/null 2>&1; rm -f "/var/run/cdi/${tag%:*}.json"; [ -n "$server" ] && kill "$server"
 	chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 
 # Machines without cgroup v2 controllers need runc, and lower limits than the
@@ -49,9 +49,19 @@ python3 step.py @in -o=@out
 	uses	libexpat1
 python3 plain.py -o=@out
 END
+# Another step with the same uses: the same closure, so the same image.
+sed 's/step.py @in/device.py/; /plain/d' gg.models >>gg.models.more
+cat gg.models.more >>gg.models
+rm gg.models.more
+cat >device.py <<'END'
+import os, sys
+with open(sys.argv[2], "w") as f:
+    print(os.path.exists("/dev/gg-test0"), os.path.exists("/usr/lib/gg-driver.so"), file=f)
+END
 echo '[3, 1, 2]' >in.json
 echo 'open("never", "w")' >plain.py
-"$GG" infer sh -c 'python3 step.py in.json -o out.txt; python3 plain.py -o plain.txt' \
+"$GG" infer sh -c 'python3 step.py in.json -o out.txt; python3 plain.py -o plain.txt
+	python3 device.py -o device.txt' \
 	>"$work/.infer" 2>&1
 check 'an image is made of an output that was not forced' "$GG" image out.txt -o a.tar --tag "$tag"
 check 'and again, the same' "$GG" image out.txt -o b.tar --tag "$tag"
@@ -102,6 +112,29 @@ check 'as nobody in particular' same --user=12345:12345
 check 'the programs of the closure run as they are' \
 	podman run --rm --entrypoint /usr/bin/python3 "$tag" -c 'import json, zlib'
 check 'gg in it uses its own libraries' podman run --rm --entrypoint /opt/gg/gg "$tag" --version
+
+# ---- devices: nothing of a driver is in the image; CDI puts it there
+cdi=/var/run/cdi
+if [ "$(id -u)" = 0 ] && mkdir -p $cdi 2>/dev/null; then
+	cat >"$cdi/${tag%:*}.json" <<-END
+		{ "cdiVersion": "0.5.0", "kind": "gg.test/gpu", "devices": [ { "name": "0",
+		  "containerEdits": { "deviceNodes": [ { "path": "/dev/gg-test0", "type": "c",
+		      "hostPath": "/dev/null", "major": 1, "minor": 3 } ],
+		    "mounts": [ { "hostPath": "$PWD/in.json", "options": [ "ro", "bind" ],
+		      "containerPath": "/usr/lib/gg-driver.so" } ] } } ] }
+	END
+	device=$("$GG" show device.txt | grep -oE '[0-9a-f]{64}' | head -1)
+	"$request" .gg "$device" "$PWD" >"$work/device.json"
+	on() { podman run --rm -i "$@" "$tag" --once - <"$work/device.json" >"$work/answer.json"; }
+	check 'the same image runs another step of its closure' on
+	check 'which sees no device' sh -c '"$1" --read "$2" | grep -q "^False False"' \
+		sh "$request" "$work/answer.json"
+	check 'with a CDI device given' on --device gg.test/gpu=0
+	check 'a step sees the device and its driver' \
+		sh -c '"$1" --read "$2" | grep -q "^True True"' sh "$request" "$work/answer.json"
+	rm -f "$cdi/${tag%:*}.json"
+	rmdir $cdi 2>/dev/null
+fi
 
 # ---- what it refuses
 other=$(echo "$closure" | tr 0-9a-f 1-9a-f0)

@@ -69,6 +69,7 @@ need_test()
 	need jq have jq
 	need g++ have g++
 	need openssl have openssl
+	need zstd have zstd
 	need podman have podman
 	need runc have runc
 	need skopeo have skopeo
@@ -98,6 +99,8 @@ need_bench()
 	need python3-torch module torch
 	need dataset-fashion-mnist test -d /usr/share/datasets/fashion-mnist
 	need ninja-build have ninja
+	need jq have jq
+	need zstd have zstd
 	need strace have strace
 	need time test -x /usr/bin/time
 }

@@ -60,7 +60,7 @@ only 'openssl/' 'src/thunk/id\.c' 'the hash library'
 only 'jansson\.h' '(tools/.*|src/exec/(oci|registry|message).*|src/kernels/safetensors\.c)' 'the JSON library'
 only 'curl/' 'src/exec/curl\.h' 'HTTP'
 only 'zlib\.h' 'src/(exec/squeeze|kernels/gzip)\.c' 'the other compressor'
-only 'zstd\.h' 'src/(thunk/store|exec/squeeze)\.c' 'the compressor'
+only 'zstd\.h' 'src/(thunk/store|exec/chunks)\.c' 'the compressor'
 
 # Only tools/ prints, exits or reads the environment.  A process that gg has
 # just forked ends by _exit.

@@ -34,6 +34,23 @@ int squeeze_end(struct squeeze *s, struct image_blob *out, struct err *e);
 /* The ending of a layer's media type. */
 const char *squeeze_suffix(enum image_squeeze kind);
 
+/* ---- chunks.c: zstd by several threads */
+
+struct chunks;
+/* Where compressed bytes go; called by the thread that calls chunks_add(). */
+struct chunks_to {
+	int (*put)(void *arg, const void *p, size_t n, struct err *e);
+	void *arg;
+};
+struct chunks *chunks_new(unsigned n_threads);
+void chunks_free(struct chunks *k);
+/* Bytes of a stream, and its end, after which another may begin. */
+int chunks_add(struct chunks *k, const char *p, size_t n, struct chunks_to *to,
+	       struct err *e);
+int chunks_end(struct chunks *k, struct chunks_to *to, struct err *e);
+/* Forget a stream that failed. */
+void chunks_drop(struct chunks *k);
+
 /* ---- image_files.c */
 
 enum image_kind { IMAGE_DIR, IMAGE_FILE, IMAGE_LINK };

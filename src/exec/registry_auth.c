@@ -10,8 +10,7 @@
 #include "base64.h"
 #include "registry_private.h"
 
-/* The value of key="value" in a challenge, in a; NULL if absent. */
-static const char *challenge_value(const char *s, const char *key, struct arena *a)
+const char *registry_challenge(const char *s, const char *key, struct arena *a)
 {
 	size_t n = strlen(key);
 
@@ -62,8 +61,8 @@ static void add_query(struct buf *url, const char *key, const char *value)
 
 static const char *token_url(struct registry *r, const char *realm, const char *challenge)
 {
-	const char *service = challenge_value(challenge, "service", &r->arena);
-	const char *scope = challenge_value(challenge, "scope", &r->arena), *url;
+	const char *service = registry_challenge(challenge, "service", &r->arena);
+	const char *scope = registry_challenge(challenge, "scope", &r->arena), *url;
 	struct buf b = { 0 };
 
 	buf_str(&b, realm);
@@ -105,7 +104,7 @@ static int wrong_password(struct registry *r, struct err *e)
 
 static int get_token(struct registry *r, const char *challenge, struct err *e)
 {
-	const char *realm = challenge_value(challenge, "realm", &r->arena);
+	const char *realm = registry_challenge(challenge, "realm", &r->arena);
 	const char *headers[2] = { NULL };
 	struct http_request q = { .headers = headers };
 	struct http_answer a;

@@ -28,6 +28,8 @@ int registry_call(struct registry *r, const struct registry_ask *ask,
 int registry_refused(struct registry *r, const char *what, const struct http_answer *a,
 		     struct err *e);
 
+/* The value of key="value" in a challenge, in a; NULL if absent. */
+const char *registry_challenge(const char *s, const char *key, struct arena *a);
 /* Set r->authorization as a 401's WWW-Authenticate wants it. */
 int registry_login(struct registry *r, const char *challenge, struct err *e);
 

@@ -1,26 +1,23 @@
 /* squeeze.c - a layer's bytes on their way to a file
  *
- * In one pass they are named as they came, compressed, and named again.  zstd
- * always works as if by several threads, so that the bytes do not depend on
- * how many there are: it cuts the stream into jobs of a fixed size.
+ * In one pass they are named as they came, compressed, and named again.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <sys/sysinfo.h>
 #include <zlib.h>
-#include <zstd.h>
 #include "file.h"
 #include "image_private.h"
 
-enum { LEVEL_ZSTD = 3, LEVEL_GZIP = 6, OUT_BYTES = 1 << 20, GZIP_WINDOW = 15 + 16 };
+enum { LEVEL_GZIP = 6, OUT_BYTES = 1 << 20, GZIP_WINDOW = 15 + 16 };
 
 struct squeeze {
 	enum image_squeeze kind;
-	ZSTD_CCtx *zstd;
+	struct chunks *zstd;
 	z_stream gzip;
 	struct hash *raw, *out;
 	uint64_t n_raw, n_out;
-	char *room;                     /* OUT_BYTES */
+	char *room;                     /* OUT_BYTES, of gzip */
 	int fd;
 };
 
@@ -39,12 +36,7 @@ struct squeeze *squeeze_new(enum image_squeeze kind, unsigned n_threads)
 			abort();
 		return s;
 	}
-	s->zstd = ZSTD_createCCtx();
-	if (!s->zstd)
-		abort();
-	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_compressionLevel, LEVEL_ZSTD);
-	/* A library built without threads refuses; then there are none. */
-	ZSTD_CCtx_setParameter(s->zstd, ZSTD_c_nbWorkers, n > 64 ? 64 : n);
+	s->zstd = chunks_new((unsigned)n);
 	return s;
 }
 
@@ -52,7 +44,7 @@ void squeeze_free(struct squeeze *s)
 {
 	if (!s)
 		return;
-	ZSTD_freeCCtx(s->zstd);
+	chunks_free(s->zstd);
 	if (s->kind == IMAGE_GZIP)
 		deflateEnd(&s->gzip);
 	hash_free(s->raw);
@@ -70,33 +62,16 @@ void squeeze_begin(struct squeeze *s, int fd)
 	if (s->kind == IMAGE_GZIP)
 		deflateReset(&s->gzip);
 	else
-		ZSTD_CCtx_reset(s->zstd, ZSTD_reset_session_only);
+		chunks_drop(s->zstd);
 }
 
-static int put(struct squeeze *s, size_t n, struct err *e)
+static int put(void *arg, const void *p, size_t n, struct err *e)
 {
-	hash_add(s->out, s->room, n);
+	struct squeeze *s = arg;
+
+	hash_add(s->out, p, n);
 	s->n_out += n;
-	return file_write_fd(s->fd, s->room, n) < 0 ? err_sys(e, "writing a layer") : 0;
-}
-
-static int add_zstd(struct squeeze *s, const void *p, size_t n, bool is_end,
-		    struct err *e)
-{
-	ZSTD_inBuffer in = { p, n, 0 };
-	size_t left;
-
-	do {
-		ZSTD_outBuffer out = { s->room, OUT_BYTES, 0 };
-
-		left = ZSTD_compressStream2(s->zstd, &out, &in,
-					    is_end ? ZSTD_e_end : ZSTD_e_continue);
-		if (ZSTD_isError(left))
-			return err_set(e, ERR_IO, "zstd: %s", ZSTD_getErrorName(left));
-		if (out.pos && put(s, out.pos, e) < 0)
-			return -1;
-	} while (is_end ? left > 0 : in.pos < in.size);
-	return 0;
+	return file_write_fd(s->fd, p, n) < 0 ? err_sys(e, "writing a layer") : 0;
 }
 
 static int add_gzip(struct squeeze *s, const void *p, size_t n, bool is_end,
@@ -113,28 +88,25 @@ static int add_gzip(struct squeeze *s, const void *p, size_t n, bool is_end,
 		rc = deflate(z, is_end ? Z_FINISH : Z_NO_FLUSH);
 		if (rc != Z_OK && rc != Z_STREAM_END && rc != Z_BUF_ERROR)
 			return err_set(e, ERR_IO, "gzip: %s", z->msg ? z->msg : "failed");
-		if (put(s, OUT_BYTES - z->avail_out, e) < 0)
+		if (put(s, s->room, OUT_BYTES - z->avail_out, e) < 0)
 			return -1;
 	} while (is_end ? rc != Z_STREAM_END : z->avail_in > 0);
 	return 0;
-}
-
-static int add(struct squeeze *s, const void *p, size_t n, bool is_end, struct err *e)
-{
-	return s->kind == IMAGE_GZIP ? add_gzip(s, p, n, is_end, e)
-				     : add_zstd(s, p, n, is_end, e);
 }
 
 int squeeze_add(struct squeeze *s, const void *p, size_t n, struct err *e)
 {
 	hash_add(s->raw, p, n);
 	s->n_raw += n;
-	return add(s, p, n, false, e);
+	if (s->kind == IMAGE_GZIP)
+		return add_gzip(s, p, n, false, e);
+	return chunks_add(s->zstd, p, n, &(struct chunks_to){ put, s }, e);
 }
 
 int squeeze_end(struct squeeze *s, struct image_blob *out, struct err *e)
 {
-	if (add(s, "", 0, true, e) < 0)
+	if (s->kind == IMAGE_GZIP ? add_gzip(s, "", 0, true, e) < 0
+				  : chunks_end(s->zstd, &(struct chunks_to){ put, s }, e) < 0)
 		return -1;
 	out->raw_id = hash_end(s->raw);
 	out->id = hash_end(s->out);
