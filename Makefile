@@ -79,16 +79,16 @@ $(BUILD)/%.o: %.c
 $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(ALL_LDLIBS)
 
-check: $(BUILD)/gg $(TESTS)
+check: all $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test $(BUILD)/gg $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request
+test: deps-test all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
-demo: deps-demo $(BUILD)/gg
+demo: deps-demo all
 	@BUILD=$(BUILD) examples/demo.sh
 
-bench: deps-bench $(BUILD)/gg $(BENCHES)
+bench: deps-bench all $(BENCHES)
 	@BUILD=$(BUILD) test/bench/run.sh $(ROW)
 
 fuzz: deps-test $(FUZZERS)

@@ -98,6 +98,7 @@ need_bench()
 	need python3-pandas module pandas
 	need python3-torch module torch
 	need dataset-fashion-mnist test -d /usr/share/datasets/fashion-mnist
+	need libopenblas0-pthread any /usr/lib/*/libopenblas.so.0
 	need ninja-build have ninja
 	need jq have jq
 	need zstd have zstd

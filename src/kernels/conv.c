@@ -66,24 +66,51 @@ FEW static void copy_row(const struct layer *l, const float *row, int64_t x, flo
 	}
 }
 
+/* A window at the image's edge, or one behind which nothing may be touched. */
+static void lay_exactly(const struct layer *l, const float *x, int64_t y0, int64_t x0,
+			float *to)
+{
+	for (int64_t y = y0; y < y0 + l->kernel_h; y++) {
+		bool is_in = y >= 0 && y < l->in.h;
+
+		copy_row(l, is_in ? x + (size_t)y * l->in.w * l->in.c : NULL, x0, to);
+		to += l->kernel_w * l->in.c;
+	}
+}
+
+enum { COPIED = 8 };
+
+/* A window inside, its rows in pieces of COPIED floats: what that is too much is
+ * overwritten by what comes next. */
+static void lay_inside(const float *from, size_t rows, size_t row, size_t step, float *to)
+{
+	for (; rows; rows--, from += step, to += row)
+		for (size_t i = 0; i < row; i += COPIED)
+			memcpy(to + i, from + i, COPIED * sizeof *to);
+}
+
 static void lay_out(void *arg, size_t i, unsigned thread)
 {
 	const struct piece *s = arg;
 	const struct layer *l = s->a->l;
 	const float *x = s->a->x + (s->first + i) * shape_size(l->in);
-	float *to = s->columns + i * positions(l) * window_floats(l);
+	size_t size = window_floats(l), row = l->kernel_w * l->in.c, step = l->in.w * l->in.c;
+	float *to = s->columns + i * positions(l) * size;
+	size_t last = l->kernel_h * step - step + row + COPIED;
 
 	(void)thread;
-	for (int64_t oy = 0; oy < l->out.h; oy++)
-		for (int64_t ox = 0; ox < l->out.w; ox++)
-			for (int64_t ky = 0; ky < l->kernel_h; ky++) {
-				int64_t iy = oy * l->stride + ky - l->pad;
-				bool is_in = iy >= 0 && iy < l->in.h;
+	for (size_t at = 0; at < positions(l); at++, to += size) {
+		int64_t y0 = (int64_t)(at / l->out.w) * l->stride - l->pad;
+		int64_t x0 = (int64_t)(at % l->out.w) * l->stride - l->pad;
+		size_t first = (size_t)y0 * step + (size_t)x0 * l->in.c;
 
-				copy_row(l, is_in ? x + (size_t)iy * l->in.w * l->in.c : NULL,
-					 ox * l->stride - l->pad, to);
-				to += l->kernel_w * l->in.c;
-			}
+		if (y0 < 0 || x0 < 0 || x0 + l->kernel_w > l->in.w ||
+		    y0 + l->kernel_h > l->in.h || first + last > shape_size(l->in) ||
+		    at + 1 == positions(l))
+			lay_exactly(l, x, y0, x0, to);
+		else
+			lay_inside(x + first, l->kernel_h, row, step, to);
+	}
 }
 
 static void activate(const struct at *a, size_t first, size_t n)

@@ -6,6 +6,10 @@
 #define ROWS 14
 #define LOAD(p) _mm512_loadu_ps(p)
 #define STORE(p, v) _mm512_storeu_ps(p, v)
+#define MASK __mmask16
+#define MASK_OF(n) ((__mmask16)((1u << (n)) - 1))
+#define LOAD_SOME(p, m) _mm512_maskz_loadu_ps(m, p)
+#define STORE_SOME(p, m, v) _mm512_mask_storeu_ps(p, m, v)
 #define SPREAD(x) _mm512_set1_ps(x)
 #define FMA(x, y, z) _mm512_fmadd_ps(x, y, z)
 #include "gemm_body.h"
@@ -21,6 +25,7 @@ EACH(2)
 const struct tiler tiler_avx512 = {
 	.columns = COLUMNS,
 	.rows = ROWS,
+	.turn = turn,
 	.run = { { tile_1_1, tile_1_2, tile_1_3, tile_1_4, tile_1_5, tile_1_6, tile_1_7,
 		   tile_1_8, tile_1_9, tile_1_10, tile_1_11, tile_1_12, tile_1_13,
 		   tile_1_14 },

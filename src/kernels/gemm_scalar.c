@@ -22,8 +22,16 @@ static void run_one(const struct tile *t)
 	*t->c = sum;
 }
 
+static void turn(const float *from, size_t ld, size_t k, size_t n, float *to, size_t wide)
+{
+	for (size_t p = 0; p < k; p++)
+		for (size_t j = 0; j < n; j++)
+			to[p * wide + j] = from[j * ld + p];
+}
+
 const struct tiler tiler_scalar = {
 	.columns = 1,
 	.rows = 1,
+	.turn = turn,
 	.run = { { run_one }, { run } },
 };

@@ -12,12 +12,14 @@
 enum { TILE_ROWS_MAX = 14 };
 
 /* C += A B for one tile; A[i][p] at a[i * a_row + p * a_k], row p of B at
- * b + p * ldb, all columns of it there.  With begins C is not read. */
+ * b + p * ldb.  The last vector has n_last columns; what lies behind them is
+ * neither read nor written.  With begins C is not read. */
 struct tile {
 	size_t k;
 	const float *a, *b;
 	float *c;
 	size_t a_row, a_k, ldb, ldc;
+	unsigned n_last;
 	bool begins;
 };
 
@@ -26,6 +28,9 @@ struct tile {
 struct tiler {
 	unsigned columns, rows;
 	void (*run[2][TILE_ROWS_MAX])(const struct tile *t);
+	/* to[p * wide + j] = from[j * ld + p] for p < k, j < n. */
+	void (*turn)(const float *from, size_t ld, size_t k, size_t n, float *to,
+		     size_t wide);
 };
 
 extern const struct tiler tiler_scalar, tiler_avx2, tiler_avx512;
