@@ -289,12 +289,12 @@ static void positionals(void)
 		{ "maybe a b", "<a out1>b" },
 		{ "maybe a b c", "<a out1>b out2>c" },
 		{ "maybe a b c d", "<a out1>b out2>c out3>d" },
-		{ "gg-ml train i m", "<i out1>m" },
-		{ "gg-ml -v train i m", "<i out1>m" },
-		{ "gg-ml train -v i m", "<i out1>m" },
-		{ "gg-ml eval m", "<m" },
-		{ "gg-ml eval a b", "none: b is not in the pattern" },
-		{ "gg-ml other m", "none: no model is for gg-ml\n" },
+		{ "toolkit train i m", "<i out1>m" },
+		{ "toolkit -v train i m", "<i out1>m" },
+		{ "toolkit train -v i m", "<i out1>m" },
+		{ "toolkit eval m", "<m" },
+		{ "toolkit eval a b", "none: b is not in the pattern" },
+		{ "toolkit other m", "none: no model is for toolkit\n" },
 		{ "dirs in out", "</in out1>/out" },
 		{ "dflt", "<data.npz model>m.npz" },
 		{ "dflt x --model y", "<x model>y" },
@@ -303,7 +303,7 @@ static void positionals(void)
 		{ 0 }
 	};
 	check_rows("move @in @out\nmany @in... @out/\nmaybe @in [@out] @out...\n"
-		   "gg-ml train @in @out -v\ngg-ml eval @in -v\n"
+		   "toolkit train @in @out -v\ntoolkit eval @in -v\n"
 		   "dirs @in/ @out/\ndflt [@in=data.npz] --model=@out=m.npz\n"
 		   "same --out1=@out [@out]\nnums @in... -3\n",
 		   rows);
