@@ -114,7 +114,7 @@ static void add_closures(struct image_files *fs, const struct image_opts *o)
 	buf_str(&b, "");
 	for (size_t i = 0; i < o->n_closures; i++)
 		buf_printf(&b, "%s\n", id_hex(&ids[i]).s);
-	add_text(fs, IMAGE_CLOSURES + 1, buf_bytes(&b));
+	add_text(fs, &IMAGE_CLOSURES[1], buf_bytes(&b));
 	buf_release(&b);
 }
 
@@ -128,7 +128,7 @@ int image_worker_add(struct image_files *fs, const struct image_opts *o,
 	image_files_add(fs, "opt", IMAGE_DIR);
 	image_files_add(fs, FOLDER, IMAGE_DIR);
 	add_closures(fs, o);
-	add_text(fs, IMAGE_TREES + 1, trees);
+	add_text(fs, &IMAGE_TREES[1], trees);
 	rc = add_program(fs, o->self, &has_loader, e);
 	if (rc < 0 || !has_loader)
 		return rc;

@@ -18,7 +18,7 @@ sklearn_models()
 	for p in python3-minimal "python$v-minimal" "libpython$v-minimal" "libpython$v-stdlib" \
 		libc6 zlib1g libexpat1 python3-sklearn python3-sklearn-lib python3-scipy \
 		python3-numpy python3-joblib python3-threadpoolctl libgfortran5 libquadmath0 \
-		libstdc++6 libgcc-s1 libgomp1 libblas3 liblapack3; do
+		libstdc++6 libgcc-s1 libgomp1 libblas3 liblapack3 liblbfgsb0; do
 		printf '\tuses\t%s\n' "$p"
 	done
 	for p in libblas.so.3 liblapack.so.3; do
