@@ -26,6 +26,19 @@ enum rule { RULE_SGD, RULE_MOMENTUM, RULE_NESTEROV, RULE_ADAM, RULE_ADAMW, RULE_
 
 enum loss { LOSS_SOFTMAX, LOSS_LOGISTIC, LOSS_HINGE, LOSS_MSE, LOSS_COUNT };
 
+/* The loss of each row of outputs x (rows x cols) and its gradient dx (may be
+ * NULL, never x), divided by `rows_in_batch`.  Labels: a class for softmax; 0 or
+ * 1 for logistic and hinge with one column, a class (one against the rest) with
+ * more; targets instead for MSE.  smoothing is softmax's. */
+struct loss_job {
+	enum loss kind;
+	size_t rows, cols, rows_in_batch;
+	const float *x;
+	const int32_t *labels;
+	const float *targets;
+	float smoothing;
+	float *dx, *losses;     /* losses: one a row */
+};
 struct ops {
 	/* y[i][j] = act(x[i][j] + bias[j]); bias NULL: none. */
 	void (*activate)(enum activation act, size_t rows, size_t cols, const float *x,
@@ -50,24 +63,12 @@ struct ops {
 	/* y[i] = (x[i] - mean[i % cols]) * factor[i % cols], of bytes. */
 	void (*normalise_bytes)(size_t rows, size_t cols, const unsigned char *x,
 				const float *mean, const float *factor, float *y);
+	void (*loss)(const struct loss_job *j);
 };
 
 const struct ops *ops_for(enum isa isa);
 
-/* The loss of each row of outputs x (rows x cols) and its gradient dx (may be
- * NULL, never x), divided by `rows_in_batch`.  Labels: a class for softmax; 0 or
- * 1 for logistic and hinge with one column, a class (one against the rest) with
- * more; targets instead for MSE.  smoothing is softmax's. */
-struct loss_job {
-	enum loss kind;
-	size_t rows, cols, rows_in_batch;
-	const float *x;
-	const int32_t *labels;
-	const float *targets;
-	float smoothing;
-	float *dx, *losses;     /* losses: one a row */
-};
-void loss_run(const struct loss_job *j);
+void loss_run(const struct loss_job *j, enum isa isa);
 
 /* The sum of n floats as a tree whose shape depends on n alone: halves are
  * summed by themselves, down to eight that are added in order. */

@@ -20,7 +20,7 @@ static double loss_of(const struct net *n, struct pass *p, struct run_of *r,
 	pass_forward(p, r);
 	j.x = pass_output(p, head);
 	j.dx = wants_gradient ? pass_gradient(p, head) : NULL;
-	loss_run(&j);
+	loss_run(&j, team_isa(r->team));
 	return tree_sum(losses, r->rows) / (double)r->rows;
 }
 

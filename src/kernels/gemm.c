@@ -15,7 +15,8 @@
 
 enum {
 	STRETCH = 256,          /* of k: a panel of it fits the first cache */
-	BLOCK_ROWS = 84,        /* 6 and 14 divide it */
+	BLOCK_ROWS = 84,        /* at most; 6 and 14 divide it */
+	SMALL = 1 << 20,        /* products that other threads are not woken for */
 	FAR = 512,              /* floats between rows that share few pages */
 	OFTEN = 48,             /* rows of C that pay for copying B */
 	GROUP = 16,             /* panels that one turn works on */
@@ -30,6 +31,7 @@ struct work {
 	const struct gemm_batch *batch;
 	const struct tiler *tiler;
 	size_t wide;                    /* columns of a panel */
+	size_t block_rows;
 	size_t n_panels, n_groups, n_blocks;
 	bool copies_a, copies_b;
 	float *panels;                  /* copies of B's, by member */
@@ -118,8 +120,8 @@ static void run_block(void *arg, size_t turn, unsigned thread)
 	const struct gemm *g = &w->batch->one;
 	size_t per_member = w->n_blocks * w->n_groups;
 	size_t member = turn / per_member, rest = turn % per_member;
-	size_t row = rest / w->n_groups * BLOCK_ROWS, group = rest % w->n_groups;
-	size_t rows = min(BLOCK_ROWS, g->m - row), n;
+	size_t row = rest / w->n_groups * w->block_rows, group = rest % w->n_groups;
+	size_t rows = min(w->block_rows, g->m - row), n;
 	size_t end = min((group + 1) * GROUP, w->n_panels);
 	const float *a = g->a + member * w->batch->a_step +
 			 row * (g->a_is_transposed ? 1 : g->lda);
@@ -162,6 +164,29 @@ static void clear(const struct gemm_batch *g)
 			       g->one.n * sizeof *g->one.c);
 }
 
+/* Fewer than go into the cache where all threads would not have turns else. */
+static size_t rows_of_block(const struct work *w, const struct team *team)
+{
+	size_t turns = 2 * (size_t)team_size(team), tile = w->tiler->rows;
+	size_t cuts = turns / (w->n_groups * w->batch->n_members) + 1;
+	size_t rows = (w->batch->one.m + cuts - 1) / cuts;
+
+	return min(BLOCK_ROWS, (rows + tile - 1) / tile * tile);
+}
+
+static void each(const struct work *w, struct team *team, size_t n,
+		 void (*fn)(void *arg, size_t i, unsigned thread))
+{
+	const struct gemm *g = &w->batch->one;
+
+	if (g->m * g->n * g->k * w->batch->n_members > SMALL) {
+		team_for(team, n, fn, (void *)w);
+		return;
+	}
+	for (size_t i = 0; i < n; i++)
+		fn((void *)w, i, 0);
+}
+
 void gemm_run_batch(const struct gemm_batch *batch, struct team *team)
 {
 	const struct gemm *g = &batch->one;
@@ -174,15 +199,16 @@ void gemm_run_batch(const struct gemm_batch *batch, struct team *team)
 	w.wide = 2 * (size_t)w.tiler->columns;
 	w.n_panels = (g->n + w.wide - 1) / w.wide;
 	w.n_groups = (w.n_panels + GROUP - 1) / GROUP;
-	w.n_blocks = (g->m + BLOCK_ROWS - 1) / BLOCK_ROWS;
+	w.block_rows = rows_of_block(&w, team);
+	w.n_blocks = (g->m + w.block_rows - 1) / w.block_rows;
 	w.copies_b = g->b_is_transposed || (g->ldb >= FAR && g->m >= OFTEN);
 	w.copies_a = !g->a_is_transposed && g->n >= 256;
 	if (w.copies_b) {
 		w.panels = mem_alloc(batch->n_members * w.n_panels * g->k * w.wide *
 				     sizeof *w.panels);
-		team_for(team, batch->n_members * w.n_panels, copy_panel, &w);
+		each(&w, team, batch->n_members * w.n_panels, copy_panel);
 	}
-	team_for(team, batch->n_members * w.n_blocks * w.n_groups, run_block, &w);
+	each(&w, team, batch->n_members * w.n_blocks * w.n_groups, run_block);
 	free(w.panels);
 }
 

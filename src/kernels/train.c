@@ -234,7 +234,7 @@ static void train_member(struct trainer *t, size_t i, struct bench *b, struct te
 	pass_forward(b->pass, &r);
 	j.x = pass_output(b->pass, head);
 	j.dx = pass_gradient(b->pass, head);
-	loss_run(&j);
+	loss_run(&j, team_isa(team));
 	t->losses[i] = tree_sum(b->losses, r.rows) / (double)r.rows;
 	pass_backward(b->pass, &r, b->gradient);
 	u.gradient = b->gradient;
