@@ -150,5 +150,5 @@ int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		if (take(&c->o, letter, e) < 0)
 			return err_wrap(e, "%s", word);
 	}
-	return optind;
+	return optind < argc ? optind : argc;  /* "gg" alone has no word */
 }
