@@ -293,4 +293,9 @@ rm final/x z
 gg_run
 check "moved outputs come back where they were moved to" is final/x hello
 check "renamed ones as well" is z hello
+remembered "a command that runs for real and reads what a step made" \
+	'sh step.sh a.txt b; tr a-z A-Z <b >upper'
+echo another >a.txt
+again "an input of that step edited"
+check "and reads the new one" is upper ANOTHER
 plan

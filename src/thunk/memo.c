@@ -265,8 +265,10 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 		s->is_written = true;
 		list_above(m, path);
 	}
-	if (how == MEMO_READ || how == MEMO_UPDATE)
+	if (how == MEMO_READ || how == MEMO_UPDATE) {
 		s->is_read = true;
+		s->is_consumed |= s->is_output;
+	}
 	if (how == MEMO_READ && (!s->depends || s->first.kind == MEMO_DIR))
 		list_first(m, s);
 	return true;
@@ -435,6 +437,7 @@ static void join_seen(struct memo *m, const struct seen *from)
 		return;
 	}
 	s->is_read |= from->is_read;
+	s->is_consumed |= from->is_read && s->is_output;
 	s->is_value &= from->is_value;
 	s->is_fixed |= from->is_fixed;
 	if (from->is_written) {

@@ -19,6 +19,7 @@ struct seen {
 	bool is_tree;                   /* so does all that is below */
 	struct id tree;                 /* is_tree: as the first step had it */
 	bool has_first_id;
+	bool is_consumed;               /* an output that a real command read */
 	bool is_value, is_fixed;        /* INPUT_VALUE; touched in another way */
 	bool is_updated;                /* INPUT_UPDATED */
 	bool is_output;
@@ -43,6 +44,8 @@ struct memo {
 	pthread_mutex_t lock;           /* of all above but scratch */
 	const char *spoilt, *late;      /* late: to be spoilt by, under lock */
 	int64_t from_ns;                /* when it began, by the clock of files */
+	bool reads_outputs;             /* a command that ran did, found out at
+					 * the end */
 };
 
 /* Append one entry of a record. */

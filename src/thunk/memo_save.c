@@ -151,7 +151,7 @@ static int final_entry(struct memo *m, struct seen *s, struct memo_entry *x,
 			      e) < 0)
 			return -1;
 		x->kind = MEMO_FILE;
-		if (s->is_value && !s->is_fixed)
+		if (s->is_value && !s->is_fixed && !m->reads_outputs)
 			x->flags |= MEMO_VALUE;
 	}
 	if (x->kind == MEMO_DIR && s->is_tree) {
@@ -224,6 +224,16 @@ static int put_record(struct memo *m, const struct id *key, struct bytes record,
 	       store_table_put(m->store, TABLE_RUN, id_key(key), record, e);
 }
 
+/* Did a command that ran for real read what a thunk made?  Then it must run
+ * again when the thunk's inputs change. */
+static bool reads_outputs(const struct memo *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (m->order[i]->is_consumed)
+			return true;
+	return false;
+}
+
 int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
 {
 	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks };
@@ -232,6 +242,7 @@ int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err 
 
 	if (m->late)
 		memo_spoil(m, m->late);
+	m->reads_outputs = reads_outputs(m);
 	buf_add(&b, &head, sizeof head);
 	for (size_t i = 0; i < m->n && rc == 0 && !m->spoilt; i++) {
 		struct memo_entry x;
