@@ -142,6 +142,7 @@ static void note_look(struct deeds *d, struct touched *at, unsigned deeds)
 
 static void note_read(struct deeds *d, struct touched *at)
 {
+	at->is_resumed |= at->kind == DEED_NOTHING && !at->is_written;
 	note_look(d, at, at->kind == DEED_DIR ? DEED_LISTED : DEED_READ);
 }
 
@@ -149,6 +150,7 @@ static void set_written(struct deeds *d, struct touched *at, bool replaces)
 {
 	if (at->is_written && (at->is_replaced || !replaces))
 		return;
+	at->is_resumed |= !at->is_written && !replaces;
 	at->is_written = true;
 	at->is_replaced |= replaces;
 	d->n_news++;
@@ -231,6 +233,7 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 
 	note_odd(d, ev, at);
 	if (ev->is_late && ev->error > 0) {
+		at->is_resumed |= ev->kind == TRACE_READ && !at->is_written;
 		add(d, at, DEED_ABSENT);
 		return;
 	}

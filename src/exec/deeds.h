@@ -20,6 +20,8 @@ struct touched {
 	bool is_link, is_old;           /* any change of it shows in its stamp */
 	bool is_written;                /* by whatever call */
 	bool is_replaced;               /* not only added to or changed */
+	bool is_resumed;                /* absent, but what was there would have
+					 * counted: read, or added to */
 };
 
 struct deeds {

@@ -54,8 +54,10 @@ static unsigned end_written(const struct touched *at, const struct now *now)
 	bool was_there = at->kind != DEED_NOTHING;
 	unsigned folder = now->is_dir ? DEED_FOLDER : 0;
 
+	if (!was_there && now->is_there)
+		return at->deeds | folder | (at->is_resumed ? DEED_UPDATED : DEED_WROTE);
 	if (!was_there)
-		return now->is_there ? at->deeds | DEED_WROTE | folder : 0;
+		return 0;
 	if (!now->is_there)
 		return at->deeds | DEED_REMOVED | (at->kind == DEED_DIR ? DEED_FOLDER : 0);
 	if (at->kind == DEED_DIR && now->is_dir)
