@@ -58,7 +58,8 @@ static bool has_inode(pid_t pid, unsigned long inode)
 	return has;
 }
 
-/* Does one of its own processes listen there? */
+/* Does one of its own processes listen there, or nobody yet?  Ranks of one
+ * training knock until the first of them opens. */
 static bool is_own_port(struct study *st, const char *host, unsigned port)
 {
 	bool is_local = strncmp(host, "127.", 4) == 0 || strcmp(host, "::1") == 0 ||
@@ -68,6 +69,8 @@ static bool is_own_port(struct study *st, const char *host, unsigned port)
 	pid_t v[KIN_MAX];
 	size_t n = inode ? kin_list(&st->s->studies.kin, st, v, KIN_MAX) : 0;
 
+	if (is_local && st->bound.n && !inode)
+		return true;
 	for (size_t i = 0; i < n; i++)
 		if (has_inode(v[i], inode))
 			return true;
