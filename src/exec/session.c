@@ -70,6 +70,18 @@ static enum infer_verdict infer(struct session *s, struct ask *k, struct command
 	return v;
 }
 
+/* No model explains it: is it to be learned from? */
+static enum trace_answer consider(struct session *s, struct ask *k, bool is_script,
+				  const struct command *c)
+{
+	struct command called = *c;
+
+	if (is_script && build_command(s, k, false, &called) < 0)
+		return TRACE_GO;
+	memcpy(called.std, c->std, sizeof called.std);
+	return study_consider(s, k, c, &called);
+}
+
 /* An execve of a program that may have a model. */
 static enum trace_answer judge_command(struct session *s, struct ask *k,
 				       bool is_script, int *status)
@@ -87,7 +99,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	if (outer)
 		study_is_driver(outer, &c);
 	if (s->o.learns_root)
-		return study_consider(s, k, &c);
+		return consider(s, k, is_script, &c);
 	switch (infer(s, k, &c, &helper, &e)) {
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
@@ -101,7 +113,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 		*status = 2;
 		return TRACE_EXIT;
 	case INFER_UNKNOWN:
-		return study_consider(s, k, &c);
+		return consider(s, k, is_script, &c);
 	case INFER_REAL:
 		break;
 	}

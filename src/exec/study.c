@@ -89,7 +89,7 @@ static void add_study(struct session *s, struct study *st)
 }
 
 static void study_begin(struct session *s, const struct ask *k, const struct command *c,
-			const char *shape)
+			const struct command *as_called, const char *shape)
 {
 	struct study *st = mem_alloc(sizeof *st);
 	struct trace_event ev = { .kind = TRACE_EXEC, .path = k->path, .pid = k->pid };
@@ -98,6 +98,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 			      .begun_ms = now_ms() };
 	st->waiting_end = &st->waiting;
 	st->command = copy_command(&st->arena, c);
+	st->as_called = copy_command(&st->arena, as_called);
 	st->shape = arena_str(&st->arena, shape);
 	st->memo = memo_new(s->o.store, s->o.project);
 	deeds_init(&st->deeds, s->o.project);
@@ -341,7 +342,8 @@ static enum trace_answer wait_for(struct study *st, const struct ask *k)
 }
 
 enum trace_answer study_consider(struct session *s, struct ask *k,
-				 const struct command *c)
+				 const struct command *c,
+				 const struct command *as_called)
 {
 	bool is_root = k->cookie == s->studies.root_cookie;
 	const char *why, *shape;
@@ -358,7 +360,7 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 	if (same && !same->why_real)
 		return wait_for(same, k);
 	if (!same)
-		study_begin(s, k, c, shape);
+		study_begin(s, k, c, as_called, shape);
 	return TRACE_GO;
 }
 

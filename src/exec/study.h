@@ -24,6 +24,9 @@ struct study {
 	struct session *s;
 	struct arena arena;
 	struct command command;
+	struct command as_called;       /* the same; of a script that is executed
+					 * itself without its interpreter, as
+					 * later ones are judged */
 	const char *shape;
 	pid_t root;
 	int pidfd;
@@ -69,9 +72,10 @@ bool studies_are_awaited(const struct session *s);
 struct study *study_of(struct session *s, pid_t tid);
 
 /* A command that no model explains, c, is about to run: study it, let it wait
- * for the study of another, or let it go. */
+ * for the study of another, or let it go.  as_called: as execve was given it. */
 enum trace_answer study_consider(struct session *s, struct ask *k,
-				 const struct command *c);
+				 const struct command *c,
+				 const struct command *as_called);
 /* c, which is about to run below st, is a command of its own. */
 void study_is_driver(struct study *st, const struct command *c);
 /* A path's call of st is about to happen. */

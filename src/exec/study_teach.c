@@ -74,10 +74,10 @@ static bool adopt(struct study *st, struct arena *a)
 	struct session *s = st->s;
 	struct buf why = { 0 };
 	struct err e;
-	enum infer_verdict v = infer_adopt(s->infer, &st->command, a, &why, &e);
+	enum infer_verdict v = infer_adopt(s->infer, &st->as_called, a, &why, &e);
 
 	if (s->o.explain)
-		s->o.explain(s->o.arg, &st->command, false, why.p ? why.p : "");
+		s->o.explain(s->o.arg, &st->as_called, false, why.p ? why.p : "");
 	if (v == INFER_REFUSED)
 		s->o.complain(s->o.arg, &e);
 	buf_release(&why);

@@ -87,28 +87,76 @@ bool watch_placeholder(struct session *s, struct arena *a,
 	return false;
 }
 
+/* The program that env would find by this name, or the name. */
+static const char *found_by_env(struct arena *a, const char *name,
+				const struct trace_exec *x)
+{
+	const char *at = NULL;
+
+	for (size_t i = 0; i < x->n_env && !at; i++)
+		if (strncmp(x->env[i], "PATH=", 5) == 0)
+			at = x->env[i] + 5;
+	while (at && *at) {
+		size_t n = strcspn(at, ":");
+		const char *path = arena_printf(a, "%.*s/%s", (int)n, at, name);
+
+		if (n && access(path, X_OK) == 0)
+			return path;
+		at += n + (at[n] == ':');
+	}
+	return name;
+}
+
+/* Of the words after #! the interpreter, which `env` may only look for. */
+static char *interpreter_word(char *line, bool *is_looked_for, char **save)
+{
+	char *word = strtok_r(line, " \t", save);
+
+	*is_looked_for = word && strcmp(path_base(word), "env") == 0;
+	if (!*is_looked_for)
+		return word;
+	word = strtok_r(NULL, " \t", save);
+	if (word && strcmp(word, "-S") == 0)
+		word = strtok_r(NULL, " \t", save);
+	return word && *word != '-' && !strchr(word, '=') ? word : NULL;
+}
+
+/* How the caller spelled it, as far as that can be told: where the project lies
+ * is not part of a command. */
+static const char *as_spelled(struct arena *a, const char *path, const struct trace_exec *x)
+{
+	size_t n = strlen(x->cwd);
+
+	if (x->n_args && strchr(x->args[0], '/') &&
+	    strcmp(path_clean(a, x->cwd, x->args[0]), path_clean(a, x->cwd, path)) == 0)
+		return x->args[0];
+	return n > 1 && path_is_below(x->cwd, path) ? path + n + 1 : path;
+}
+
 /* A script whose interpreter may have a model: its arguments are then those
- * that the kernel would give to the interpreter. */
+ * that the interpreter would be given. */
 static bool is_script_known(struct session *s, const char *path,
 			    struct trace_exec *x)
 {
 	char line[256], *word, *save = NULL;
 	const char **args;
 	size_t n_args = 0;
+	bool is_looked_for;
 
 	if (!file_shebang(path, line, sizeof line))
 		return false;
-	word = strtok_r(line, " \t", &save);
+	word = interpreter_word(line, &is_looked_for, &save);
 	if (!word || (!s->o.learns && !models_know(s->o.models, path_base(word))))
 		return false;
 	if (!x)
 		return true;
 	args = arena_alloc(&s->arena, (x->n_args + 4) * sizeof *args);
-	args[n_args++] = arena_str(&s->arena, word);
+	args[n_args++] = is_looked_for ? found_by_env(&s->arena, word, x)
+				       : arena_str(&s->arena, word);
 	word = strtok_r(NULL, "", &save);
 	if (word)
 		args[n_args++] = arena_str(&s->arena, word + strspn(word, " \t"));
-	args[n_args++] = path;
+	args[n_args++] = as_spelled(&s->arena, path, x);
 	for (size_t i = 1; i < x->n_args; i++)
 		args[n_args++] = x->args[i];
 	x->args = args;
