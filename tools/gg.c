@@ -8,11 +8,15 @@
 #include "gg.h"
 #include "shown.h"
 
+enum { RUNS_SCRIPT = NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND |
+	MAKES_STORE };
+
 const struct verb verbs[] = {
 	{ "init", cmd_init, 0, "", "[DIR]", "make an empty store",
 	  "Makes .gg in DIR, or here: from then on DIR is a project, and gg "
-	  "finds it from any folder below." },
-	{ "infer", cmd_infer, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
+	  "finds it from any folder below. gg run, infer and learn do so "
+	  "themselves where there is no project." },
+	{ "infer", cmd_infer, RUNS_SCRIPT,
 	  "efjkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
 	  "Runs COMMAND and all below it under a tracer. A command that a model "
 	  "explains does not run: its outputs become placeholders. All others run "
@@ -26,12 +30,12 @@ const struct verb verbs[] = {
 	  "sees nothing of this machine but its closure, and one without a closure "
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
-	{ "run", cmd_run, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
+	{ "run", cmd_run, RUNS_SCRIPT,
 	  "efjkqvHJNc", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },
-	{ "learn", cmd_learn, NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND,
+	{ "learn", cmd_learn, RUNS_SCRIPT,
 	  "c", "[--] COMMAND [ARG...]", "run one command, and say what it does to which file",
 	  "Runs COMMAND for real, prints the model that explains it and its like, "
 	  "and keeps its result as if it had been forced. Where it cannot be a "

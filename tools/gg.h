@@ -55,6 +55,7 @@ enum {
 	TAKES_COMMAND = 16,     /* options end at the first word */
 	ALONE = 32,             /* no other gg may use the store meanwhile */
 	HIDDEN = 64,
+	MAKES_STORE = 128,      /* here, if there is no project */
 };
 
 struct verb {

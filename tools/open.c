@@ -87,6 +87,46 @@ static char *self_path(void)
 	return mem_str(path);
 }
 
+/* An empty store in the folder; version control is told to leave it alone. */
+static int make_store(const char *path, struct err *e)
+{
+	static const char ignored[] = "*\n";
+	struct store *s;
+	int fd;
+
+	if (dir_make(AT_FDCWD, path, e) < 0 || store_open(path, STORE_CREATE, &s, e) < 0 ||
+	    store_close(s, e) < 0)
+		return -1;
+	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (fd < 0)
+		return err_sys(e, "cannot open %s", path);
+	if (file_write(fd, ".gitignore", bytes_str(ignored), 0644, 0, e) < 0) {
+		close(fd);
+		return -1;
+	}
+	close(fd);
+	return 0;
+}
+
+/* A script that is run where no project is makes one of the folder. */
+static int find_project(struct ctx *c, unsigned needs, struct err *e)
+{
+	const char *given = getenv("GG_DIR");
+	struct err missing;
+
+	if (project_open(c->cwd, given, &c->project, e) == 0)
+		return 0;
+	if (e->code != ERR_MISSING || given || !(needs & MAKES_STORE))
+		return -1;
+	missing = *e;
+	if (make_store(arena_printf(&c->arena, "%s/%s", c->cwd, PROJECT_DIR), e) < 0) {
+		*e = missing;
+		return -1;
+	}
+	note("made %s/%s: this folder is a gg project now", c->cwd, PROJECT_DIR);
+	return project_open(c->cwd, given, &c->project, e);
+}
+
 int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 {
 	c->cwd = getcwd(NULL, 0);
@@ -96,8 +136,8 @@ int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 	c->has_color = isatty(2) && !getenv("NO_COLOR");
 	if (!(needs & NEED_STORE))
 		return 0;
-	if (project_open(c->cwd, getenv("GG_DIR"), &c->project, e) < 0 ||
-	    lock(c, needs & ALONE, e) < 0 || open_store(c, needs, e) < 0)
+	if (find_project(c, needs, e) < 0 || lock(c, needs & ALONE, e) < 0 ||
+	    open_store(c, needs, e) < 0)
 		return -1;
 	if ((needs & NEED_MODELS) && open_models(c, e) < 0)
 		return -1;
@@ -129,12 +169,10 @@ int cmd_init(struct ctx *c, int argc, char **argv, struct err *e)
 	const char *dir = argc ? argv[0] : ".";
 	char *path = arena_printf(&c->arena, "%s/%s", dir, PROJECT_DIR);
 	bool was_there = access(path, F_OK) == 0;
-	struct store *s;
 
 	if (argc > 1)
 		return err_set(e, ERR_USAGE, "gg init takes one folder");
-	if (dir_make(AT_FDCWD, path, e) < 0 ||
-	    store_open(path, STORE_CREATE, &s, e) < 0 || store_close(s, e) < 0)
+	if (make_store(path, e) < 0)
 		return -1;
 	printf("%s: %s\n", path, was_there ? "is there already" : "made");
 	return EXIT_FINE;
