@@ -17,6 +17,9 @@ same_without_gg()
 		done
 }
 
+# The sweep with its rate of 0.03 changed: files named by it are new ones.
+other_rate() { sed -i 's/0.03/0.05/' run.sh; }
+
 no_gg_in_it() { ! grep -liE '\bgg\b|thunk' run.sh prep.py train.py vote.py; }
 
 # depth N: a step that returns itself with one less, down to nothing.
@@ -48,6 +51,13 @@ example halving
 check "successive halving costs 35 thunks" counts 35 0 0 "$GG" run ./run.sh
 check "and finds the rate that it should" cmp best.json expected.txt
 check "the same again forces nothing" counts 0 35 0 "$GG" run ./run.sh
+
+example sweep
+check "the sweep: one member is traced, eleven are deferred" counts 11 1 0 "$GG" run ./run.sh
+check "and the best is the one that it should be" cmp best.txt expected.txt
+check "the same again forces nothing" counts 0 12 0 "$GG" run ./run.sh
+check "another rate forces its four members" eval 'other_rate; counts 4 8 0 "$GG" run ./run.sh'
+check "gg models says what was learned" says "python3 train.py" 0 "$GG" models
 
 if ! python3 -c 'import sklearn' 2>/dev/null; then
 	echo "ok $((++n_checks)) - the digits example # SKIP python3 has no scikit-learn"

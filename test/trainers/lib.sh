@@ -35,8 +35,9 @@ same()
 
 no_gg_in_it() { ! grep -rliE '\bgg\b|thunk|placeholder' "$here/test/trainers/$1"; }
 
-# learns NAME FORCED TRACED [EDIT FORCED]: NAME's first command of each shape is
-# traced and the others are forced; then again; then with EDIT in its sweep.sh.
+# learns NAME FORCED TRACED [EDIT FORCED [CACHED]]: NAME's first command of each
+# shape is traced and the others are forced; then again; then with EDIT in its
+# sweep.sh.
 learns()
 {
 	local name=$1 forced=$2 traced=$3
@@ -61,7 +62,7 @@ learns()
 	if [ $# -gt 3 ]; then
 		sed -i "$4" sweep.sh
 		check "$name: one value changed: $5 forced" \
-			counts "$5" $((forced + traced - $5)) 0 "$GG" run ./sweep.sh
+			counts "$5" "${6:-$((forced + traced - $5))}" 0 "$GG" run ./sweep.sh
 		check "$name: the files are those of a plain run with it" same "$name.edited"
 	fi
 }
