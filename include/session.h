@@ -1,7 +1,7 @@
 /* session.h - run a command under the tracer, deferring what models explain
  *
  * src/exec/session.c (events and answers), streams.c (standard streams of a
- * command), study.c (commands that are learned from).  Joins tracer,
+ * command), study.c (commands that are learned from), relearn.c (again).  Joins tracer,
  * inference and forcing on one loop: while one process waits for a placeholder
  * to be made real, the others go on.
  */
@@ -29,6 +29,9 @@ struct session_opts {
 	 * later ones by what it taught. */
 	bool learns;
 	bool learns_root;               /* ... of args themselves, and no other */
+	const char *only_shape;         /* ... of this shape, though a model may
+					 * explain it; all else runs for real */
+	const char **base_env;          /* as in infer_opts; NULL: env */
 	bool learns_files;              /* closures of files, not packages */
 	/* A study has ended: what was seen and its model's text, or why there
 	 * is none (*e; ERR_RETRY if another run may teach something); what is
@@ -40,6 +43,10 @@ struct session_opts {
 	 * why.  NULL: not wanted, and cheaper. */
 	void (*explain)(void *arg, const struct command *c, bool is_deferred,
 			const char *why);
+	/* Something could not be made for a process that waits; nothing is
+	 * being forced now.  True: it was mended (session_relearn), and is to
+	 * be tried again.  NULL: never. */
+	bool (*mend)(void *arg, struct session *s);
 	/* Something the person must know; the command that asked for it ends
 	 * with status 2 (refused) or 1 (a placeholder could not be made). */
 	void (*complain)(void *arg, const struct err *e);

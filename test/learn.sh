@@ -112,6 +112,36 @@ check "a new option is studied, and merged" inferred "deferred 3, run for real 2
 check "all of that is made" "$GG" run ./sweep.sh
 check "as without gg" as_plain
 
+# ---- a step asks for what nobody knew of
+
+asks()
+{
+	begin
+	sed -i 's/^json/if a.seed > 2: d += load("special.csv")\n&/' train.py
+	seq 3 >special.csv
+	echo 'python3 sum.py out total' >>sweep.sh
+	cat >sum.py <<'P'
+import json, os, sys
+v = [json.load(open(os.path.join(sys.argv[1], 'm%d.json' % i)))['sum'] for i in range(1, 6)]
+open('out/' + sys.argv[2], 'w').write(str(sum(v)))
+P
+}
+asks
+check "a step asks for a file that its model does not name: learned again, and right" \
+	eval '"$GG" run ./sweep.sh && as_plain'
+check "its model names that file now" says "special.csv" 0 "$GG" models 'python3 train.py'
+check "and what depends on it is right when it changes" \
+	eval 'seq 4 >special.csv; "$GG" run ./sweep.sh && as_plain'
+check "again there is nothing to do" counts 0 6 0 "$GG" run ./sweep.sh
+asks
+"$GG" infer --learn ./sweep.sh >/dev/null 2>&1
+check "the same when the script is remembered" eval '"$GG" run ./sweep.sh && as_plain'
+asks
+sed -i 's/^json/if a.seed == 4: sys.exit(9)\n&/' train.py
+sed -i 's/; done/ || exit; done/; $d' sweep.sh
+check "a step that then fails for real is a failure, told once" \
+	says "failed 1," 1 "$GG" run ./sweep.sh
+
 # ---- what must not be deferred
 
 # /tmp would be passing.

@@ -268,6 +268,11 @@ check "a script that speaks to the network runs again" talks
 refused() { begin "sh step.sh a.txt $work/out/no; true"; : >"$LOG"; gg_run; [ -s "$LOG" ]; }
 check "a script that had a command refused runs again" refused
 
+# An edited input makes its steps anew without the script; not where a command
+# that ran for real has read what they gave.
+read_on() { begin 'sh step.sh a.txt b; cat b >c'; echo other >a.txt; gg_run; is c other; }
+check "an input is edited, and what it makes was read by a real command" read_on
+
 # What failed is not remembered.
 fails() { begin 'sh step.sh a.txt b; echo ran >&9; exit 3'; : >"$LOG"; gg_run; [ -s "$LOG" ]; }
 check "a script that ended with 3 runs again" fails

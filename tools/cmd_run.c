@@ -10,6 +10,7 @@ extern char **environ;
 
 struct run {
 	struct drive d;
+	struct session *session;        /* its script has ended */
 	struct memo *memo;
 	struct script_input input;
 	const char **args;
@@ -107,6 +108,13 @@ static int recall(struct run *r, struct err *e)
 	return 1;
 }
 
+static bool mend(void *arg, struct session *s)
+{
+	struct run *r = arg;
+
+	return r->d.asked && !r->d.n_interrupts && relearn_all(&r->d, s);
+}
+
 static int run_script(struct run *r, struct session_counts *n, struct err *e)
 {
 	struct ctx *c = r->d.c;
@@ -117,15 +125,22 @@ static int run_script(struct run *r, struct session_counts *n, struct err *e)
 		.learns = (r->forces || c->o.learn) && !c->o.no_learn,
 		.learns_files = c->o.files, .studied = c->o.quiet ? NULL : studied,
 		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,
+		.mend = mend,
 	};
 
 	if (session_start(&o, &r->d.session, e) < 0)
 		return -1;
 	session_serve(r->d.session);
 	session_counts(r->d.session, n);
-	session_free(r->d.session);
+	r->session = r->d.session;
 	r->d.session = NULL;
 	return 0;
+}
+
+/* What failed before fails again. */
+static bool is_to_force(const struct run *r, const struct memo_want *w)
+{
+	return !map_get(&r->d.unmade, id_key(&w->ph.thunk));
 }
 
 static int want_all(struct run *r, struct err *e)
@@ -137,7 +152,7 @@ static int want_all(struct run *r, struct err *e)
 	memo_wants(r->memo, &c->arena, &v, &n);
 	for (size_t i = 0; i < n; i++) {
 		drive_saw(&r->d, &v[i].ph.thunk);
-		if (r->forces && drive_want(&r->d, &v[i], e) < 0)
+		if (r->forces && is_to_force(r, &v[i]) && drive_want(&r->d, &v[i], e) < 0)
 			return -1;
 	}
 	return 0;
@@ -146,6 +161,25 @@ static int want_all(struct run *r, struct err *e)
 static void saw(void *arg, const struct memo_want *w)
 {
 	drive_saw(arg, &w->ph.thunk);
+}
+
+/* Force what the script left to do; what was learned wrongly is learned again
+ * on the way, and so often at most. */
+static int force_all(struct run *r, struct err *e)
+{
+	enum { ROUNDS = 8 };
+
+	if (r->d.asked)
+		relearn_all(&r->d, r->session);
+	for (int i = 0; i < ROUNDS && !r->d.n_interrupts; i++) {
+		if (want_all(r, e) < 0)
+			return -1;
+		drive_finish(&r->d);
+		if (!r->d.asked || r->d.n_interrupts || !relearn_all(&r->d, r->session))
+			break;
+	}
+	relearn_give_up(&r->d, "it was learned again several times");
+	return 0;
 }
 
 static void print_counts(const struct session_counts *n)
@@ -167,11 +201,12 @@ static int infer_anew(struct run *r, struct err *e)
 	rc = run_script(r, &n, e);
 	if (rc == 0)
 		memo_each(r->memo, saw, &r->d);
-	if (rc == 0 && r->d.n_interrupts == 0)
-		rc = want_all(r, e);
 	if (rc == 0)
-		drive_finish(&r->d);
+		rc = force_all(r, e);
+	session_free(r->session);
+	r->session = NULL;
 	exec_counts(c->exec, &done);
+	done.failed -= r->d.n_failed_gone;
 	if (!script_input_is_known(&r->input))
 		memo_spoil(r->memo, "what came on its standard input is not known");
 	if (rc == 0 && n.status == 0 && !done.failed && !r->d.n_interrupts &&
@@ -206,15 +241,22 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 	bool is_recalled;
 
 	drive_begin(&r.d, c);
+	r.d.relearns = !c->o.no_learn;
 	key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
 		       models_name(c));
 	rc = script_input_look(c->store, &key, &c->arena, &r.input, e);
 	if (rc == 0)
 		rc = recall(&r, e);
 	is_recalled = rc == 1;
-	if (rc == 1)
+	if (is_recalled)
 		drive_finish(&r.d);
-	else if (rc == 0)
+	/* What the script said has to be learned again, so it is asked. */
+	if (is_recalled && r.d.asked && !r.d.n_interrupts) {
+		is_recalled = false;
+		map_release(&r.d.seen);
+		r.d.n_thunks = 0;
+	}
+	if (rc >= 0 && !is_recalled)
 		rc = status = infer_anew(&r, e);
 	if (rc >= 0 && !is_recalled && runs_add(c, &r.d, e) < 0)
 		rc = -1;

@@ -10,6 +10,7 @@ enum { GRACE_MS = 3000 };
 
 struct open_want {
 	struct drive *d;
+	struct id thunk;
 	char *path;
 };
 
@@ -32,7 +33,8 @@ static void on_event(void *arg, const struct exec_event *ev)
 	if (ev->thunk)
 		drive_saw(d, ev->thunk);
 	tally_note(d, ev);
-	ui_event(d->ui, ev);
+	if (!relearn_note(d, ev))
+		ui_event(d->ui, ev);
 }
 
 static void interrupted(void *arg)
@@ -71,6 +73,14 @@ void drive_begin(struct drive *d, struct ctx *c)
 	d->sigterm = loop_signal(c->loop, SIGTERM, interrupted, d);
 }
 
+static void note_unmade(struct drive *d, const struct id *thunk)
+{
+	struct id *own = arena_alloc(&d->arena, sizeof *own);
+
+	*own = *thunk;
+	*map_at(&d->unmade, id_key(own)) = own;
+}
+
 static void want_done(void *arg, const struct err *e)
 {
 	struct open_want *w = arg;
@@ -78,6 +88,7 @@ static void want_done(void *arg, const struct err *e)
 
 	if (e) {
 		d->n_unmade++;
+		note_unmade(d, &w->thunk);
 		if (e->code != ERR_FAILED && !d->n_interrupts) {
 			ui_clear(d->ui);
 			if (strncmp(e->text, w->path, strlen(w->path)) == 0)
@@ -97,7 +108,7 @@ int drive_want(struct drive *d, const struct memo_want *mw, struct err *e)
 	struct want want = { .thunk = mw->ph.thunk, .out = mw->ph.out, .path = mw->path,
 			     .done = want_done, .arg = w };
 
-	*w = (struct open_want){ d, mem_str(mw->path) };
+	*w = (struct open_want){ d, mw->ph.thunk, mem_str(mw->path) };
 	drive_saw(d, &mw->ph.thunk);
 	if (exec_want(d->c->exec, &want, e) < 0) {
 		free(w->path);
@@ -149,6 +160,14 @@ static int settle(struct drive *d)
 	return rc;
 }
 
+static void free_maps(struct drive *d)
+{
+	map_release(&d->seen);
+	map_release(&d->unmade);
+	map_release(&d->gone);
+	arena_release(&d->arena);
+}
+
 int drive_end(struct drive *d)
 {
 	struct exec_counts n;
@@ -158,6 +177,8 @@ int drive_end(struct drive *d)
 
 	loop_turn(d->c->loop);
 	exec_counts(d->c->exec, &n);
+	n.failed -= d->n_failed_gone;
+	n.unrun -= d->n_unrun_gone;
 	rc = settle(d);
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
 	made = n.forced + n.failed + n.unrun;
@@ -169,8 +190,7 @@ int drive_end(struct drive *d)
 	else
 		printf("forced %zu, cached %zu, failed %zu, %.1f s\n", n.forced, cached,
 		       n.failed, seconds);
-	map_release(&d->seen);
-	arena_release(&d->arena);
+	free_maps(d);
 	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
 		rc = EXIT_THUNK;
 	return rc;
@@ -179,6 +199,5 @@ int drive_end(struct drive *d)
 void drive_quit(struct drive *d)
 {
 	settle(d);
-	map_release(&d->seen);
-	arena_release(&d->arena);
+	free_maps(d);
 }

@@ -144,6 +144,12 @@ struct drive {
 	struct ui *ui;
 	struct watch *sigint, *sigterm;
 	struct session *session;        /* its script is still running */
+	bool relearns;                  /* steps whose learned model said too
+					 * little are no failures yet */
+	struct asked *asked;            /* such steps (relearn.c) */
+	struct map unmade, gone;        /* wants that failed; steps that did, and
+					 * for which others stand now, by id */
+	size_t n_failed_gone, n_unrun_gone;
 	unsigned n_interrupts;
 	bool stop, is_idle;
 };
@@ -171,6 +177,14 @@ struct named {
 	bool is_thunk;
 };
 int name_find(struct ctx *c, const char *word, struct named *out, struct err *e);
+
+/* A failure that learning again may mend: true if it is kept for that. */
+bool relearn_note(struct drive *d, const struct exec_event *ev);
+/* Learn again what failed so; s is the session whose script deferred it.  True
+ * if there is something to be wanted anew. */
+bool relearn_all(struct drive *d, struct session *s);
+/* What is left of them are failures after all. */
+void relearn_give_up(struct drive *d, const char *why);
 
 /* The status line on a terminal, nothing elsewhere. */
 struct ui;

@@ -98,11 +98,12 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 		return TRACE_GO;
 	if (outer)
 		study_is_driver(outer, &c);
-	if (s->o.learns_root)
+	if (s->o.learns_root || s->o.only_shape)
 		return consider(s, k, is_script, &c);
 	switch (infer(s, k, &c, &helper, &e)) {
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
+		session_keep(s, &c);
 		return TRACE_EXIT;
 	case INFER_HELPER:
 		return helper_start(s, k, &helper, status);
@@ -367,13 +368,15 @@ void session_serve(struct session *s)
 			break;
 		}
 		loop_turn(s->o.loop);
-		if (!s->must_wait)
+		if (!s->must_wait && !s->to_mend)
 			continue;
 		s->watch = loop_watch(s->o.loop, tracer_fd(s->tracer), ready, s);
 		session_note_idle(s);
 		loop_run(s->o.loop, &s->is_idle);
 		loop_unwatch(s->watch);
 		s->watch = NULL;
+		if (s->to_mend && !exec_is_busy(s->o.exec))
+			asks_mend(s);
 	}
 	studies_finish(s);
 	held_finish(s);
@@ -381,7 +384,10 @@ void session_serve(struct session *s)
 
 static void note_output(void *arg, const char *path, const struct placeholder *ph)
 {
-	memo_output(((struct session *)arg)->o.memo, path, ph);
+	struct session *s = arg;
+
+	s->last_thunk = ph->thunk;
+	memo_output(s->o.memo, path, ph);
 }
 
 static void note_input(void *arg, const char *path, enum infer_input kind)
@@ -417,7 +423,8 @@ int session_start(const struct session_opts *o, struct session **out,
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
 		.closure = note_closure, .search = run_search(),
-		.arg = s, .base_env = o->env, .env_is_fixed = run_env_is_fixed,
+		.arg = s, .base_env = o->base_env ? o->base_env : o->env,
+		.env_is_fixed = run_env_is_fixed,
 	};
 
 	*s = (struct session){ .o = *o, .root_len = strlen(o->project->root) };
@@ -455,6 +462,8 @@ void session_free(struct session *s)
 	tracer_free(s->tracer);
 	studies_release(s);
 	infer_free(s->infer);
+	session_drop_kept(s);
+	map_release(&s->moved);
 	arena_release(&s->arena);
 	free(s);
 }

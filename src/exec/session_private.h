@@ -15,6 +15,12 @@
 /* After so many waits of one call something is wrong with it. */
 enum { MAX_WAITS = 64 };
 
+/* A command that was deferred. */
+struct kept {
+	struct command c;
+	struct id thunk;
+};
+
 struct session {
 	struct session_opts o;
 	struct infer *infer;
@@ -23,7 +29,14 @@ struct session {
 	struct session_counts counts;
 	struct helper *helpers;
 	struct held *held;
+	struct ask *to_mend;            /* could not be made as things are */
 	struct studies studies;
+	struct kept *kept;              /* deferred commands in their order */
+	size_t n_kept, room_kept;
+	struct arena keep;              /* of kept */
+	struct map strings, envs;
+	struct map moved;               /* thunks to those that replace them */
+	struct id last_thunk;           /* that an output was noted of */
 	struct arena arena;             /* of one event */
 	size_t root_len;
 	atomic_size_t n_quick;          /* real commands that quick() let go */
@@ -40,8 +53,9 @@ struct ask {
 	pid_t pid;
 	char *path, *path2;
 	unsigned n_waits;
+	struct err *why;                /* it could not be made */
 	bool is_released;               /* it must not wait for a study again */
-	struct ask *next;               /* that waits for the same study */
+	struct ask *next;               /* that waits for the same */
 };
 
 /* A command of ours, traced for placeholders only; its output is kept. */
@@ -56,6 +70,10 @@ struct helper {
 	struct ask *ask;
 };
 
+/* c was deferred as last_thunk; see session_relearn. */
+void session_keep(struct session *s, const struct command *c);
+void session_drop_kept(struct session *s);
+
 /* The answer to a call, now or once more after it waited. */
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status);
 
@@ -66,6 +84,8 @@ enum trace_answer ask_force(struct session *s, const struct ask *k, const char *
 struct ask *ask_keep(const struct ask *k);
 void ask_again(struct ask *k);
 void ask_free(struct ask *k);
+/* Those that could not be made: mend it and ask again, or end them. */
+void asks_mend(struct session *s);
 /* With nothing else to wait for, the tracer is served without the loop. */
 void session_note_idle(struct session *s);
 

@@ -352,8 +352,10 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 	if (!s->o.learns || is_root != s->o.learns_root || !is_program(k->path))
 		return TRACE_GO;
 	shape = learn_shape(c, &s->arena, &why);
+	if (s->o.only_shape && (!shape || strcmp(shape, s->o.only_shape) != 0))
+		return TRACE_GO;
 	if (!shape || k->is_released || k->n_waits > MAX_WAITS ||
-	    (!is_root && must_run(s, shape)) || has_odd_stream(s, c, shape))
+	    (!is_root && !s->o.only_shape && must_run(s, shape)) || has_odd_stream(s, c, shape))
 		return TRACE_GO;
 	bury_dead(s);
 	same = study_of_shape(s, shape);

@@ -30,10 +30,12 @@ static bool has_str(const char **v, const char *what)
 static void find_set_env(const struct study *st, struct arena *a, struct sighting *si)
 {
 	const struct command *c = &st->command;
+	const struct session_opts *o = &st->s->o;
+	const char **base = o->base_env ? o->base_env : o->env;
 
 	si->set_env = arena_alloc(a, (c->n_env + 1) * sizeof *si->set_env);
 	for (size_t i = 0; i < c->n_env; i++)
-		if (!is_of_place(c->env[i]) && !has_str(st->s->o.env, c->env[i]))
+		if (!is_of_place(c->env[i]) && !has_str(base, c->env[i]))
 			si->set_env[si->n_set_env++] = c->env[i];
 }
 

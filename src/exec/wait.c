@@ -7,6 +7,7 @@ void ask_free(struct ask *k)
 {
 	free(k->path);
 	free(k->path2);
+	free(k->why);
 	free(k);
 }
 
@@ -23,7 +24,8 @@ struct ask *ask_keep(const struct ask *k)
 
 void session_note_idle(struct session *s)
 {
-	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec) && !studies_are_awaited(s);
+	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec) &&
+		     (s->to_mend || !studies_are_awaited(s));
 }
 
 void ask_again(struct ask *k)
@@ -47,10 +49,33 @@ static void forced(void *arg, const struct err *e)
 		ask_again(k);
 		return;
 	}
-	k->s->o.complain(k->s->o.arg, e);
-	tracer_answer(k->t, k->cookie, TRACE_EXIT, 1);
+	free(k->why);
+	k->why = mem_alloc(sizeof *k->why);
+	*k->why = *e;
+	k->next = k->s->to_mend;
+	k->s->to_mend = k;
 	session_note_idle(k->s);
-	ask_free(k);
+}
+
+void asks_mend(struct session *s)
+{
+	struct ask *k = s->to_mend, *next;
+	bool is_mended;
+
+	s->to_mend = NULL;
+	is_mended = s->o.mend && s->o.mend(s->o.arg, s);
+	for (; k; k = next) {
+		next = k->next;
+		k->next = NULL;
+		if (is_mended) {
+			ask_again(k);
+			continue;
+		}
+		s->o.complain(s->o.arg, k->why);
+		tracer_answer(k->t, k->cookie, TRACE_EXIT, 1);
+		session_note_idle(s);
+		ask_free(k);
+	}
 }
 
 enum trace_answer ask_force(struct session *s, const struct ask *k, const char *path,

@@ -1,0 +1,118 @@
+/* relearn.c - steps that asked for more than their learned model said
+ *
+ * While they are being forced such failures are only gathered; then the session
+ * learns again, and what stands for them is wanted.  Only what that cannot mend
+ * is a failure.
+ */
+#include <string.h>
+#include "gg.h"
+#include "shown.h"
+
+struct asked {
+	struct asked *next;
+	struct id thunk;
+	const char *label, *text, *path;
+};
+
+static const char failed, unrun;        /* marks in drive.gone until moved */
+
+static void mark(struct drive *d, const struct id *thunk, const char *how)
+{
+	struct id *own = arena_alloc(&d->arena, sizeof *own);
+
+	*own = *thunk;
+	*map_at(&d->gone, id_key(own)) = (void *)how;
+}
+
+bool relearn_note(struct drive *d, const struct exec_event *ev)
+{
+	struct asked *k;
+
+	if (!d->relearns || ev->kind != EXEC_FAILED)
+		return false;
+	if (!ev->asks_more) {
+		if (!ev->cause || id_equal(ev->cause, ev->thunk) ||
+		    !map_get(&d->gone, id_key(ev->cause)))
+			return false;
+		mark(d, ev->thunk, &unrun);
+		return true;
+	}
+	k = arena_alloc(&d->arena, sizeof *k);
+	*k = (struct asked){ .next = d->asked, .thunk = *ev->thunk };
+	k->label = arena_str(&d->arena, ev->label ? ev->label : "");
+	k->text = arena_str(&d->arena, ev->text ? ev->text : "");
+	k->path = ev->undeclared ? arena_str(&d->arena, ev->undeclared) : NULL;
+	d->asked = k;
+	mark(d, ev->thunk, &failed);
+	return true;
+}
+
+/* Another thunk stands where was stood: what became of that counts no more. */
+static void moved(struct drive *d, const struct id *was)
+{
+	const char *how = map_get(&d->gone, id_key(was));
+
+	d->n_failed_gone += how == &failed;
+	d->n_unrun_gone += how == &unrun;
+	if (how)
+		*map_at(&d->gone, id_key(was)) = NULL;
+	if (map_get(&d->unmade, id_key(was))) {
+		*map_at(&d->unmade, id_key(was)) = NULL;
+		d->n_unmade--;
+	}
+	if (map_get(&d->seen, id_key(was))) {
+		*map_at(&d->seen, id_key(was)) = NULL;
+		d->n_thunks--;
+	}
+}
+
+static void on_moved(void *arg, const struct id *was, const struct id *now)
+{
+	struct drive *d = arg;
+
+	moved(d, was);
+	if (!id_is_zero(now))
+		drive_saw(d, now);
+}
+
+static void tell_failed(struct drive *d, const struct asked *k, const char *why)
+{
+	struct arena a = { 0 };
+
+	ui_clear(d->ui);
+	fprintf(stderr, "failed: %s\n", shown(&a, k->label));
+	note("%s", k->text);
+	if (why)
+		note("%s", why);
+	arena_release(&a);
+}
+
+bool relearn_all(struct drive *d, struct session *s)
+{
+	struct asked *k = d->asked;
+	bool is_any = false;
+
+	d->asked = NULL;
+	for (; k; k = k->next) {
+		struct err e;
+
+		if (map_get(&d->gone, id_key(&k->thunk)) != &failed)
+			continue;       /* along with another */
+		ui_clear(d->ui);
+		note("%s asked for %s, which its learned model does not name: once more "
+		     "for real", k->label, k->path ? k->path : "something else");
+		if (session_relearn(s, &k->thunk, on_moved, &e) == 0)
+			is_any = true;
+		else
+			tell_failed(d, k, e.text);
+	}
+	return is_any;
+}
+
+void relearn_give_up(struct drive *d, const char *why)
+{
+	for (struct asked *k = d->asked; k; k = k->next)
+		if (map_get(&d->gone, id_key(&k->thunk)) == &failed)
+			tell_failed(d, k, why);
+	d->asked = NULL;
+}
