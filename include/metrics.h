@@ -13,6 +13,11 @@ struct metrics {
 	double ece;             /* expected calibration error, 15 equal bins (Guo
 				 * et al.: On Calibration of Modern Neural
 				 * Networks, ICML'17) */
+	struct calibration {    /* of examples by the probability of their
+				 * best class, in rising order */
+		uint64_t n;
+		double confidence, accuracy;    /* means; 0 of none */
+	} bins[ECE_BINS];
 };
 
 /* p: n x classes probabilities.  confusion, if not NULL, classes x classes, is

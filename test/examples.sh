@@ -59,6 +59,39 @@ check "the same again forces nothing" counts 0 12 0 "$GG" run ./run.sh
 check "another rate forces its four members" eval 'other_rate; counts 4 8 0 "$GG" run ./run.sh'
 check "gg models says what was learned" says "python3 train.py" 0 "$GG" models
 
+# Sixteen members by gg-ml, a copy of which stands in the project: a step sees
+# nothing of /tmp, where BUILD may be.
+fashion()
+{
+	example fashion
+	mkdir bin && cp "$BUILD/gg-ml" bin/ && PATH=$PWD/bin:$PATH
+	check "the fashion ensemble costs 20 thunks" counts 20 0 0 "$GG" run ./run.sh 1 20
+	check "its report is the expected one, to the last digit" cmp report.txt expected.txt
+	check "the same again forces nothing" counts 0 20 0 "$GG" run ./run.sh 1 20
+	sed -i 's/^train deep 0.*/& --decay 0.0001/' run.sh
+	check "one member changed: it and the two evaluations" counts 3 17 0 "$GG" run ./run.sh 1 20
+	check "PyTorch's twin is as good as its member" like_twin
+}
+
+# Within three points of a hundred, after three epochs.
+like_twin()
+{
+	local ours theirs
+
+	[ -e /usr/lib/python3/dist-packages/torch/__init__.py ] || return 0
+	gg-ml train --data data/train-0.st --model 'mlp 784-128-10' --epochs 3 \
+		--schedule cosine --warm-up 50 --rate 0.1 -o twin.st
+	ours=$(gg-ml eval --data data/test.st --json twin.st | jq .mean.accuracy)
+	theirs=$(OMP_NUM_THREADS=1 /usr/bin/python3 twin.py data/train-0.st data/test.st 3 0)
+	echo "ours $ours, theirs $theirs"
+	awk -v a="$ours" -v b="$theirs" 'BEGIN { exit !(a > 0.6 && a - b < 0.03 && b - a < 0.03) }'
+}
+if [ -d /usr/share/datasets/fashion-mnist ]; then
+	fashion
+else
+	echo "ok $((++n_checks)) - the fashion example # SKIP dataset-fashion-mnist is missing"
+fi
+
 if ! python3 -c 'import sklearn' 2>/dev/null; then
 	echo "ok $((++n_checks)) - the digits example # SKIP python3 has no scikit-learn"
 	plan

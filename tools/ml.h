@@ -26,7 +26,7 @@ struct ml {
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
 	size_t examples, features, classes, every, shards, skip, hash_bits;
 	size_t keep, faulty;
-	bool is_bagged, wants_json, wants_help, wants_proba, wants_targets, one_hot;
+	bool is_bagged, wants_json, wants_help, wants_proba, wants_targets, one_hot, wants_bins;
 	struct arena a;
 };
 

@@ -124,6 +124,30 @@ static void judge_end(struct judge *j)
 	tensors_close(&j->file);
 }
 
+static json_t *describe_bins(const struct metrics *v)
+{
+	json_t *rows = json_array();
+
+	for (size_t b = 0; b < ECE_BINS; b++)
+		json_array_append_new(rows, json_pack("{s:I,s:f,s:f}", "examples",
+						      (json_int_t)v->bins[b].n, "confidence",
+						      v->bins[b].confidence, "accuracy",
+						      v->bins[b].accuracy));
+	return rows;
+}
+
+static void print_bins(const struct metrics *v)
+{
+	printf("\n%-24s %8s %10s %8s\n", "ensemble's confidence", "examples", "confidence",
+	       "accuracy");
+	for (size_t b = 0; b < ECE_BINS; b++)
+		if (v->bins[b].n)
+			printf("from %.3f to %.3f %14llu %10.4f %8.4f\n",
+			       (double)b / ECE_BINS, (double)(b + 1) / ECE_BINS,
+			       (unsigned long long)v->bins[b].n, v->bins[b].confidence,
+			       v->bins[b].accuracy);
+}
+
 static json_t *table(const uint64_t *confusion, size_t classes)
 {
 	json_t *rows = json_array();
@@ -155,10 +179,10 @@ static void print_people(struct judge *j, const struct metrics *mean,
 	json_array_foreach(j->members, i, o) {
 		json_t *v = json_object_get(o, "metrics");
 		struct metrics one = {
-			json_real_value(json_object_get(v, "accuracy")),
-			json_real_value(json_object_get(v, "nll")),
-			json_real_value(json_object_get(v, "brier")),
-			json_real_value(json_object_get(v, "ece")),
+			.accuracy = json_real_value(json_object_get(v, "accuracy")),
+			.nll = json_real_value(json_object_get(v, "nll")),
+			.brier = json_real_value(json_object_get(v, "brier")),
+			.ece = json_real_value(json_object_get(v, "ece")),
 		};
 
 		print_line(json_string_value(json_object_get(o, "weights")), &one);
@@ -182,17 +206,20 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
 		metrics_of(j.mean, j.data.labels, j.data.n, j.classes, confusion, &mean);
 		metrics_of(j.votes, j.data.labels, j.data.n, j.classes, NULL, &vote);
 		if (m->wants_json) {
-			json_t *o = json_pack("{s:I,s:O,s:o,s:o,s:o}", "examples",
+			json_t *o = json_pack("{s:I,s:O,s:o,s:o,s:o,s:o}", "examples",
 					      (json_int_t)j.data.n, "members", j.members,
 					      "mean", describe(&mean), "vote",
 					      describe(&vote), "confusion",
-					      table(confusion, j.classes));
+					      table(confusion, j.classes), "bins",
+					      describe_bins(&mean));
 
 			json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(9));
 			putchar('\n');
 			json_decref(o);
 		} else {
 			print_people(&j, &mean, &vote);
+			if (m->wants_bins)
+				print_bins(&mean);
 		}
 		free(confusion);
 	}

@@ -17,8 +17,6 @@ static const float least = 1e-30f;
 void metrics_of(const float *p, const int32_t *labels, size_t n, size_t classes,
 		uint64_t *confusion, struct metrics *out)
 {
-	double sure[ECE_BINS] = { 0 }, right[ECE_BINS] = { 0 };
-
 	*out = (struct metrics){ 0 };
 	for (size_t i = 0; i < n; i++, p += classes) {
 		size_t best = metrics_best(p, classes), label = (size_t)labels[i];
@@ -26,8 +24,9 @@ void metrics_of(const float *p, const int32_t *labels, size_t n, size_t classes,
 		size_t bin = (size_t)(p[best] * ECE_BINS);
 
 		bin = bin < ECE_BINS ? bin : ECE_BINS - 1;
-		sure[bin] += (double)p[best];
-		right[bin] += best == label;
+		out->bins[bin].n++;
+		out->bins[bin].confidence += (double)p[best];
+		out->bins[bin].accuracy += best == label;
 		out->accuracy += best == label;
 		out->nll -= log((double)mine);
 		for (size_t c = 0; c < classes; c++) {
@@ -38,8 +37,13 @@ void metrics_of(const float *p, const int32_t *labels, size_t n, size_t classes,
 		if (confusion && label < classes)
 			confusion[label * classes + best]++;
 	}
-	for (size_t b = 0; b < ECE_BINS; b++)
-		out->ece += fabs(sure[b] - right[b]);
+	for (size_t b = 0; b < ECE_BINS; b++) {
+		struct calibration *c = &out->bins[b];
+
+		out->ece += fabs(c->confidence - c->accuracy);
+		c->confidence = c->n ? c->confidence / (double)c->n : 0;
+		c->accuracy = c->n ? c->accuracy / (double)c->n : 0;
+	}
 	out->accuracy /= (double)n;
 	out->nll /= (double)n;
 	out->brier /= (double)n;

@@ -33,6 +33,7 @@ static const struct opt options[] = {
 	{ "--device", OPT_EQ, DEVICE, 0, NULL },
 	{ "--help", OPT_FLAG, HELP, 0, NULL },
 	{ "--bag", OPT_FLAG, SWITCH, 0, NULL },
+	{ "--bins", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--json", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--one-hot", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--proba", OPT_FLAG, SWITCH, 0, NULL },
