@@ -97,7 +97,9 @@ struct tracer_opts {
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
 	int out_fd;
-	bool wants_all;                 /* ends, connections and signals too */
+	bool wants_all;                 /* ends, connections and signals too;
+					 * what is read from a terminal on
+					 * standard input is /dev/tty */
 	/* Not NULL: looks and reads of what the system's packages hold (/usr/
 	 * and the like), and looks at what is missing in this project, may be
 	 * told late: before any event of another kind, and at the end.

@@ -137,6 +137,12 @@ asks
 "$GG" infer --learn ./sweep.sh >/dev/null 2>&1
 check "the same when the script is remembered" eval '"$GG" run ./sweep.sh && as_plain'
 asks
+sed -i '$d' sweep.sh
+"$GG" infer --learn ./sweep.sh >/dev/null 2>&1
+check "gg force, which knows no script, says what to do" \
+	says "gg run of the script" 1 "$GG" force out
+check "and gg run does it" eval '"$GG" run ./sweep.sh && as_plain'
+asks
 sed -i 's/^json/if a.seed == 4: sys.exit(9)\n&/' train.py
 sed -i 's/; done/ || exit; done/; $d' sweep.sh
 check "a step that then fails for real is a failure, told once" \
@@ -177,6 +183,26 @@ check "one that asks where a link leads" must_run "asks where the link" \
 os.readlink("l")
 open("out/%s" % sys.argv[1], "w").write("x")'
 
+given()
+{
+	begin
+	printf '#!/bin/sh\nmkdir -p out\nexec 7>>log\nfor s in 1 2; do python3 job.py $s; done\n' >sweep.sh
+	echo 'import os, sys
+os.write(7, b"x"); open("out/%s" % sys.argv[1], "w").write("x")' >job.py
+	says "it writes log, which it was given open" 0 "$GG" infer --learn ./sweep.sh &&
+		[ "$(cat log)" = xx ]
+}
+check "one that writes what the script had opened for it" given
+terminal()
+{
+	begin
+	printf '#!/bin/sh\nmkdir -p out\nfor s in 1 2; do python3 job.py $s; done\n' >sweep.sh
+	echo 'import sys
+open("out/%s" % sys.argv[1], "w").write(input())' >job.py
+	(sleep 1; echo a; sleep 1; echo b) | script -qec "$GG infer --learn ./sweep.sh" /dev/null >"$work/.log" 2>&1
+	grep -q "asks a person" "$work/.log" && [ "$(cat out/1 out/2)" = ab ]
+}
+check "one that asks a person at the terminal" terminal
 own_server()
 {
 	begin

@@ -150,6 +150,9 @@ static int settle(struct drive *d)
 	loop_unwatch(d->sigint);
 	loop_unwatch(d->sigterm);
 	tally_keep(d);
+	if (d->has_asked && !d->relearns)
+		note("a learned model says too little: gg run of the script that wants this "
+		     "learns it again");
 	if (store_settle(d->c->store, &e) < 0) {
 		note("%s", e.text);
 		d->c->has_told = true;

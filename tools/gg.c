@@ -21,7 +21,9 @@ const struct verb verbs[] = {
 	  "Runs COMMAND and all below it under a tracer. A command that a model "
 	  "explains does not run: its outputs become placeholders. All others run "
 	  "for real; what they read is made real first. When nothing that the "
-	  "script saw has changed since the last time, it is not run at all." },
+	  "script saw has changed since the last time, it is not run at all. With "
+	  "--learn the first command of each program that no model explains is "
+	  "watched while it runs, and explains the others." },
 	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jknqvHJ", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "

@@ -144,8 +144,9 @@ struct drive {
 	struct ui *ui;
 	struct watch *sigint, *sigterm;
 	struct session *session;        /* its script is still running */
-	bool relearns;                  /* steps whose learned model said too
-					 * little are no failures yet */
+	bool has_asked;                 /* there was one of which a learned
+					 * model said too little */
+	bool relearns;                  /* they are no failures yet */
 	struct asked *asked;            /* such steps (relearn.c) */
 	struct map unmade, gone;        /* wants that failed; steps that did, and
 					 * for which others stand now, by id */

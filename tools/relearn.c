@@ -28,7 +28,10 @@ bool relearn_note(struct drive *d, const struct exec_event *ev)
 {
 	struct asked *k;
 
-	if (!d->relearns || ev->kind != EXEC_FAILED)
+	if (ev->kind != EXEC_FAILED)
+		return false;
+	d->has_asked |= ev->asks_more;
+	if (!d->relearns)
 		return false;
 	if (!ev->asks_more) {
 		if (!ev->cause || id_equal(ev->cause, ev->thunk) ||

@@ -105,6 +105,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 	st->pidfd = (int)syscall(SYS_pidfd_open, st->root, 0);
 	if (st->pidfd >= 0)
 		st->watch = loop_watch(s->o.loop, st->pidfd, was_killed, st);
+	study_note_given(st);
 	add_study(s, st);
 	if (k->pid != st->root)
 		kin_put(&s->studies.kin, k->pid, st);

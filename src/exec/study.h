@@ -2,7 +2,7 @@
  *
  * study.c (begin, wait, give up, end), study_teach.c (from what one did to a
  * model), study_peers.c (whom one meets), study_idle.c (no waiting without
- * end), deeds.c and kin.c beneath.
+ * end), study_given.c (what it has open from the start), deeds.c and kin.c beneath.
  *
  * A command that nobody explains runs for real once and is watched; others of
  * its shape wait for what it teaches.  The owner's thread begins and ends
@@ -38,6 +38,8 @@ struct study {
 	struct strs bound;              /* names by which it can be called */
 	const char *why_real;           /* it must run for real each time */
 	const char *why_not;            /* this run teaches nothing */
+	struct given *given;            /* files that it was started with */
+	size_t n_given;
 	struct ask *waiting, **waiting_end;
 	uint64_t idle_since_ms, stale_since_ms, idle_cpu;
 	size_t idle_news;
@@ -93,6 +95,10 @@ double study_seconds(const struct study *st);
 void study_release_waiting(struct study *st);
 /* It has ended well: teach, and adopt its result.  True if adopted. */
 bool study_teach(struct study *st);
+/* Files that it has open beside its streams when it begins; what it did to one
+ * of them, or NULL: then nobody but it could do the same (study_given.c). */
+void study_note_given(struct study *st);
+const char *study_used_given(struct study *st, struct arena *a);
 /* Say once in this session what became of a shape. */
 void study_tell(struct session *s, const struct sighting *what, const char *shape,
 		struct bytes text, const struct err *e);

@@ -48,7 +48,7 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 				 .takes_files = st->s->o.learns_files };
 	find_set_env(st, a, si);
 	if (!why && !st->why_not)
-		why = st->deeds.odd;
+		why = st->deeds.odd ? st->deeds.odd : study_used_given(st, a);
 	if (!why && st->why_not)
 		return err_set(e, ERR_RETRY, "%s", st->why_not);
 	if (!why && deeds_end(&st->deeds, a, &si->v, &si->n, e) < 0)

@@ -56,6 +56,8 @@ enum only {
 	WITH_PATH,              /* unless path is NULL */
 	NEW_FILTER,             /* if the argument flags is PR_SET_SECCOMP */
 	NEW_MOUNTS,             /* if flags have CLONE_NEWNS */
+	FROM_TERMINAL,          /* if path, a descriptor, is 0, and 0 is a
+				 * terminal where the command starts */
 	NOT_OURS,               /* unless flags have FLAG_OURS */
 	UPPER_ZERO, UPPER_ONES, /* upper half of path (exit_group's status) */
 };
@@ -129,6 +131,7 @@ static const struct watch watches[] = {
 static const struct watch watches_all[] = {
 	{ SYS_exit_group,     KIND_END,      NO,  0, NO, NO, NO, UPPER_ZERO },
 	{ SYS_exit_group,     KIND_END,      NO,  0, NO, NO, NO, UPPER_ONES },
+	{ SYS_read,           KIND_INPUT,    NO,  0, NO, NO, NO, FROM_TERMINAL },
 	{ SYS_sendto,         KIND_CONNECT,  NO,  4, NO, NO,  5, WITH_PATH },
 	{ SYS_sendmsg,        KIND_MESSAGE,  NO,  1, NO, NO,  2, NOT_OURS },
 	{ SYS_sendmmsg,       KIND_MESSAGE,  NO,  1, NO, NO, NO, ALWAYS },
@@ -191,6 +194,9 @@ static unsigned tests(const struct watch *w, struct scmp_arg_cmp cmp[1])
 	case WITH_PATH:
 		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_NE, 0);
 		return 1;
+	case FROM_TERMINAL:
+		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_EQ, STDIN_FILENO);
+		return 1;
 	case NOT_OURS:
 		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, FLAG_OURS, 0);
 		return 1;
@@ -211,6 +217,8 @@ static int add_watches(scmp_filter_ctx ctx, bool all)
 	for (size_t i = 0; i < N_WATCHES + (all ? N_ALL : 0); i++) {
 		const struct watch *w = row(i);
 
+		if (w->only == FROM_TERMINAL && !isatty(STDIN_FILENO))
+			continue;
 		if (seccomp_rule_add_array(ctx, SCMP_ACT_NOTIFY, w->nr, tests(w, cmp),
 					   cmp) < 0 ||
 		    seccomp_syscall_priority(ctx, w->nr, (uint8_t)(255 - i)) < 0)

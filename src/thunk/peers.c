@@ -15,10 +15,15 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { STATUS_ROOM = 2048, LINK_ROOM = 64 };
+enum {
+	STATUS_ROOM = 2048, LINK_ROOM = 64,
+	MEMORY = 1,                     /* major number of /dev/null and the like */
+};
 
 /* The number behind a word of a file of /proc, or 0. */
 static pid_t field(const char *text, const char *word)
@@ -170,6 +175,19 @@ static bool read_signal(struct call *c, pid_t to)
 	return is_to_other(c, to);
 }
 
+/* Is its standard input a terminal? */
+static bool read_input(struct call *c)
+{
+	char path[LINK_ROOM];
+	struct stat st;
+
+	snprintf(path, sizeof path, "/proc/%d/fd/0", (int)c->ev.pid);
+	c->ev.kind = TRACE_READ;
+	c->ev.path = "/dev/tty";
+	return stat(path, &st) == 0 && S_ISCHR(st.st_mode) &&
+	       major(st.st_rdev) != MEMORY;
+}
+
 bool call_read_peer(struct call *c, const struct watch *w, bool all)
 {
 	const __u64 *arg = c->q.data.args;
@@ -199,6 +217,8 @@ bool call_read_peer(struct call *c, const struct watch *w, bool all)
 		return all && (arg[w->flags] == PTRACE_ATTACH ||
 			       arg[w->flags] == PTRACE_SEIZE) &&
 		       read_signal(c, (pid_t)what);
+	case KIND_INPUT:
+		return all && read_input(c);
 	case KIND_END:
 		c->ev.kind = TRACE_END;
 		c->ev.status = (int)(what & 0xff);

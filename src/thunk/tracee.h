@@ -19,6 +19,7 @@ enum {
 	KIND_CONNECT,                   /* a struct sockaddr, flags: its size */
 	KIND_BIND,                      /* likewise */
 	KIND_MESSAGE,                   /* a struct msghdr, which may name one */
+	KIND_INPUT,                     /* of standard input */
 	KIND_END,
 	KIND_SIGNAL,                    /* a process */
 	KIND_PIDFD,

@@ -1,0 +1,118 @@
+/* study_given.c - files that a command has open before it begins
+ *
+ * Calls on a descriptor are not watched, since who opened it was.  What a shell
+ * opened for a command (exec 3>>log) was opened by another, so it is looked at
+ * before and after: where it stands, and how far it has been read.
+ */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "file.h"
+#include "session_private.h"
+
+struct given {
+	int fd;
+	long long pos;
+	const char *path;
+	struct stamp stamp;
+};
+
+enum { GIVEN_MAX = 64 };
+
+/* Position and flags of a descriptor; false if it is not there. */
+static bool look(pid_t pid, int fd, long long *pos, unsigned *flags)
+{
+	char path[64], text[256];
+	ssize_t n;
+	int f;
+
+	snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)pid, fd);
+	f = open(path, O_RDONLY | O_CLOEXEC);
+	n = f < 0 ? -1 : file_read_fd(f, text, sizeof text - 1);
+	if (f >= 0)
+		close(f);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	return sscanf(text, "pos: %lld flags: %o", pos, flags) == 2;
+}
+
+/* Is it that file still, and not another by its number? */
+static bool is_same(pid_t pid, const struct given *g)
+{
+	char path[64];
+	struct stat s;
+
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, g->fd);
+	return stat(path, &s) == 0 && s.st_ino == g->stamp.ino && s.st_dev == g->stamp.dev;
+}
+
+/* A regular file that stays open in the program. */
+static bool take(struct study *st, int fd, struct given *g)
+{
+	char path[64], link[4096];
+	unsigned flags;
+	struct stat s;
+	ssize_t n;
+
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)st->root, fd);
+	if (fd < 3 || stat(path, &s) < 0 || !S_ISREG(s.st_mode) || !s.st_nlink ||
+	    !look(st->root, fd, &g->pos, &flags) || flags & O_CLOEXEC)
+		return false;
+	n = readlink(path, link, sizeof link);
+	if (n <= 0)
+		return false;
+	g->fd = fd;
+	g->path = arena_strn(&st->arena, link, (size_t)n);
+	g->stamp = stamp_of(&s);
+	return true;
+}
+
+void study_note_given(struct study *st)
+{
+	char path[64];
+	struct dirent *de;
+	DIR *d;
+
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)st->root);
+	d = opendir(path);
+	while (d && (de = readdir(d)) && st->n_given < GIVEN_MAX) {
+		struct given g;
+
+		if (de->d_name[0] == '.' || !take(st, atoi(de->d_name), &g))
+			continue;
+		if (!st->given)
+			st->given = arena_alloc(&st->arena, GIVEN_MAX * sizeof g);
+		st->given[st->n_given++] = g;
+	}
+	if (d)
+		closedir(d);
+}
+
+const char *study_used_given(struct study *st, struct arena *a)
+{
+	for (size_t i = 0; i < st->n_given; i++) {
+		const struct given *g = &st->given[i];
+		const char *inside = watch_inside(st->s, a, g->path);
+		struct stamp now;
+		unsigned flags;
+		struct stat s;
+		long long pos;
+
+		if (stat(g->path, &s) == 0) {
+			now = stamp_of(&s);
+			if (!stamp_equal(&now, &g->stamp))
+				return arena_printf(a, "it writes %s, which it was given open",
+						    inside ? inside : g->path);
+		}
+		if (is_same(st->root, g) && look(st->root, g->fd, &pos, &flags) &&
+		    pos != g->pos)
+			return arena_printf(a, "it reads on in %s, which it was given open",
+					    inside ? inside : g->path);
+	}
+	return NULL;
+}
