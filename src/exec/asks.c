@@ -190,6 +190,9 @@ static bool has_program_text(const struct thunk *t, const char *dir)
 					    ".js", ".mjs", ".jl", ".lua", ".sh" };
 	size_t n = strcmp(dir, ".") == 0 ? 0 : strlen(dir) + 1;
 
+	if (strcmp(path_base(dir), "site-packages") == 0 ||
+	    strcmp(path_base(dir), "dist-packages") == 0)
+		return true;
 	for (size_t i = 0; i < t->n_in; i++) {
 		const char *path = t->in[i].path, *base = path_base(path);
 		const char *dot = strrchr(base, '.');
@@ -197,7 +200,11 @@ static bool has_program_text(const struct thunk *t, const char *dir)
 		if (begins_package(dir, path))
 			return true;
 		if ((size_t)(base - path) != n || strncmp(path, dir, n ? n - 1 : 0) != 0 ||
-		    !dot || *path == '/')
+		    *path == '/')
+			continue;
+		if (t->in[i].ref.kind == REF_EXEC)
+			return true;
+		if (!dot)
 			continue;
 		for (size_t k = 0; k < sizeof ends / sizeof *ends; k++)
 			if (strcmp(dot, ends[k]) == 0)

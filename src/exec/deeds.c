@@ -212,12 +212,22 @@ static bool is_descriptor(struct deeds *d, const struct trace_event *ev)
 	return true;
 }
 
+/* An interpreter asks where its own name leads, to find its modules: those show
+ * by themselves. */
+static bool leads_to_program(const struct deeds *d, const struct touched *at)
+{
+	struct stat st;
+
+	return fstatat(d->project->root_fd, at->path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_mode & S_IXUSR;
+}
+
 static void note_odd(struct deeds *d, const struct trace_event *ev, const struct touched *at)
 {
 	struct stat st;
 
 	if (!d->odd && ev->kind == TRACE_LOOK && ev->status && at->is_link &&
-	    at->path[0] != '/' && !at->is_written)
+	    at->path[0] != '/' && !at->is_written && !leads_to_program(d, at))
 		d->odd = arena_printf(&d->arena, "it asks where the link %s leads", at->path);
 	if (at->kind != DEED_ODD || d->odd || ev->kind < TRACE_READ ||
 	    ev->kind > TRACE_UPDATE ||
