@@ -55,6 +55,18 @@ static bool is_passing(const struct sighting *s, const char *path)
 	return path_is_cache(path);
 }
 
+/* A place that an argument names is one where the caller will look. */
+static bool is_asked_for(const struct sighting *s, const char *path, struct arena *a)
+{
+	for (size_t i = 1; i < s->command.n_args; i++) {
+		const char *w = strchr(s->command.args[i], '/');
+
+		if (w && strcmp(path_clean(a, s->command.cwd, w), path) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* bash opens the terminal whenever it begins, and asks it nothing. */
 static bool runs_bash(const struct sighting *s)
 {
@@ -92,7 +104,9 @@ static const char *path_reason(const struct sighting *s, const struct deed_at *d
 	if (*d->path == '/') {
 		const char *verb = d->deeds & DEED_REMOVED ? "removes" : "writes";
 
-		if (d->deeds & (writes | DEED_REMOVED) && !is_passing(s, d->path))
+		if (d->deeds & (writes | DEED_REMOVED) &&
+		    (!is_passing(s, d->path) || (strncmp(d->path, "/dev/", 5) != 0 &&
+						 is_asked_for(s, d->path, a))))
 			return arena_printf(a, "it %s %s, outside the project", verb, d->path);
 		return device_reason(s, d, a);
 	}
