@@ -108,5 +108,6 @@ exiting()
 command=cnn row 'learn, cnn' '<= 1.05' 'PyTorch, two worker processes, traced / plain'
 command=forest row 'learn, forest' '<= 1.15' 'scikit-learn and pandas, traced / plain'
 command=compiler row 'learn, gcc' '<= 1.15' 'gcc -O2 of one file, traced / plain'
-"$gg" run -q python3 member.py --data data.txt --seed 1 --rate 1 --out out/1.txt >"$work/said" 2>&1
+"$gg" learn -- python3 member.py --data data.txt --seed 1 --rate 1 --out out/1.txt \
+	>"$work/said" 2>&1 || die 'the member was not learned'
 compare 'learn, sweep' '<= 2.0' '200 members by a learned model, exits at once' sweeping exiting
