@@ -113,7 +113,7 @@ static void writes(void)
 		   "open('log','a').write('z'); os.remove('gone')\n"
 		   "s=open('both').read(); open('both','w').write(s+'w')\n"
 		   "open('log2','a').write('z'); open('log2','a').write('z')\n",
-		   "both read wrote\ngone removed\nkept read\nlog updated\nlog2 wrote\n"
+		   "both read wrote\ngone removed\nkept read\nlog updated\nlog2 updated\n"
 		   "new wrote\nold wrote\n"));
 	CHECK(does("true", "import os\nos.makedirs('a/b'); os.makedirs('a/b', exist_ok=True)\n"
 		   "open('a/b/m.tmp','w').write('x'); os.rename('a/b/m.tmp','a/b/m')\n"
