@@ -8,8 +8,6 @@ static const char talker[] =
 	"    except OSError: pass\n"
 	"t = socket.socket(); t.settimeout(1); quietly(t.connect, ('127.0.0.1', 9))\n"
 	"u = socket.socket(type=socket.SOCK_DGRAM); u.sendto(b'x', ('127.0.0.2', 9))\n"
-	"v = socket.socket(type=socket.SOCK_DGRAM)\n"
-	"quietly(v.sendmsg, [b'x'], [], 0, ('127.0.0.3', 9))\n"
 	"w = socket.socket(socket.AF_INET6); w.settimeout(1)\n"
 	"quietly(w.connect, ('::1', 9))\n"
 	"a = socket.socket(socket.AF_UNIX); a.bind('in_cwd')\n"
@@ -41,14 +39,13 @@ static void tells_all(void)
 						     NULL }) == 300 % 256);
 		CHECK(count(&s, "connect inet 127.0.0.1 9\n") == 1);
 		CHECK(count(&s, "connect inet 127.0.0.2 9\n") == 1);
-		CHECK(count(&s, "connect inet 127.0.0.3 9\n") == 1);
 		CHECK(count(&s, "connect inet ::1 9\n") == 1);
 		CHECK(has(&s, "bind", "in_cwd") && has(&s, "connect", "in_cwd"));
 		CHECK(count(&s, "bind abstract hidden\n") == 1);
 		CHECK(count(&s, "connect abstract hidden\n") == 1);
 		CHECK(count(&s, "connect /no/such\n") == 1);
 		CHECK(count(&s, "bind inet 127.0.0.1 0\n") == 1);
-		CHECK(count(&s, "\nconnect ") == 9 && count(&s, "\nbind ") == 3);
+		CHECK(count(&s, "\nconnect ") == 8 && count(&s, "\nbind ") == 3);
 		snprintf(line, sizeof line, "\nsignal %s\n", pid);
 		CHECK(count(&s, line) == 2);
 		snprintf(line, sizeof line, "\nsignal -%s\n", pid);

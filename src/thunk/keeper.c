@@ -61,7 +61,7 @@ static void tell(int sock, enum news_kind kind, int value, int fd)
 		m.msg_controllen = sizeof u;
 	}
 	/* Nobody there to be told: that is seen as the end of the socket. */
-	while (sendmsg(sock, &m, MSG_NOSIGNAL | FLAG_OURS) < 0 && errno == EINTR)
+	while (sendmsg(sock, &m, MSG_NOSIGNAL) < 0 && errno == EINTR)
 		;
 }
 

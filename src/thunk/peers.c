@@ -1,6 +1,6 @@
 /* peers.c - what a stopped call has to do with other processes
  *
- * Connections, messages and names by which others call, signals, and the end.
+ * Connections, messages to an address, names by which others call, signals, and the end.
  * Families that only ask the kernel of this machine (netlink) or that it
  * computes with (alg) are nobody's.  A call whose arguments cannot be read
  * fails, and makes no event.
@@ -135,15 +135,6 @@ static bool read_address(struct call *c, uint64_t at, uint64_t n, bool all)
 	return all && address_text(c, &sa, (size_t)n);
 }
 
-/* A message on a connected socket names nobody.  Of several the first. */
-static bool read_message(struct call *c, uint64_t at, bool all)
-{
-	struct msghdr m;
-
-	return call_memory(c, at, &m, sizeof m) == sizeof m && m.msg_name &&
-	       read_address(c, (uintptr_t)m.msg_name, m.msg_namelen, all);
-}
-
 /* ---- signals */
 
 /* The process behind a descriptor of the caller's, or 0. */
@@ -199,8 +190,6 @@ bool call_read_peer(struct call *c, const struct watch *w, bool all)
 	case KIND_CONNECT:
 	case KIND_BIND:
 		return read_address(c, what, arg[w->flags], all);
-	case KIND_MESSAGE:
-		return read_message(c, what, all);
 	case KIND_IPC:
 		snprintf(c->text[0], PATH_MAX, "ipc %#x", (unsigned)what);
 		c->ev.path = c->text[0];

@@ -18,7 +18,6 @@ enum {
 	/* From here on read by peers.c. */
 	KIND_CONNECT,                   /* a struct sockaddr, flags: its size */
 	KIND_BIND,                      /* likewise */
-	KIND_MESSAGE,                   /* a struct msghdr, which may name one */
 	KIND_INPUT,                     /* of standard input */
 	KIND_END,
 	KIND_SIGNAL,                    /* a process */
@@ -37,10 +36,6 @@ struct watch {
 	signed char dir, path, dir2, path2, flags;
 	unsigned char only;             /* enum only in filter.c */
 };
-
-/* A message that hands over the listener cannot be watched by it.  It has this
- * flag, which means nothing to any socket (MSG_RST). */
-enum { FLAG_OURS = 0x1000 };
 
 /* The row of a call number, NULL if it is not watched. */
 const struct watch *filter_watch(int nr);
