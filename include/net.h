@@ -32,7 +32,8 @@ enum layer_kind {
 	LAYER_GLOBAL, LAYER_FLATTEN, LAYER_DROP, LAYER_ACT, LAYER_ADD, LAYER_KIND_COUNT
 };
 
-enum { NET_NORM_CHANNELS_MAX = 4096, NET_POOL_SIDE_MAX = 255 };
+enum { NET_NORM_CHANNELS_MAX = 4096, NET_POOL_SIDE_MAX = 255,
+       NET_HEADS_MAX = 16 };
 
 struct shape {
 	uint32_t h, w, c;       /* a vector: 1 x 1 x c */
@@ -80,6 +81,8 @@ struct net {
  * and what would be right. */
 int net_read(const char *text, struct net *out, struct err *e);
 void net_release(struct net *n);
+/* Outputs of the h-th head. */
+size_t net_head_size(const struct net *n, size_t h);
 /* The weights at the start, a function of the seed. */
 void net_init(const struct net *n, uint64_t seed, float *w);
 

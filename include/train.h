@@ -13,16 +13,17 @@
 #include "net.h"
 #include "tensors.h"
 
-/* Examples: tensors "x" (U8 or F32, n x ...) and "y" (I32 classes of n, or F32
- * targets n x k); "x.mean" and "x.factor" (F32, one a feature), if there, say
- * y = (x - mean) factor.  Borrowed from the file. */
+/* Examples: tensors "x" (U8 or F32, n x ...) and "y" (I32 classes, a column for
+ * each head, or F32 targets n x k, heads side by side; or none); "x.mean" and
+ * "x.factor" (F32, one a feature), if there, say y = (x - mean) factor.  Borrowed
+ * from the file. */
 struct dataset {
 	const unsigned char *bytes;     /* one of the two */
 	const float *floats;
-	const int32_t *labels;          /* one of the two */
+	const int32_t *labels;          /* one of the two, or neither */
 	const float *targets;
 	float *mean, *factor;           /* ours; NULL with floats as they are */
-	size_t n, size, n_targets;
+	size_t n, size, n_targets;      /* n_targets: columns of y */
 	int32_t n_classes;              /* the largest label + 1 */
 };
 
@@ -45,7 +46,7 @@ enum schedule {
 /* What members that are trained together share. */
 struct recipe {
 	enum rule rule;
-	enum loss loss;
+	enum loss losses[NET_HEADS_MAX];
 	enum schedule schedule;
 	size_t batch, steps, period, warm_up;
 	bool is_bagged;         /* each member has n examples drawn with return */
@@ -80,8 +81,13 @@ double trainer_loss(const struct trainer *t, size_t i);
 /* The rate of a step, from the recipe and the member's own. */
 float schedule_rate(const struct recipe *r, const struct member *m, size_t step);
 
-/* Outputs of a network for examples first .. first + n - 1: n x its size. */
-void predict(const struct net *net, const float *w, const struct dataset *d, size_t first,
-	     size_t n, struct team *team, float *out);
+/* Outputs of one head for examples first .. first + n - 1: n x its size. */
+struct prediction {
+	const struct net *net;
+	const float *w;
+	const struct dataset *data;
+	size_t head, first, n;
+};
+void predict(const struct prediction *p, struct team *team, float *out);
 
 #endif

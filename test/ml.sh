@@ -60,11 +60,60 @@ killed()
 }
 check "killed, it leaves no file under the final name" killed
 
+# Several heads, a column of labels and a loss each.
+cat >heads.py <<'END'
+import json, struct
+import numpy as np
+def read(path):
+    b = open(path, 'rb').read()
+    n = int.from_bytes(b[:8], 'little')
+    return {k: np.frombuffer(b[8 + n:][slice(*v['data_offsets'])], {'F32': 'f4', 'I32': 'i4'}[v['dtype']]).reshape(v['shape'])
+            for k, v in json.loads(b[8:8 + n]).items() if k != '__metadata__'}
+def write(path, **t):
+    h, data = {}, b''
+    for k, v in t.items():
+        h[k] = {'dtype': {'f': 'F32', 'i': 'I32'}[v.dtype.kind], 'shape': v.shape, 'data_offsets': [len(data), len(data) + v.nbytes]}
+        data += v.tobytes()
+    h = json.dumps(h).encode()
+    h += b' ' * (-(len(h) + 8) % 64)
+    open(path, 'wb').write(struct.pack('<Q', len(h)) + h + data)
+d = read('d.st')
+write('two.st', x=d['x'], y=np.stack([d['y'], (d['x'][:, 0] > 0).astype('i4')], 1))
+write('bare.st', x=d['x'])
+x = d['x'].copy()
+x[77, 3] = np.nan
+write('nan.st', x=x, y=d['y'])
+END
+/usr/bin/python3 heads.py
+two='net 12: body=fc 32 relu, fc 4, head shell, from body, fc 1, head side'
+on_two() { "$ML" train --data two.st --model "$two" --loss softmax,logistic --batch 20 --steps 800 "$@"; }
+two_heads()
+{
+	on_two --seed 3 -o t.st && on_two --seed 2 --members 3 -o 't-{}.st' && cmp t.st t-1.st &&
+		on_two --seed 3 --threads 1 -o t1.st && cmp t.st t1.st
+}
+learned() { [ "$("$ML" eval --data two.st --json "$@" t.st | jq '.mean.accuracy > 0.93')" = true ]; }
+check "two heads, fused, alone and by one thread: the same bytes" two_heads
+check "the first head has learned" learned
+check "the second head has learned" learned --head side
+
+# k-means: the same middles by any threads, with others or alone, and settled.
+clusters() { "$ML" train --data bare.st --model 'kmeans 12-7' "$@"; }
+kmeans_same()
+{
+	clusters --seed 4 -o k.st --metrics k.json && clusters --seed 3 --members 2 -o 'k-{}.st' &&
+		cmp k.st k-1.st && clusters --seed 4 --threads 1 -o k1.st && cmp k.st k1.st &&
+		[ "$(jq '.settled and .cost > 0' k.json)" = true ] && clusters --init k.st -o k2.st && cmp k.st k2.st
+}
+check "k-means: fused, alone, one thread, and begun at its own end" kmeans_same
+check "predict tells the cluster of each example" sh -c \
+	"'$ML' predict --data bare.st k.st | sort -un | tr '\n' ' ' | grep -qx '0 1 2 3 4 5 6 '"
+
 train --model "$mlp" --snapshots 3 --steps 90 -o 's-{}.st'
 check "a cyclic run gives its snapshots as members" [ -e s-0.st -a -e s-2.st ]
 check "eval tells of members and their ensemble" sh -c \
-	"'$ML' eval --data d.st --json s-*.st | jq -e '.members|length==3' &&
-	'$ML' eval --data d.st --json s-*.st | jq -e '.mean.accuracy >= 0 and .mean.ece <= 1'"
+	"'$ML' eval --data d.st --json s-*.st >e.json && jq -e '(.members|length) == 3 and
+	.mean.accuracy >= 0 and .mean.ece <= 1 and ([.bins[].examples]|add) == 500' e.json"
 check "predict writes a class for each example" sh -c \
 	"'$ML' predict --data d.st s-*.st -o p.csv && [ \$(wc -l <p.csv) = 500 ]"
 check "numpy opens weights in three lines" /usr/bin/python3 -c "
@@ -77,6 +126,17 @@ refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$
 check "a missing file is named" refused 'nowhere.st is not there' train --data nowhere.st --model "$mlp" -o x
 check "another shape is told of" refused 'the network reads 13' train --data d.st --model 'mlp 13-4' -o x
 check "too few outputs are told of" refused 'labels up to 3' train --data d.st --model 'mlp 12-3' -o x
+check "a column too many is told of" refused 'y has 2 columns' train --data two.st --model "$mlp" -o x
+check "a head that is not there is told of" refused 'no head tail' eval --data two.st --head tail t.st
+check "losses that do not fit are told of" refused 'wants y as targets' train --data two.st \
+	--model "$two" --loss softmax,mse -o x
+check "no labels are told of" refused 'wants y as classes' train --data bare.st --model "$mlp" -o x
+check "NaN in data is told of, with its place" refused 'example 77, feature 3' train \
+	--data nan.st --model "$mlp" -o x
+check "more clusters than examples are refused" refused '501 clusters' train --data bare.st \
+	--model 'kmeans 12-501' -o x
+check "k-means of another shape is refused" refused 'kmeans reads 13' train --data bare.st \
+	--model 'kmeans 13-3' -o x
 check "an unknown option is told of" refused 'no option --lr' train --lr 3
 check "a state of another training is refused" refused 'another training' train --data d.st \
 	--batch 20 --model "$cnn" --steps 3001 --seed 2 -o x --resume s.st

@@ -75,4 +75,31 @@ np.savetxt('diabetes.csv', np.c_[x, (y - y.mean()) / y.std()], delimiter=',', fm
 END
 "$ML" prep diabetes.csv --targets --normalise standard -o d.st
 check "diabetes: ridge regression" agrees mse 'linear 10-1' 442 0.02 0.01 8000
+
+# From our middles scikit-learn's k-means moves nowhere.
+cat >clusters.py <<'END'
+import json
+import numpy as np
+from sklearn.cluster import KMeans
+def read(path):
+    b = open(path, 'rb').read()
+    n = int.from_bytes(b[:8], 'little')
+    return {k: np.frombuffer(b[8 + n:][slice(*v['data_offsets'])], {'F32': 'f4', 'I32': 'i4'}[v['dtype']]).reshape(v['shape'])
+            for k, v in json.loads(b[8:8 + n]).items() if k != '__metadata__'}
+d, m = read('d.st'), read('k.st')['middles']
+x = (d['x'].astype('f8') - d['x.mean']) * d['x.factor']
+k = KMeans(10, init=m, n_init=1, tol=0, algorithm='lloyd').fit(x)
+ours = json.load(open('k.json'))['cost']
+best = KMeans(10, n_init=10, random_state=0).fit(x).inertia_ / len(x)
+print(np.abs(k.cluster_centers_ - m).max(), ours, best)
+assert np.abs(k.cluster_centers_ - m).max() < 1e-5
+assert abs(k.inertia_ / len(x) - ours) < 1e-4 * ours and ours < 1.1 * best
+END
+clusters()
+{
+	"$ML" prep "$data/digits.csv.gz" --normalise minmax -o d.st &&
+		"$ML" train --data d.st --model 'kmeans 64-10' --metrics k.json -o k.st &&
+		/usr/bin/python3 clusters.py
+}
+check "digits: k-means ends where scikit-learn's does" clusters
 plan

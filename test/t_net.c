@@ -6,22 +6,31 @@
 
 enum { ROWS = 7 };
 
+/* The sum over heads. */
 static double loss_of(const struct net *n, struct pass *p, struct run_of *r,
 		      const int32_t *labels, bool wants_gradient)
 {
-	size_t head = n->heads[0].layer, cols = shape_size(n->layers[head].out);
-	float losses[64];
-	struct loss_job j = {
-		.kind = LOSS_SOFTMAX, .rows = r->rows, .cols = cols,
-		.rows_in_batch = r->rows, .labels = labels, .losses = losses,
-		.smoothing = 0.1f,
-	};
+	double sum = 0;
 
 	pass_forward(p, r);
-	j.x = pass_output(p, head);
-	j.dx = wants_gradient ? pass_gradient(p, head) : NULL;
-	loss_run(&j, team_isa(r->team));
-	return tree_sum(losses, r->rows) / (double)r->rows;
+	for (size_t h = 0; h < n->n_heads; h++) {
+		size_t layer = n->heads[h].layer;
+		float losses[64];
+		int32_t own[64];
+		struct loss_job j = {
+			.kind = h ? LOSS_LOGISTIC : LOSS_SOFTMAX, .rows = r->rows,
+			.cols = net_head_size(n, h), .rows_in_batch = r->rows,
+			.labels = own, .losses = losses, .smoothing = 0.1f,
+			.x = pass_output(p, layer),
+		};
+
+		for (size_t i = 0; i < r->rows; i++)
+			own[i] = labels[i] % (int32_t)j.cols;
+		j.dx = wants_gradient ? pass_gradient(p, layer) : NULL;
+		loss_run(&j, team_isa(r->team));
+		sum += tree_sum(losses, r->rows) / (double)r->rows;
+	}
+	return sum;
 }
 
 struct problem {
@@ -106,6 +115,7 @@ static const char *const smooth_nets[] = {
 	"net 6x6x2: conv 4 3x3 tanh, norm tanh, global, fc 3",
 	"net 8x8x1: a=conv 3 3x3 pad 1 tanh, conv 3 3x3 pad 1, add a tanh, flatten, fc 4",
 	"net 10: fc 8 tanh, drop 0.3, fc 4",
+	"net 10: b=fc 8 tanh, head b, fc 4, head c, from b, fc 3, head d",
 };
 
 static void slopes(void)
@@ -180,6 +190,7 @@ static void refusals(void)
 		"net 5x5x1: conv 3 3x3 stride 0", "net 5x5x1: pool 6", "net 5: drop 1",
 		"net 5: add b", "net 5: a=fc 5, fc 4, add a", "net 5: from z",
 		"net 5: a=fc 3, a=fc 4", "net 5: head h", "net 5: fc 3, head",
+		"net 5: fc 3, head a, head b", "net 5: fc 3, head a, fc 2, head a",
 		"net 5: wrong 3", "linear 5", "net 1x1x5000: norm",
 	};
 	struct net n;

@@ -22,7 +22,7 @@ struct ml {
 	const char *data, *model, *output, *state, *resume, *init, *metrics;
 	const char *rule, *loss, *schedule, *device, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
-	const char *gamma, *label, *split, *normalise, *residual;
+	const char *gamma, *label, *split, *normalise, *residual, *head;
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
 	size_t examples, features, classes, every, shards, skip, hash_bits;
 	size_t keep, faulty;
@@ -44,6 +44,10 @@ int ml_predict(struct ml *m, int argc, char **argv, struct err *e);
 int ml_combine(struct ml *m, int argc, char **argv, struct err *e);
 int ml_show(struct ml *m, int argc, char **argv, struct err *e);
 int ml_data(struct ml *m, int argc, char **argv, struct err *e);
+
+/* What train does where the model is 'kmeans ...'. */
+bool ml_is_kmeans(const char *model);
+int ml_kmeans(struct ml *m, struct err *e);
 
 /* The i-th of a list of numbers; fallback if there is no list.  ERR_BAD names
  * the option. */

@@ -10,7 +10,8 @@ struct judge {
 	struct tensors file;
 	struct dataset data;
 	struct team *team;
-	size_t classes;
+	size_t classes, head;           /* head: column of y */
+	int32_t *labels;
 	float *p, *mean, *votes;        /* n x classes: of a member, of all */
 	json_t *members;
 };
@@ -33,6 +34,26 @@ static void to_probabilities(struct judge *j, size_t cols)
 	}
 }
 
+/* The head's column of y. */
+static int take_labels(struct judge *j, size_t classes, const char *path, struct err *e)
+{
+	const struct dataset *d = &j->data;
+
+	if (!d->labels)
+		return 0;
+	if (j->head >= d->n_targets)
+		return err_set(e, ERR_BAD, "%s: y has no column %zu", j->m->data, j->head + 1);
+	j->labels = mem_alloc(d->n * sizeof *j->labels);
+	for (size_t i = 0; i < d->n; i++) {
+		j->labels[i] = d->labels[i * d->n_targets + j->head];
+		if ((size_t)j->labels[i] >= classes)
+			return err_set(e, ERR_BAD, "%s: there are labels up to %d, %s knows "
+				       "%zu classes", j->m->data, (int)d->n_classes - 1, path,
+				       classes);
+	}
+	return 0;
+}
+
 static int begin(struct judge *j, size_t classes, const char *path, struct err *e)
 {
 	size_t n = j->data.n * classes;
@@ -41,10 +62,8 @@ static int begin(struct judge *j, size_t classes, const char *path, struct err *
 		return j->classes == classes ? 0 :
 		       err_set(e, ERR_BAD, "%s: has %zu classes, the members before it %zu",
 			       path, classes, j->classes);
-	if (j->data.labels && (size_t)j->data.n_classes > classes)
-		return err_set(e, ERR_BAD, "%s: there are labels up to %d, %s knows %zu "
-			       "classes", j->m->data, (int)j->data.n_classes - 1, path,
-			       classes);
+	if (take_labels(j, classes, path, e) < 0)
+		return -1;
 	j->classes = classes;
 	j->p = mem_alloc(n * sizeof *j->p);
 	j->mean = memset(mem_alloc(n * sizeof *j->mean), 0, n * sizeof *j->mean);
@@ -58,36 +77,61 @@ static json_t *describe(const struct metrics *v)
 			 "brier", v->brier, "ece", v->ece);
 }
 
+/* --head names it; else it is the first. */
+static int find_head(struct judge *j, const struct net *net, const char *path,
+		     struct err *e)
+{
+	const char *name = j->m->head;
+
+	j->head = 0;
+	while (name && j->head < net->n_heads && strcmp(net->heads[j->head].name, name) != 0)
+		j->head++;
+	if (j->head < net->n_heads)
+		return 0;
+	j->head = 0;
+	return err_set(e, ERR_BAD, "%s: has no head %s", path, name);
+}
+
+/* The probabilities of one member go into the sums. */
+static void take(struct judge *j, const char *path)
+{
+	struct metrics v;
+
+	for (size_t i = 0; i < j->data.n * j->classes; i++)
+		j->mean[i] += j->p[i];
+	for (size_t i = 0; i < j->data.n; i++)
+		j->votes[i * j->classes + metrics_best(j->p + i * j->classes, j->classes)] += 1;
+	if (!j->labels)
+		return;
+	metrics_of(j->p, j->labels, j->data.n, j->classes, NULL, &v);
+	json_array_append_new(j->members, json_pack("{s:s,s:o}", "weights", path, "metrics",
+						    describe(&v)));
+}
+
 static int judge_member(struct judge *j, const char *path, struct err *e)
 {
 	struct tensors t;
 	struct net net;
-	struct metrics v;
 	float *w;
 	size_t cols;
 	int rc;
 
 	if (ml_load(path, &t, &net, &w, e) < 0)
 		return -1;
-	cols = shape_size(net.layers[net.heads[0].layer].out);
-	rc = begin(j, cols > 1 ? cols : 2, path, e);
+	rc = find_head(j, &net, path, e);
+	cols = net_head_size(&net, j->head);
+	if (rc == 0)
+		rc = begin(j, cols > 1 ? cols : 2, path, e);
 	if (rc == 0 && shape_size(net.layers[0].out) != j->data.size)
 		rc = err_set(e, ERR_BAD, "%s: reads %zu numbers, examples have %zu", path,
 			     shape_size(net.layers[0].out), j->data.size);
 	if (rc == 0) {
-		predict(&net, w, &j->data, 0, j->data.n, j->team, j->p);
+		struct prediction q = { .net = &net, .w = w, .data = &j->data,
+					.head = j->head, .n = j->data.n };
+
+		predict(&q, j->team, j->p);
 		to_probabilities(j, cols);
-		for (size_t i = 0; i < j->data.n * j->classes; i++)
-			j->mean[i] += j->p[i];
-		for (size_t i = 0; i < j->data.n; i++)
-			j->votes[i * j->classes +
-				 metrics_best(j->p + i * j->classes, j->classes)] += 1;
-		if (j->data.labels) {
-			metrics_of(j->p, j->data.labels, j->data.n, j->classes, NULL, &v);
-			json_array_append_new(j->members, json_pack("{s:s,s:o}", "weights",
-								    path, "metrics",
-								    describe(&v)));
-		}
+		take(j, path);
 	}
 	free(w);
 	net_release(&net);
@@ -116,6 +160,7 @@ static int judge_all(struct judge *j, int argc, char **argv, struct err *e)
 static void judge_end(struct judge *j)
 {
 	json_decref(j->members);
+	free(j->labels);
 	free(j->p);
 	free(j->mean);
 	free(j->votes);
@@ -197,14 +242,14 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
 	struct metrics mean, vote;
 	int rc = judge_all(&j, argc, argv, e);
 
-	if (rc == 0 && !j.data.labels)
+	if (rc == 0 && !j.labels)
 		rc = err_set(e, ERR_BAD, "%s: y is no classes", m->data);
 	if (rc == 0) {
 		size_t n = j.classes * j.classes * sizeof(uint64_t);
 		uint64_t *confusion = memset(mem_alloc(n), 0, n);
 
-		metrics_of(j.mean, j.data.labels, j.data.n, j.classes, confusion, &mean);
-		metrics_of(j.votes, j.data.labels, j.data.n, j.classes, NULL, &vote);
+		metrics_of(j.mean, j.labels, j.data.n, j.classes, confusion, &mean);
+		metrics_of(j.votes, j.labels, j.data.n, j.classes, NULL, &vote);
 		if (m->wants_json) {
 			json_t *o = json_pack("{s:I,s:O,s:o,s:o,s:o,s:o}", "examples",
 					      (json_int_t)j.data.n, "members", j.members,

@@ -28,26 +28,47 @@ struct job {
 	const char *plan;       /* all that the bytes depend on, as text */
 };
 
+/* A loss for each head, the last one for all that are left. */
+static int read_losses(struct job *j, struct err *e)
+{
+	static const char *const names[] = { "softmax", "logistic", "hinge", "mse" };
+	const char *s = j->m->loss;
+	int loss = LOSS_SOFTMAX;
+
+	for (size_t h = 0; h < j->net.n_heads; h++) {
+		if (s) {
+			size_t n = strcspn(s, ",");
+
+			if (ml_choice(arena_strn(&j->m->a, s, n), names, LOSS_COUNT, 0,
+				      "loss", &loss, e) < 0)
+				return -1;
+			s = s[n] ? s + n + 1 : NULL;
+		}
+		j->recipe.losses[h] = (enum loss)loss;
+	}
+	return s ? err_set(e, ERR_REFUSED, "--loss: more losses than the network has heads") :
+	       0;
+}
+
 static int read_recipe(struct job *j, struct err *e)
 {
 	static const char *const rules[] = { "sgd", "momentum", "nesterov", "adam", "adamw" };
-	static const char *const losses[] = { "softmax", "logistic", "hinge", "mse" };
 	static const char *const schedules[] = { "constant", "step", "cosine", "cyclic" };
 	struct ml *m = j->m;
-	int rule, loss, schedule;
+	int rule, schedule;
 
 	if (ml_choice(m->rule, rules, RULE_COUNT, RULE_MOMENTUM, "rule", &rule, e) < 0 ||
-	    ml_choice(m->loss, losses, LOSS_COUNT, LOSS_SOFTMAX, "loss", &loss, e) < 0 ||
 	    ml_choice(m->schedule, schedules, SCHEDULE_COUNT,
 		      m->snapshots ? SCHEDULE_CYCLIC : SCHEDULE_CONSTANT, "schedule",
 		      &schedule, e) < 0)
 		return -1;
 	j->recipe = (struct recipe){
-		.rule = (enum rule)rule, .loss = (enum loss)loss,
-		.schedule = (enum schedule)schedule, .batch = m->batch ? m->batch : 100,
+		.rule = (enum rule)rule, .schedule = (enum schedule)schedule, .batch = m->batch ? m->batch : 100,
 		.steps = m->steps ? m->steps : 1000, .period = m->period,
 		.warm_up = m->warm_up, .is_bagged = m->is_bagged,
 	};
+	if (read_losses(j, e) < 0)
+		return -1;
 	if (m->epochs)
 		j->recipe.steps = m->epochs * ((j->data.n + j->recipe.batch - 1) /
 					       j->recipe.batch);
@@ -91,26 +112,43 @@ static int read_member(struct job *j, size_t i, struct err *e)
 	return 0;
 }
 
-/* Do the examples fit the network and the loss? */
+/* Does y's part for the h-th head, which has `out` outputs, fit its loss? */
+static int check_head(const struct job *j, size_t h, size_t out, struct err *e)
+{
+	const struct dataset *d = &j->data;
+	enum loss loss = j->recipe.losses[h];
+	size_t classes = out > 1 ? out : 2;
+
+	if (loss == LOSS_MSE ? !d->targets : !d->labels)
+		return err_set(e, ERR_BAD, "%s: the loss of head %s wants y as %s", j->m->data,
+			       j->net.heads[h].name,
+			       loss == LOSS_MSE ? "targets (F32)" : "classes (I32)");
+	for (size_t i = 0; d->labels && i < d->n; i++)
+		if ((size_t)d->labels[i * d->n_targets + h] >= classes)
+			return err_set(e, ERR_BAD, "%s: there are labels up to %d, head %s has "
+				       "%zu outputs", j->m->data, (int)d->n_classes - 1,
+				       j->net.heads[h].name, out);
+	return 0;
+}
+
+/* Do the examples fit the network and the losses? */
 static int check_fit(const struct job *j, struct err *e)
 {
 	const struct net *n = &j->net;
-	size_t in = shape_size(n->layers[0].out);
-	size_t out = shape_size(n->layers[n->heads[0].layer].out);
+	size_t in = shape_size(n->layers[0].out), columns = 0;
 	const struct dataset *d = &j->data;
 
 	if (d->size != in)
 		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, the network reads "
 			       "%zu", j->m->data, d->size, in);
-	if (j->recipe.loss == LOSS_MSE && (!d->targets || d->n_targets != out))
-		return err_set(e, ERR_BAD, "%s: mse wants y as F32, %zu targets an example",
-			       j->m->data, out);
-	if (j->recipe.loss != LOSS_MSE && !d->labels)
-		return err_set(e, ERR_BAD, "%s: the loss wants y as classes (I32)",
-			       j->m->data);
-	if (j->recipe.loss != LOSS_MSE && (size_t)d->n_classes > (out > 1 ? out : 2))
-		return err_set(e, ERR_BAD, "%s: there are labels up to %d, the network has "
-			       "%zu outputs", j->m->data, (int)d->n_classes - 1, out);
+	for (size_t h = 0; h < n->n_heads; h++) {
+		columns += d->labels ? 1 : net_head_size(n, h);
+		if (check_head(j, h, net_head_size(n, h), e) < 0)
+			return -1;
+	}
+	if (columns != d->n_targets)
+		return err_set(e, ERR_BAD, "%s: y has %zu columns, the network's heads want "
+			       "%zu", j->m->data, d->n_targets, columns);
 	return 0;
 }
 
@@ -121,8 +159,10 @@ static void write_plan(struct job *j)
 	struct buf b = { 0 };
 
 	buf_printf(&b, "%s; rule %d loss %d schedule %d batch %zu steps %zu period %zu "
-		   "warm-up %zu bag %d", j->net.text, r->rule, r->loss, r->schedule,
+		   "warm-up %zu bag %d", j->net.text, r->rule, r->losses[0], r->schedule,
 		   r->batch, r->steps, r->period, r->warm_up, r->is_bagged);
+	for (size_t h = 1; h < j->net.n_heads; h++)
+		buf_printf(&b, " loss %d", r->losses[h]);
 	for (size_t i = 0; i < j->n; i++) {
 		const struct member *v = &j->members[i];
 
@@ -324,6 +364,8 @@ int ml_train(struct ml *m, int argc, char **argv, struct err *e)
 
 	if (argc > 0)
 		return err_set(e, ERR_REFUSED, "train takes no argument %s", argv[0]);
+	if (m->model && ml_is_kmeans(m->model))
+		return ml_kmeans(m, e);
 	rc = prepare(&j, e);
 	if (rc == 0)
 		rc = train(&j, e);

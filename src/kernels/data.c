@@ -30,9 +30,11 @@ static int read_outputs(const struct tensors *t, struct dataset *d, struct err *
 {
 	const struct tensor *y = tensors_find(t, "y");
 
-	if (!y || (y->type != DT_I32 && y->type != DT_F32) || y->n_dims < 1 ||
+	if (!y)
+		return 0;
+	if ((y->type != DT_I32 && y->type != DT_F32) || y->n_dims < 1 || !y->n ||
 	    y->dims[0] != d->n)
-		return err_set(e, ERR_BAD, "%s: it holds no tensor y of %zu labels (I32) or "
+		return err_set(e, ERR_BAD, "%s: y is not %zu labels (I32) or "
 			       "targets (F32)", t->path, d->n);
 	d->n_targets = y->n / d->n;
 	if (y->type == DT_F32) {
@@ -111,22 +113,22 @@ void dataset_row(const struct dataset *d, const struct ops *o, size_t i, float *
 
 enum { PREDICT_ROWS = 256 };
 
-void predict(const struct net *net, const float *w, const struct dataset *d, size_t first,
-	     size_t n, struct team *team, float *out)
+void predict(const struct prediction *q, struct team *team, float *out)
 {
-	size_t head = net->heads[0].layer, size = shape_size(net->layers[head].out);
-	struct pass *p = pass_new(net, PREDICT_ROWS, false);
+	const struct dataset *d = q->data;
+	size_t head = q->net->heads[q->head].layer, size = net_head_size(q->net, q->head);
+	struct pass *p = pass_new(q->net, PREDICT_ROWS, false);
 	float *x = mem_alloc(PREDICT_ROWS * d->size * sizeof *x);
 	const struct ops *o = ops_for(team_isa(team));
 
-	for (size_t at = 0; at < n; at += PREDICT_ROWS) {
+	for (size_t at = 0; at < q->n; at += PREDICT_ROWS) {
 		struct run_of r = {
-			.net = net, .team = team, .w = (float *)w, .x = x,
-			.rows = n - at < PREDICT_ROWS ? n - at : PREDICT_ROWS,
+			.net = q->net, .team = team, .w = (float *)q->w, .x = x,
+			.rows = q->n - at < PREDICT_ROWS ? q->n - at : PREDICT_ROWS,
 		};
 
 		for (size_t i = 0; i < r.rows; i++)
-			dataset_row(d, o, first + at + i, x + i * d->size);
+			dataset_row(d, o, q->first + at + i, x + i * d->size);
 		pass_forward(p, &r);
 		memcpy(out + at * size, pass_output(p, head), r.rows * size * sizeof *out);
 	}

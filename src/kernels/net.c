@@ -254,9 +254,15 @@ static int add_head(struct net *n, const char *name, size_t layer)
 static int read_head(struct item *it)
 {
 	const char *name = word(it);
+	const struct net *n = it->net;
 
-	if (!name || it->net->n_layers < 2)
+	if (!name || n->n_layers < 2)
 		return bad(it, "wants a name, after the layer it names");
+	if (n->n_heads == NET_HEADS_MAX)
+		return bad(it, "is one too many: 16 are the most");
+	for (size_t i = 0; i < n->n_heads; i++)
+		if (strcmp(n->heads[i].name, name) == 0 || n->heads[i].layer == n->n_layers - 1)
+			return bad(it, "has the name or the layer of another head");
 	return add_head(it->net, name, it->net->n_layers - 1);
 }
 
@@ -449,6 +455,11 @@ int net_read(const char *text, struct net *out, struct err *e)
 	if (rc < 0)
 		net_release(out);
 	return rc;
+}
+
+size_t net_head_size(const struct net *n, size_t h)
+{
+	return shape_size(n->layers[n->heads[h].layer].out);
 }
 
 void net_release(struct net *n)

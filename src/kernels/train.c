@@ -57,7 +57,7 @@ static void bench_init(struct trainer *t, struct bench *b, bool is_alone)
 	b->x = mem_alloc(batch * t->data->size * sizeof *b->x);
 	b->gradient = zeros(t->slab, sizeof *b->gradient);
 	b->losses = mem_alloc(batch * sizeof *b->losses);
-	b->labels = mem_alloc(batch * sizeof *b->labels);
+	b->labels = mem_alloc((batch * t->data->n_targets + 1) * sizeof *b->labels);
 	b->targets = mem_alloc((batch * t->data->n_targets + 1) * sizeof *b->targets);
 }
 
@@ -151,6 +151,24 @@ static size_t example(struct trainer *t, size_t i, uint64_t position)
 	return (size_t)((uint64_t)random_block(&s, (uint32_t)at).v[0] * n >> 32);
 }
 
+/* Row `at` of y for each head: the k-th of the head's batch.  A head has the
+ * columns behind those of the heads before it. */
+static void take_outputs(const struct trainer *t, struct bench *b, size_t k, size_t at)
+{
+	const struct dataset *d = t->data;
+	size_t batch = t->recipe.batch;
+
+	for (size_t h = 0, from = 0, cols; h < t->net->n_heads; h++, from += cols) {
+		cols = d->labels ? 1 : net_head_size(t->net, h);
+		if (d->labels)
+			b->labels[h * batch + k] = d->labels[at * d->n_targets + h];
+		else
+			memcpy(b->targets + from * batch + k * cols,
+			       d->targets + at * d->n_targets + from,
+			       cols * sizeof *b->targets);
+	}
+}
+
 static void take_batch(struct trainer *t, size_t i, struct bench *b)
 {
 	const struct dataset *d = t->data;
@@ -160,12 +178,7 @@ static void take_batch(struct trainer *t, size_t i, struct bench *b)
 		size_t at = example(t, i, (uint64_t)t->step * t->recipe.batch + k);
 
 		dataset_row(d, o, at, b->x + k * d->size);
-		if (d->labels)
-			b->labels[k] = d->labels[at];
-		else
-			memcpy(b->targets + k * d->n_targets,
-			       d->targets + at * d->n_targets,
-			       d->n_targets * sizeof *b->targets);
+		take_outputs(t, b, k, at);
 	}
 }
 
@@ -213,31 +226,44 @@ static void update_span(void *arg, size_t i, unsigned thread)
 					 t->states[1] ? t->states[1] + from : NULL);
 }
 
-static void train_member(struct trainer *t, size_t i, struct bench *b, struct team *team)
+/* The sum over heads of their mean losses; their gradients lie in the pass. */
+static double losses(const struct trainer *t, struct bench *b, float smoothing,
+		     struct team *team)
 {
 	const struct net *n = t->net;
-	size_t head = n->heads[0].layer;
+	size_t rows = t->recipe.batch;
+	double sum = 0;
+
+	for (size_t h = 0, from = 0; h < n->n_heads; from += net_head_size(n, h), h++) {
+		size_t layer = n->heads[h].layer;
+		struct loss_job j = {
+			.kind = t->recipe.losses[h], .rows = rows, .rows_in_batch = rows,
+			.cols = net_head_size(n, h), .labels = b->labels + h * rows,
+			.targets = b->targets + from * rows, .smoothing = smoothing,
+			.losses = b->losses, .x = pass_output(b->pass, layer),
+			.dx = pass_gradient(b->pass, layer),
+		};
+
+		loss_run(&j, team_isa(team));
+		sum += tree_sum(b->losses, rows) / (double)rows;
+	}
+	return sum;
+}
+
+static void train_member(struct trainer *t, size_t i, struct bench *b, struct team *team)
+{
 	struct run_of r = {
-		.net = n, .team = team, .w = t->weights + i * t->slab,
+		.net = t->net, .team = team, .w = t->weights + i * t->slab,
 		.rows = t->recipe.batch, .x = b->x, .trains = true,
 		.seed = t->members[i].seed, .step = t->step,
 	};
-	struct loss_job j = {
-		.kind = t->recipe.loss, .rows = r.rows, .rows_in_batch = r.rows,
-		.cols = shape_size(n->layers[head].out), .labels = b->labels,
-		.targets = b->targets, .smoothing = t->members[i].smoothing,
-		.losses = b->losses,
-	};
-	struct update u = { .t = t, .member = i, .coefs = coefs_at(t, &t->members[i]) };
+	struct update u = { .t = t, .member = i, .coefs = coefs_at(t, &t->members[i]),
+			    .gradient = b->gradient };
 
 	take_batch(t, i, b);
 	pass_forward(b->pass, &r);
-	j.x = pass_output(b->pass, head);
-	j.dx = pass_gradient(b->pass, head);
-	loss_run(&j, team_isa(team));
-	t->losses[i] = tree_sum(b->losses, r.rows) / (double)r.rows;
+	t->losses[i] = losses(t, b, t->members[i].smoothing, team);
 	pass_backward(b->pass, &r, b->gradient);
-	u.gradient = b->gradient;
 	team_for(team, t->n_spans, update_span, &u);
 }
 

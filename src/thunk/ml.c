@@ -50,6 +50,7 @@ static const struct opt options[] = {
 	{ "--features", OPT_EQ, PASS, 0, NULL },
 	{ "--gamma", OPT_EQ, PASS, 0, NULL },
 	{ "--hash", OPT_EQ, PASS, 0, NULL },
+	{ "--head", OPT_EQ, PASS, 0, NULL },
 	{ "--keep", OPT_EQ, PASS, 0, NULL },
 	{ "--kind", OPT_EQ, PASS, 0, NULL },
 	{ "--l1", OPT_EQ, PASS, 0, NULL },
