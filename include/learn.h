@@ -63,6 +63,10 @@ struct sighting {
  * folder rather than on a file).  Lives in a. */
 const char *learn_shape(const struct command *c, struct arena *a, const char **why);
 
+/* Does a shell run it?  What such a script is for is as a rule the commands
+ * that it starts. */
+bool learn_is_shell(const struct command *c);
+
 /* Is `inner`, executed below `outer`, a part of it (a worker process, what
  * torchrun starts, a wrapper's own program), not a command in its own right? */
 bool learn_is_part(const struct command *outer, const struct command *inner);

@@ -301,4 +301,17 @@ sed -i 's/python3 train.py/.\/train.py/' sweep.sh
 sed -i '1i #!/usr/bin/python3' train.py && chmod +x train.py
 check "and so is #!" inferred "deferred 4, run for real 2, learned from 1"
 
+begin
+mkdir out
+single() { "$GG" run python3 train.py --seed "$1" --out "out/s$1.json" 2>&1 | tail -1; }
+check "a single command given to gg run is learned too" \
+	[ "$(single 1 | cut -d, -f1-2)" = 'forced 0, cached 1' ]
+check "and the next one is a step" [ "$(single 2 | cut -d, -f1-2)" = 'forced 1, cached 0' ]
+
+begin
+rm -rf .gg
+check "a folder that never heard of gg is made a project" \
+	sh -c "'$GG' run ./sweep.sh && [ -d .gg ] && [ \"\$(cat .gg/.gitignore)\" = '*' ]"
+check "only where a script is run" sh -c "mkdir -p ../none && cd ../none && ! '$GG' status && ! [ -e .gg ]"
+
 plan

@@ -350,13 +350,16 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 	const char *why, *shape;
 	struct study *same;
 
-	if (!s->o.learns || is_root != s->o.learns_root || !is_program(k->path))
+	if (!s->o.learns || (s->o.learns_root && !is_root) || !is_program(k->path))
+		return TRACE_GO;
+	if (is_root && !s->o.learns_root && learn_is_shell(c))
 		return TRACE_GO;
 	shape = learn_shape(c, &s->arena, &why);
 	if (s->o.only_shape && (!shape || strcmp(shape, s->o.only_shape) != 0))
 		return TRACE_GO;
 	if (!shape || k->is_released || k->n_waits > MAX_WAITS ||
-	    (!is_root && !s->o.only_shape && must_run(s, shape)) || has_odd_stream(s, c, shape))
+	    (!s->o.learns_root && !s->o.only_shape && must_run(s, shape)) ||
+	    has_odd_stream(s, c, shape))
 		return TRACE_GO;
 	bury_dead(s);
 	same = study_of_shape(s, shape);

@@ -147,6 +147,16 @@ static bool is_shell(const char *interpreter)
 	return is_listed("sh bash dash ksh zsh", interpreter);
 }
 
+bool learn_is_shell(const struct command *c)
+{
+	struct arena a = { 0 };
+	struct head h = head_find(c);
+	bool is = h.interpreter && is_shell(interpreter_name(c, &a));
+
+	arena_release(&a);
+	return is;
+}
+
 static const char *shape_of_script(const struct command *c, const struct head *h,
 				   struct arena *a, const char **why)
 {
