@@ -223,4 +223,16 @@ python3 read.py >all.txt
 rm runs.db
 END
 once=yes alike "a database that all members write to"
+odd renamed
+echo 'mkdir -p out; printf "%s\n" "$1" >out/lr_$(awk -v v=$1 "BEGIN { printf \"%.1e\", v }").txt' >train.sh
+echo 'for lr in 0.1 0.25 3; do sh train.sh $lr; done' | sweep
+alike "a path that follows from a value by no rule"
+
+odd many
+cat >train.sh <<'END'
+for k in $(seq "$1"); do echo "$1 $k" >ckpt-$1-$k.txt; done
+END
+echo 'for n in 2 3 1 4; do sh train.sh $n; done' | sweep
+alike "as many outputs as the value says"
+
 plan
