@@ -14,6 +14,7 @@
 #include <unistd.h>
 #include "deeds.h"
 #include "file.h"
+#include "../thunk/elf_needs.h"
 
 void deeds_init(struct deeds *d, struct project *p)
 {
@@ -212,22 +213,38 @@ static bool is_descriptor(struct deeds *d, const struct trace_event *ev)
 	return true;
 }
 
-/* An interpreter asks where its own name leads, to find its modules: those show
- * by themselves. */
-static bool leads_to_program(const struct deeds *d, const struct touched *at)
+/* A program that is a link, .venv/bin/python: it asks where its own name leads
+ * to find its modules, and does without when it is no link (venv --copies).  In
+ * a cell it is a copy.  One that finds its libraries by where it lies, or a
+ * script that goes on to what lies beside it, would not run there. */
+static bool is_linked_program(struct deeds *d, const struct touched *at)
 {
-	struct stat st;
+	struct elf_needs here = { .dirs = "" }, there = { .dirs = "" };
+	const char *full;
+	bool is;
 
-	return fstatat(d->project->root_fd, at->path, &st, 0) == 0 && S_ISREG(st.st_mode) &&
-	       st.st_mode & S_IXUSR;
+	if (!at->is_link || at->path[0] == '/' || at->kind != DEED_FILE)
+		return false;
+	full = arena_printf(&d->arena, "%s/%s", d->project->root, at->path);
+	is = access(full, X_OK) == 0 && elf_needs(full, &d->arena, &here) &&
+	     elf_needs(resolve_dir(d, full, strlen(full)), &d->arena, &there) &&
+	     strcmp(here.dirs, there.dirs) == 0;
+	strs_release(&here.needed);
+	strs_release(&there.needed);
+	return is;
+}
+
+static bool asks_for_target(const struct trace_event *ev)
+{
+	return ev->kind == TRACE_LOOK && ev->status;
 }
 
 static void note_odd(struct deeds *d, const struct trace_event *ev, const struct touched *at)
 {
 	struct stat st;
 
-	if (!d->odd && ev->kind == TRACE_LOOK && ev->status && at->is_link &&
-	    at->path[0] != '/' && !at->is_written && !leads_to_program(d, at))
+	if (!d->odd && asks_for_target(ev) && at->is_link &&
+	    at->path[0] != '/' && !at->is_written)
 		d->odd = arena_printf(&d->arena, "it asks where the link %s leads", at->path);
 	if (at->kind != DEED_ODD || d->odd || ev->kind < TRACE_READ ||
 	    ev->kind > TRACE_UPDATE ||
@@ -241,6 +258,8 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 {
 	struct touched *to;
 
+	if (asks_for_target(ev) && is_linked_program(d, at))
+		return;
 	note_odd(d, ev, at);
 	if (ev->is_late && ev->error > 0) {
 		at->is_resumed |= ev->kind == TRACE_READ && !at->is_written;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "builtin.h"
 #include "file.h"
+#include "learn_private.h"
 #include "question.h"
 
 enum infer_verdict question_real(struct question *q, const char *reason)
@@ -19,17 +20,6 @@ enum infer_verdict question_real(struct question *q, const char *reason)
 		buf_printf(q->why, "%s: ", q->b.rule);
 	buf_printf(q->why, "runs for real: %s\n", reason);
 	return INFER_REAL;
-}
-
-/* Variables that say where the command runs, not how. */
-static bool is_of_place(const char *name_value)
-{
-	static const char *const names[] = { "PWD=", "OLDPWD=", "SHLVL=", "_=" };
-
-	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-		if (strncmp(name_value, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
 }
 
 static bool env_is_named(const struct question *q, const char *name)
@@ -46,7 +36,7 @@ static bool env_was_set(const struct question *q, const char *name_value)
 {
 	const char **base = q->g.in->o.base_env;
 
-	if (!q->b.is_learned || !base || is_of_place(name_value))
+	if (!q->b.is_learned || !base || env_is_local(name_value))
 		return false;
 	for (; *base; base++)
 		if (strcmp(*base, name_value) == 0)
