@@ -182,6 +182,13 @@ static bool begins_package(const char *dir, const char *path)
 	return slash && strcmp(slash, "/__init__.py") == 0;
 }
 
+/* Where Python's packages are installed: an environment of the project's own. */
+static bool is_for_packages(const char *dir)
+{
+	return strcmp(path_base(dir), "site-packages") == 0 ||
+	       strcmp(path_base(dir), "dist-packages") == 0;
+}
+
 /* Does program text of the thunk lie in this very folder, or a package of
  * modules? */
 static bool has_program_text(const struct thunk *t, const char *dir)
@@ -213,6 +220,29 @@ static bool has_program_text(const struct thunk *t, const char *dir)
 	return false;
 }
 
+/* Is it the first folder that an interpreter looks through: the one that the
+ * script is in, which may have no ending that says so, or cwd for -m and -c? */
+static bool begins_in(struct guard *g, const char *dir)
+{
+	const struct thunk *t = &g->c->thunk;
+	const char *cwd = t->cwd ? t->cwd : ".";
+	bool is_python = strncmp(path_base(t->args[0]), "python", 6) == 0;
+
+	for (size_t i = is_python; i < t->n_args; i++) {
+		const char *w = t->args[i], *path, *slash;
+
+		if (is_python && (strncmp(w, "-m", 2) == 0 || strncmp(w, "-c", 2) == 0))
+			return strcmp(dir, cwd) == 0;
+		path = path_clean(&g->scratch, arena_printf(&g->scratch, "/%s", cwd), w) + 1;
+		if (!*w || *w == '-' || !thunk_input(t, path))
+			continue;
+		slash = strrchr(path, '/');
+		return slash ? bytes_equal((struct bytes){ path, (size_t)(slash - path) },
+					   bytes_str(dir)) : strcmp(dir, ".") == 0;
+	}
+	return false;
+}
+
 /* A name that only the real folder has.  False: it counts. */
 static bool may_lack(struct guard *g, const char *dir, const char *name, bool shows)
 {
@@ -229,7 +259,8 @@ static bool may_lack(struct guard *g, const char *dir, const char *name, bool sh
 static bool may_list(struct guard *g, const char *dir)
 {
 	struct cell *c = g->c;
-	bool shows = has_program_text(&c->thunk, dir), may = true;
+	bool shows = is_for_packages(dir) || has_program_text(&c->thunk, dir) ||
+		     begins_in(g, dir), may = true;
 	int fd = openat(c->box.real_project, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *ent;
