@@ -172,7 +172,8 @@ int stat_note(struct store *s, const struct stat *st, const struct id *id,
 	      struct err *e);
 /* Name a directory as a tree, and keep it (STAT_KEEP); symlinks must stay
  * inside, sockets and devices are refused.  skip, if not NULL, is a name to
- * leave out at every level (".gg"). */
+ * leave out at every level (".gg"); then __pycache__ is left out as well, which
+ * Python makes anew and which says when it did. */
 int stat_tree(struct store *s, int dirfd, const char *path, unsigned flags,
 	      const char *skip, struct id *out, struct err *e);
 

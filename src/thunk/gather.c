@@ -192,7 +192,8 @@ static int add_each(struct gather *g, const char *dir, struct err *e)
 	gather_tell(g, dir, INPUT_NAMES);
 	while (rc == 0 && (ent = readdir(d))) {
 		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 ||
-		    strcmp(ent->d_name, PROJECT_DIR) == 0)
+		    strcmp(ent->d_name, PROJECT_DIR) == 0 ||
+		    strcmp(ent->d_name, "__pycache__") == 0)
 			continue;
 		rc = add_inside(g, strcmp(dir, ".") == 0 ?
 				arena_str(g->a, ent->d_name) :

@@ -128,7 +128,7 @@ static int list(struct walk *w, int fd, struct arena *a, struct tree *out,
 		const char *n = d->d_name;
 
 		if (!strcmp(n, ".") || !strcmp(n, "..") ||
-		    (w->skip && !strcmp(n, w->skip)))
+		    (w->skip && (!strcmp(n, w->skip) || !strcmp(n, "__pycache__"))))
 			continue;
 		if (out->n == room) {
 			room = room ? 2 * room : 32;
