@@ -63,7 +63,8 @@ static int read_recipe(struct job *j, struct err *e)
 		      &schedule, e) < 0)
 		return -1;
 	j->recipe = (struct recipe){
-		.rule = (enum rule)rule, .schedule = (enum schedule)schedule, .batch = m->batch ? m->batch : 100,
+		.rule = (enum rule)rule, .schedule = (enum schedule)schedule,
+		.batch = m->batch ? m->batch : 100,
 		.steps = m->steps ? m->steps : 1000, .period = m->period,
 		.warm_up = m->warm_up, .is_bagged = m->is_bagged,
 	};
