@@ -73,10 +73,16 @@ void drive_begin(struct drive *d, struct ctx *c)
 	d->sigterm = loop_signal(c->loop, SIGTERM, interrupted, d);
 }
 
+/* Thunks are counted, not their outputs: one that is made after all counts
+ * once less. */
 static void note_unmade(struct drive *d, const struct id *thunk)
 {
-	struct id *own = arena_alloc(&d->arena, sizeof *own);
+	struct id *own;
 
+	if (map_get(&d->unmade, id_key(thunk)))
+		return;
+	d->n_unmade++;
+	own = arena_alloc(&d->arena, sizeof *own);
 	*own = *thunk;
 	*map_at(&d->unmade, id_key(own)) = own;
 }
@@ -87,7 +93,6 @@ static void want_done(void *arg, const struct err *e)
 	struct drive *d = w->d;
 
 	if (e) {
-		d->n_unmade++;
 		note_unmade(d, &w->thunk);
 		if (e->code != ERR_FAILED && !d->n_interrupts) {
 			ui_clear(d->ui);
