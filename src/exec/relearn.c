@@ -265,6 +265,8 @@ static int is_concerned(struct session *s, const struct kept *k, const char *sha
 	struct id now;
 	struct thunk t;
 
+	if (id_is_zero(&k->thunk))
+		return 0;       /* it ran for real */
 	if (get_thunk(s, &k->thunk, &t, e) < 0)
 		return -1;
 	for (size_t i = 0; !is && i < t.n_in; i++)

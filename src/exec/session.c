@@ -354,6 +354,18 @@ static void ready(void *arg)
 	s->is_idle |= s->is_done;
 }
 
+/* Until nothing is being made.  True: some asks are to be mended, which may have
+ * more made. */
+static bool wait_on_loop(struct session *s)
+{
+	s->watch = loop_watch(s->o.loop, tracer_fd(s->tracer), ready, s);
+	session_note_idle(s);
+	loop_run(s->o.loop, &s->is_idle);
+	loop_unwatch(s->watch);
+	s->watch = NULL;
+	return s->to_mend && !exec_is_busy(s->o.exec) && !s->is_done;
+}
+
 /* On the loop while something is being made, else by the tracer alone. */
 void session_serve(struct session *s)
 {
@@ -370,12 +382,7 @@ void session_serve(struct session *s)
 		loop_turn(s->o.loop);
 		if (!s->must_wait && !s->to_mend)
 			continue;
-		s->watch = loop_watch(s->o.loop, tracer_fd(s->tracer), ready, s);
-		session_note_idle(s);
-		loop_run(s->o.loop, &s->is_idle);
-		loop_unwatch(s->watch);
-		s->watch = NULL;
-		if (s->to_mend && !exec_is_busy(s->o.exec))
+		while (wait_on_loop(s))
 			asks_mend(s);
 	}
 	studies_finish(s);
