@@ -64,6 +64,9 @@ struct infer_opts {
 			const struct id *tree);
 	/* A model gave hints for a thunk. */
 	void (*hints)(void *arg, const struct id *thunk, const struct hints *h);
+	/* Is what a learned model says of c, b, to be seen before it is believed?
+	 * Then the verdict is INFER_UNKNOWN.  NULL: never. */
+	bool (*doubts)(void *arg, const struct command *c, const struct binding *b);
 	void *arg;
 	/* The environment gg itself was started with, NULL at its end: what a
 	 * learned command's differs in belongs to its thunk.  NULL: nothing

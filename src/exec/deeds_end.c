@@ -13,7 +13,7 @@
 
 /* A path as it is now. */
 struct now {
-	bool is_there, is_dir;
+	bool is_there, is_dir, is_link;
 	struct stamp stamp;
 };
 
@@ -25,7 +25,8 @@ static struct now look_now(const struct deeds *d, const struct touched *at)
 
 	if (fstatat(root, at->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return now;
-	if (S_ISLNK(st.st_mode) && fstatat(root, at->path, &st, 0) < 0)
+	now.is_link = S_ISLNK(st.st_mode);
+	if (now.is_link && fstatat(root, at->path, &st, 0) < 0)
 		fstatat(root, at->path, &st, AT_SYMLINK_NOFOLLOW);
 	now.is_there = true;
 	now.is_dir = S_ISDIR(st.st_mode);
@@ -60,11 +61,26 @@ static unsigned end_written(const struct touched *at, const struct now *now)
 		return 0;
 	if (!now->is_there)
 		return at->deeds | DEED_REMOVED | (at->kind == DEED_DIR ? DEED_FOLDER : 0);
-	if (at->kind == DEED_DIR && now->is_dir)
+	if (at->kind == DEED_DIR && now->is_dir && !now->is_link)
 		return at->deeds | DEED_LOOKED | DEED_FOLDER;
 	if (at->is_old && stamp_equal(&now->stamp, &at->first))
 		return at->deeds | (at->is_replaced ? DEED_LOOKED : DEED_READ);
 	return at->deeds | folder | (at->is_replaced ? DEED_WROTE : DEED_UPDATED);
+}
+
+/* A thunk's output is a file or a folder; links within a folder that the
+ * command made go along with it, but not in one that others use too. */
+static int refuse_link(struct deeds *d, const struct touched *at, struct err *e)
+{
+	const char *slash = strrchr(at->path, '/');
+	const struct touched *dir = NULL;
+
+	if (slash && memchr(at->path, '/', (size_t)(slash - at->path)))
+		dir = map_get(&d->by_path, (struct bytes){ at->path,
+							   (size_t)(slash - at->path) });
+	if (dir && dir->is_written && dir->kind == DEED_NOTHING)
+		return 0;
+	return err_set(e, ERR_REFUSED, "it makes %s, a symbolic link", at->path);
 }
 
 static int by_path(const void *x, const void *y)
@@ -95,6 +111,9 @@ int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
 			deeds = end_written(at, &now);
 		else
 			rc = end_seen(at, &now, &deeds, e);
+		if (rc == 0 && now.is_link && at->path[0] != '/' &&
+		    deeds & (DEED_WROTE | DEED_UPDATED))
+			rc = refuse_link(d, at, e);
 		if (deeds)
 			out[k++] = (struct deed_at){ arena_str(a, at->path), deeds };
 	}

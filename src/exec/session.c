@@ -417,6 +417,11 @@ static void note_hints(void *arg, const struct id *thunk, const struct hints *h)
 		s->o.complain(s->o.arg, &e);
 }
 
+static bool doubts(void *arg, const struct command *c, const struct binding *b)
+{
+	return study_doubts(arg, c, b);
+}
+
 int session_start(const struct session_opts *o, struct session **out,
 		  struct err *e)
 {
@@ -429,7 +434,8 @@ int session_start(const struct session_opts *o, struct session **out,
 	struct infer_opts io = {
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
-		.closure = note_closure, .search = run_search(),
+		.closure = note_closure, .doubts = o->learns ? doubts : NULL,
+		.search = run_search(),
 		.arg = s, .base_env = o->base_env ? o->base_env : o->env,
 		.env_is_fixed = run_env_is_fixed,
 	};

@@ -258,6 +258,7 @@ void studies_release(struct session *s)
 	studies_finish(s);
 	kin_release(&all->kin);
 	map_release(&all->told);
+	study_forget_doubts(s);
 	arena_release(&all->arena);
 	pthread_rwlock_destroy(&all->lock);
 }

@@ -2,7 +2,8 @@
  *
  * study.c (begin, wait, give up, end), study_teach.c (from what one did to a
  * model), study_peers.c (whom one meets), study_idle.c (no waiting without
- * end), study_given.c (what it has open from the start), deeds.c and kin.c beneath.
+ * end), study_given.c (what it has open from the start),
+ * study_doubt.c (whether one run is enough), deeds.c and kin.c beneath.
  *
  * A command that nobody explains runs for real once and is watched; others of
  * its shape wait for what it teaches.  The owner's thread begins and ends
@@ -53,6 +54,7 @@ struct studies {
 	struct ask *again;              /* to be asked again */
 	bool is_asking;
 	struct map told;                /* shapes, by what was told of them */
+	struct map writers;             /* see study_doubt.c */
 	struct arena arena;
 	struct timer *timer;            /* while any waits */
 	uint64_t root_cookie;           /* the execve of the session's command */
@@ -99,6 +101,10 @@ bool study_teach(struct study *st);
  * of them, or NULL: then nobody but it could do the same (study_given.c). */
 void study_note_given(struct study *st);
 const char *study_used_given(struct study *st, struct arena *a);
+/* Was what c would write by the learned model b seen once only, of another
+ * command?  What is learned makes all this anew (study_doubt.c). */
+bool study_doubts(struct session *s, const struct command *c, const struct binding *b);
+void study_forget_doubts(struct session *s);
 /* Say once in this session what became of a shape. */
 void study_tell(struct session *s, const struct sighting *what, const char *shape,
 		struct bytes text, const struct err *e);

@@ -64,6 +64,7 @@ static int learn(struct study *st, const struct sighting *si, struct arena *a,
 	struct session *s = st->s;
 	struct learned l;
 
+	study_forget_doubts(s);
 	if (learned_add(s->o.store, st->shape, si, a, &l, e) < 0 ||
 	    models_learn(s->o.models, st->shape, l.text, l.n, e) < 0)
 		return -1;

@@ -18,6 +18,7 @@ struct ask *ask_keep(const struct ask *k)
 	*kept = *k;
 	kept->path = mem_str(k->path);
 	kept->path2 = k->path2 ? mem_str(k->path2) : NULL;
+	kept->why = NULL;
 	kept->n_waits++;
 	return kept;
 }

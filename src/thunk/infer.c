@@ -276,6 +276,11 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 	case MATCH_BOUND:
 		break;
 	}
+	if (q.b.is_learned && in->o.doubts && in->o.doubts(in->o.arg, c, &q.b)) {
+		buf_printf(why, "%s: of what it writes one run only is known\n", q.b.rule);
+		question_release(&q);
+		return INFER_UNKNOWN;
+	}
 	if (defer(&q, &v, e) < 0)
 		v = refuse(&q, e);
 	question_release(&q);

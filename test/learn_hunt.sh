@@ -1,0 +1,91 @@
+#!/bin/bash
+# learn_hunt.sh - what a first run does not show: names from configurations, links, forms of numbers
+. "$(dirname "$0")/lib.sh"
+
+# begin: a fresh project whose files come on standard input as a shell script.
+begin()
+{
+	cd "$work" && rm -rf p plain && mkdir p && cd p || exit
+	bash -s
+	chmod +x sweep.sh
+	cp -r . ../plain
+	(cd ../plain && ./sweep.sh >/dev/null 2>&1 </dev/null)
+	"$GG" init >/dev/null
+}
+
+# The files are those of a plain run.
+as_plain() { diff -r --exclude=.gg --exclude=__pycache__ ../plain .; }
+
+begin <<'B'
+mkdir conf
+for i in 1 2 3; do echo "name=run$i" >conf/c$i; done
+cat >fit.py <<'P'
+import sys
+name = open(sys.argv[1]).read().strip().split('=')[1]
+open('out/%s.txt' % name, 'w').write(name)
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+mkdir -p out
+for c in conf/*; do python3 fit.py $c; done
+cat out/*.txt >all.txt
+S
+B
+check "a configuration names what is written: it runs for real, and it is said why" \
+	says "how that name comes from the arguments does not show" 0 "$GG" run ./sweep.sh
+check "and the script that lists the folder finds all" as_plain
+check "again too" "$GG" run --fresh ./sweep.sh
+check "with the same files" as_plain
+
+begin <<'B'
+echo 'import sys; open("best.txt", "w").write(sys.argv[1])' >fit.py
+cat >sweep.sh <<'S'
+#!/bin/sh
+for s in 1 2 3 4 5; do python3 fit.py $s; mv best.txt best-$s.txt; done
+S
+B
+check "a program that always writes the same file: two commands are watched" \
+	counts 3 2 0 "$GG" run ./sweep.sh
+check "and the files that were moved from there are right" as_plain
+
+begin <<'B'
+cat >fit.py <<'P'
+import os, sys
+lr = float(sys.argv[2])
+if sys.argv[1] == 'train':
+    os.makedirs('m', exist_ok=True)
+    open('m/lr%s.txt' % lr, 'w').write('%s' % lr)
+else:
+    print(open('m/lr%s.txt' % lr).read())
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+mkdir -p res
+for lr in 0.1 1 0.2 2; do
+	python3 fit.py train $lr
+	python3 fit.py eval $lr >res/$lr.txt
+done
+cat res/*.txt >all.txt
+S
+B
+check "a number that is written in another form in a name" "$GG" run ./sweep.sh
+check "and what a later command reads of it" as_plain
+
+begin <<'B'
+cat >fit.py <<'P'
+import os, sys
+d = 'runs/' + sys.argv[1]
+os.makedirs(d, exist_ok=True)
+open(d + '/m.txt', 'w').write(sys.argv[1])
+if os.path.islink('runs/latest'): os.unlink('runs/latest')
+os.symlink(sys.argv[1], 'runs/latest')
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+for s in a b c; do python3 fit.py $s; cat runs/latest/m.txt; done
+S
+B
+check "a link to the latest run is no thunk's to make" \
+	says "it makes runs/latest, a symbolic link" 0 "$GG" run ./sweep.sh
+check "and leads where it should" as_plain
+plan
