@@ -110,9 +110,11 @@ fmt:
 install: $(BUILD)/gg $(BUILD)/gg-ml
 	install -d $(addprefix $(DEST)/,bin share/man/man1 share/man/man5 $(COMPLETIONS))
 	install $(BUILD)/gg $(DEST)/bin/gg
+	install $(BUILD)/gg-ml $(DEST)/bin/gg-ml
 	ln -sf gg $(DEST)/bin/gg-infer
 	ln -sf gg $(DEST)/bin/gg-force
 	rm -rf $(BUILD)/man && mkdir $(BUILD)/man && $(BUILD)/gg _man $(BUILD)/man
+	$(BUILD)/gg-ml _man >$(BUILD)/man/gg-ml.1
 	for f in $(BUILD)/man/*.[15]; do install -m 644 $$f $(DEST)/share/man/man$${f##*.}/; done
 	$(BUILD)/gg _completion >$(DEST)/$(COMPLETIONS)/gg
 

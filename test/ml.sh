@@ -129,6 +129,22 @@ three_lines()
 }
 check "numpy opens weights in the three lines of the README" three_lines
 
+# The manual has every command and option that the help has.
+manual()
+{
+	local c o
+
+	"$ML" _man >gg-ml.1 || return
+	for c in $("$ML" --help | sed -n 's/^  \([a-z]*\)  .*/\1/p'); do
+		grep -q "^\.SS gg.-ml $c " gg-ml.1 || return
+		for o in $("$ML" "$c" --help | sed -n 's/^  --\([a-z0-9-]*\) .*/\1/p'); do
+			grep -qE "^\.B .-.-$(sed 's/-/.-/g' <<<"$o")( |\$)" gg-ml.1 || { echo "$c $o"; return 1; }
+		done
+	done
+	[ "$(grep -c '^\.B' gg-ml.1)" -gt 40 ]
+}
+check "the manual tells of every command and option" manual
+
 refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$want" err; }
 check "a missing file is named" refused 'nowhere.st is not there' train --data nowhere.st --model "$mlp" -o x
 check "another shape is told of" refused 'the network reads 13' train --data d.st --model 'mlp 13-4' -o x

@@ -1,36 +1,50 @@
-/* gg-ml.c - a small trainer: its commands, its options, main */
+/* gg-ml.c - a small trainer: its commands, its options, main
+ *
+ * Help and the manual are printed from these tables (ml_help.c). */
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ml.h"
 
-static const struct ml_command commands[] = {
+const struct ml_command ml_commands[] = {
 	{ "prep", ml_prep, "osFAIGHJOUV", "FILE [LABELS]",
-	  "examples from IDX, npy, CSV or LIBSVM files, gzip'ed or not" },
+	  "examples from IDX, npy, CSV or LIBSVM files, gzip'ed or not",
+	  "Writes a safetensors file with x, n x features, and y, n classes or targets. "
+	  "Bytes stay bytes; --normalise says beside them how they are to be read. With "
+	  "--split and --shards --output is a name with {}, and each part a file." },
 	{ "train", ml_train, "dmosrRiMkLSDeBpwnNtTxXyYzZlaqgbjP", "",
-	  "train a network, or several at once" },
-	{ "eval", ml_eval, "dtjuv", "WEIGHTS...", "how good members and their ensemble are" },
-	{ "predict", ml_predict, "dotjcv", "WEIGHTS...", "what an ensemble says of examples" },
+	  "train a network, or several at once",
+	  "The same data, options and seed give the same bytes on every machine, for any "
+	  "number of threads, alone or among --members, in one go or ended by a signal (then "
+	  "it exits with 75) and continued with --resume. A network of layers is written "
+	  "'net 28x28x1: conv 16 5x5 pad 2 relu, pool 2, fc 10': conv OUT KxK [stride S] "
+	  "[pad P], fc OUT, norm, pool K, avgpool K, global, flatten, drop RATE, relu, tanh, "
+	  "sigmoid, add LAYER, from LAYER, head NAME; NAME=conv gives a layer a name. Several "
+	  "heads want a column of y and may have a loss each: --loss softmax,logistic." },
+	{ "eval", ml_eval, "dtjuv", "WEIGHTS...", "how good members and their ensemble are",
+	  "Accuracy, negative log-likelihood, Brier's score and the expected calibration "
+	  "error of each member, of their mean and of their vote." },
+	{ "predict", ml_predict, "dotjcv", "WEIGHTS...", "what an ensemble says of examples",
+	  "A line for each example: the class, or with --proba the mean probability of each." },
 	{ "combine", ml_combine, "ofWQ", "average|tree|krum|topk FILE...",
-	  "one set of weights or gradients out of several" },
-	{ "show", ml_show, "j", "FILE...", "layers, shapes and sizes" },
-	{ "data", ml_data, "oKsEFC", "", "make a set of examples from a seed" },
+	  "one set of weights or gradients out of several",
+	  "average and tree are means, the one in order, the other by halves; krum takes the "
+	  "file nearest to the others; topk keeps the largest entries and gives back the rest." },
+	{ "show", ml_show, "j", "FILE...", "layers, shapes and sizes",
+	  "Of any safetensors file: weights, states, examples." },
+	{ "data", ml_data, "oKsEFC", "", "make a set of examples from a seed",
+	  "blobs are clouds, rings are shells that no plane parts, line has a target that "
+	  "depends on the features by a line." },
+	{ 0 }
 };
 
-enum option_type { IS_TEXT, IS_COUNT, IS_FLAG };
-
-static const struct {
-	char letter;
-	enum option_type type;
-	size_t at;
-	const char *name, *arg, *help;
-} options[] = {
+const struct ml_option ml_options[] = {
 #define TEXT(letter, field, name, arg, help) \
-	{ letter, IS_TEXT, offsetof(struct ml, field), name, arg, help }
+	{ letter, ML_TEXT, offsetof(struct ml, field), name, arg, help }
 #define COUNT(letter, field, name, help) \
-	{ letter, IS_COUNT, offsetof(struct ml, field), name, "N", help }
+	{ letter, ML_COUNT, offsetof(struct ml, field), name, "N", help }
 #define FLAG(letter, field, name, help) \
-	{ letter, IS_FLAG, offsetof(struct ml, field), name, NULL, help }
+	{ letter, ML_FLAG, offsetof(struct ml, field), name, NULL, help }
 	TEXT('d', data, "data", "FILE", "examples, as gg-ml prep or data writes them"),
 	TEXT('m', model, "model", "TEXT",
 	     "'mlp 784-128-10', 'linear 4-3', 'net 28x28x1: ...', 'kmeans 4-3'"),
@@ -83,57 +97,34 @@ static const struct {
 	COUNT('W', keep, "keep", "topk: how many entries stay"),
 	TEXT('Q', residual, "residual", "FILE", "topk: write there what was left out"),
 	FLAG('h', wants_help, "help", "say this"),
+	{ 0 }
 };
-enum { N_OPTIONS = sizeof options / sizeof *options, N_COMMANDS =
-       sizeof commands / sizeof *commands };
-
-static void usage(FILE *f)
-{
-	fprintf(f, "usage: gg-ml COMMAND [OPTION...]\n\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
-		fprintf(f, "  %-9s %s\n", commands[i].name, commands[i].help);
-	fprintf(f, "\ngg-ml COMMAND --help tells more.\n");
-}
-
-static void help(const struct ml_command *c)
-{
-	printf("usage: gg-ml %s [OPTION...] %s\n\n%s\n\n", c->name, c->args, c->help);
-	for (size_t i = 0; i < N_OPTIONS; i++) {
-		char left[40];
-
-		if (!strchr(c->options, options[i].letter))
-			continue;
-		snprintf(left, sizeof left, "--%s%s%s", options[i].name,
-			 options[i].arg ? " " : "", options[i].arg ? options[i].arg : "");
-		printf("  %-20s %s\n", left, options[i].help);
-	}
-}
 
 static int set(struct ml *m, size_t i, const char *value, struct err *e)
 {
-	void *at = (char *)m + options[i].at;
+	void *at = (char *)m + ml_options[i].at;
 	char *end;
 
-	if (options[i].type == IS_FLAG) {
+	if (ml_options[i].type == ML_FLAG) {
 		*(bool *)at = true;
 		return 0;
 	}
-	if (options[i].type == IS_TEXT) {
+	if (ml_options[i].type == ML_TEXT) {
 		*(const char **)at = value;
 		return 0;
 	}
 	*(size_t *)at = strtoull(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end || *(size_t *)at > 1u << 30)
-		return err_set(e, ERR_BAD, "--%s wants a number, not %s", options[i].name,
+		return err_set(e, ERR_BAD, "--%s wants a number, not %s", ml_options[i].name,
 			       value);
 	return 0;
 }
 
 static int find(const struct ml_command *c, const char *name, size_t n, struct err *e)
 {
-	for (size_t i = 0; i < N_OPTIONS; i++)
-		if (strlen(options[i].name) == n && memcmp(options[i].name, name, n) == 0 &&
-		    (strchr(c->options, options[i].letter) || options[i].letter == 'h'))
+	for (size_t i = 0; ml_options[i].letter; i++)
+		if (strlen(ml_options[i].name) == n && memcmp(ml_options[i].name, name, n) == 0 &&
+		    (strchr(c->options, ml_options[i].letter) || ml_options[i].letter == 'h'))
 			return (int)i;
 	return err_set(e, ERR_BAD, "gg-ml %s has no option --%.*s", c->name, (int)n, name);
 }
@@ -161,11 +152,11 @@ static int parse(struct ml *m, const struct ml_command *c, int argc, char **argv
 		if (o < 0)
 			return -1;
 		value = s[n] ? s + n + 1 : NULL;
-		if (!value && options[o].type != IS_FLAG && i + 1 < argc)
+		if (!value && ml_options[o].type != ML_FLAG && i + 1 < argc)
 			value = argv[++i];
-		if (!value && options[o].type != IS_FLAG)
-			return err_set(e, ERR_BAD, "--%s wants %s", options[o].name,
-				       options[o].arg);
+		if (!value && ml_options[o].type != ML_FLAG)
+			return err_set(e, ERR_BAD, "--%s wants %s", ml_options[o].name,
+				       ml_options[o].arg);
 		if (set(m, (size_t)o, value, e) < 0)
 			return -1;
 	}
@@ -179,16 +170,18 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int n, rc;
 
-	for (size_t i = 0; argc > 1 && i < N_COMMANDS; i++)
-		if (strcmp(argv[1], commands[i].name) == 0)
-			c = &commands[i];
+	if (argc > 1 && strcmp(argv[1], "_man") == 0)
+		return ml_man();
+	for (size_t i = 0; argc > 1 && ml_commands[i].name; i++)
+		if (strcmp(argv[1], ml_commands[i].name) == 0)
+			c = &ml_commands[i];
 	if (!c) {
 		bool asked = argc > 1 && (strcmp(argv[1], "--help") == 0 ||
 					  strcmp(argv[1], "help") == 0);
 
 		if (argc > 1 && !asked)
 			fprintf(stderr, "gg-ml: there is no command %s\n", argv[1]);
-		usage(asked ? stdout : stderr);
+		ml_usage(asked ? stdout : stderr);
 		return asked ? EXIT_FINE : EXIT_USAGE;
 	}
 	n = parse(&m, c, argc - 2, argv + 2, &e);
@@ -197,7 +190,7 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	if (m.wants_help) {
-		help(c);
+		ml_help(c);
 		return EXIT_FINE;
 	}
 	rc = c->run(&m, n, argv + 2, &e);

@@ -34,8 +34,23 @@ struct ml_command {
 	const char *name;
 	int (*run)(struct ml *m, int argc, char **argv, struct err *e);
 	const char *options;            /* letters of the option table */
-	const char *args, *help;
+	const char *args, *help, *more;
 };
+
+/* The tables of gg-ml.c; the last row is empty. */
+struct ml_option {
+	char letter;
+	enum { ML_TEXT, ML_COUNT, ML_FLAG } type;
+	size_t at;                      /* in struct ml */
+	const char *name, *arg, *help;
+};
+extern const struct ml_command ml_commands[];
+extern const struct ml_option ml_options[];
+
+void ml_usage(FILE *f);
+void ml_help(const struct ml_command *c);
+/* The page gg-ml(1) on standard output; an exit status. */
+int ml_man(void);
 
 int ml_prep(struct ml *m, int argc, char **argv, struct err *e);
 int ml_train(struct ml *m, int argc, char **argv, struct err *e);
