@@ -1,6 +1,7 @@
 /* train.h - members of an ensemble, step by step
  *
- * src/kernels/train.c (steps), schedule.c (the rate of a step), data.c (examples).
+ * src/kernels/train.c (steps), schedule.c (the rate of a step), data.c (examples),
+ * augment.c (images changed a little).
  *
  * A step of a member is a function of its weights, its state, its seed and the
  * step's number.  So members trained together, alone, stopped and continued or
@@ -34,6 +35,18 @@ void dataset_release(struct dataset *d);
 /* Example i as the network wants it. */
 void dataset_row(const struct dataset *d, const struct ops *o, size_t i, float *x);
 
+/* Images moved by up to `crop` pixels, with zeros where nothing was, and mirrored
+ * one time in two.  Which way is a function of seed and position alone. */
+struct augment {
+	uint32_t crop;
+	bool flips;
+};
+struct draw {
+	uint64_t seed, position;
+	float *room;            /* for one image */
+};
+void augment_image(const struct augment *a, struct shape s, const struct draw *d, float *x);
+
 enum schedule {
 	SCHEDULE_CONSTANT,
 	SCHEDULE_STEP,          /* times gamma every `period` steps */
@@ -50,6 +63,7 @@ struct recipe {
 	enum schedule schedule;
 	size_t batch, steps, period, warm_up;
 	bool is_bagged;         /* each member has n examples drawn with return */
+	struct augment augment;
 };
 
 /* What they need not share.  Zero means: default. */

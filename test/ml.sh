@@ -60,6 +60,19 @@ killed()
 }
 check "killed, it leaves no file under the final name" killed
 
+# Images moved and mirrored: fused, alone, one thread; and other bytes than without.
+augmented()
+{
+	train --model "$cnn" --steps 40 --augment 'crop 1 flip' --seed 7 -o a.st &&
+		train --model "$cnn" --steps 40 --augment 'crop 1 flip' --seed 6 --members 3 -o 'a-{}.st' &&
+		cmp a.st a-1.st &&
+		train --model "$cnn" --steps 40 --augment 'crop 1 flip' --seed 7 --threads 1 -o a1.st &&
+		cmp a.st a1.st && train --model "$cnn" --steps 40 --seed 7 -o plain.st &&
+		! cmp -s a.st plain.st && train --model "$cnn" --steps 40 --augment flip --seed 7 -o f.st &&
+		! cmp -s a.st f.st
+}
+check "augmented: fused, alone and by one thread the same bytes" augmented
+
 # Several heads, a column of labels and a loss each.
 cat >heads.py <<'END'
 import json, struct
@@ -160,6 +173,10 @@ check "more clusters than examples are refused" refused '501 clusters' train --d
 	--model 'kmeans 12-501' -o x
 check "k-means of another shape is refused" refused 'kmeans reads 13' train --data bare.st \
 	--model 'kmeans 13-3' -o x
+check "a flat network has no images to move" refused 'wants images' train --data d.st \
+	--model "$mlp" --augment flip -o x
+check "an unknown way of augmenting is told of" refused 'not .crop' train --data d.st \
+	--model "$cnn" --augment 'crop flip' -o x
 check "an unknown option is told of" refused 'no option --lr' train --lr 3
 check "a state of another training is refused" refused 'another training' train --data d.st \
 	--batch 20 --model "$cnn" --steps 3001 --seed 2 -o x --resume s.st

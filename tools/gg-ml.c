@@ -76,6 +76,7 @@ const struct ml_option ml_options[] = {
 	TEXT('z', l1, "l1", "X,...", "L1 (0)"),
 	TEXT('Z', smoothing, "smoothing", "X,...", "of labels (0)"),
 	TEXT('g', gamma, "gamma", "X,...", "factor of a step of the schedule (0.1)"),
+	TEXT('a', augment, "augment", "HOW", "images: 'crop 2', 'flip' or 'crop 2 flip'"),
 	FLAG('b', is_bagged, "bag", "each member has examples drawn with return"),
 	FLAG('j', wants_json, "json", "results as JSON"),
 	TEXT('v', head, "head", "NAME", "which outputs of a network with several (the first)"),

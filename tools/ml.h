@@ -22,7 +22,7 @@ struct ml {
 	const char *data, *model, *output, *state, *resume, *init, *metrics;
 	const char *rule, *loss, *schedule, *device, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
-	const char *gamma, *label, *split, *normalise, *residual, *head;
+	const char *gamma, *label, *split, *normalise, *residual, *head, *augment;
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
 	size_t examples, features, classes, every, shards, skip, hash_bits;
 	size_t keep, faulty;

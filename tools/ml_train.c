@@ -50,6 +50,30 @@ static int read_losses(struct job *j, struct err *e)
 	       0;
 }
 
+static int read_augment(struct job *j, struct err *e)
+{
+	struct augment *a = &j->recipe.augment;
+	struct shape s = j->net.layers[0].out;
+	unsigned crop = 0;
+	char flip[5] = "";
+	const char *how = j->m->augment;
+	bool is_good = !how || strcmp(how, "flip") == 0 ||
+		       (sscanf(how, "crop %3u", &crop) == 1 &&
+			strspn(how + 5, "0123456789") == strlen(how + 5)) ||
+		       (sscanf(how, "crop %3u %4s", &crop, flip) == 2 &&
+			strcmp(flip, "flip") == 0);
+
+	if (!is_good)
+		return err_set(e, ERR_REFUSED, "--augment wants 'crop N', 'flip' or 'crop N "
+			       "flip', not '%s'", how);
+	a->crop = crop;
+	a->flips = how && strstr(how, "flip");
+	if (how && (s.h == 1 || crop >= s.h || crop >= s.w))
+		return err_set(e, ERR_REFUSED, "--augment wants images larger than that: a "
+			       "network such as 'net 28x28x1: ...'");
+	return 0;
+}
+
 static int read_recipe(struct job *j, struct err *e)
 {
 	static const char *const rules[] = { "sgd", "momentum", "nesterov", "adam", "adamw" };
@@ -68,7 +92,7 @@ static int read_recipe(struct job *j, struct err *e)
 		.steps = m->steps ? m->steps : 1000, .period = m->period,
 		.warm_up = m->warm_up, .is_bagged = m->is_bagged,
 	};
-	if (read_losses(j, e) < 0)
+	if (read_losses(j, e) < 0 || read_augment(j, e) < 0)
 		return -1;
 	if (m->epochs)
 		j->recipe.steps = m->epochs * ((j->data.n + j->recipe.batch - 1) /
@@ -164,6 +188,8 @@ static void write_plan(struct job *j)
 		   r->batch, r->steps, r->period, r->warm_up, r->is_bagged);
 	for (size_t h = 1; h < j->net.n_heads; h++)
 		buf_printf(&b, " loss %d", r->losses[h]);
+	if (j->m->augment)
+		buf_printf(&b, " augment %u %d", r->augment.crop, r->augment.flips);
 	for (size_t i = 0; i < j->n; i++) {
 		const struct member *v = &j->members[i];
 

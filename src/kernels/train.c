@@ -15,7 +15,7 @@ enum { STATES = 2, LINE = 16, SPAN = 1 << 14 };  /* LINE: floats of a cache line
 struct bench {
 	struct pass *pass;
 	struct team *alone;
-	float *x, *gradient, *losses, *targets;
+	float *x, *gradient, *losses, *targets, *image;
 	int32_t *labels;
 };
 
@@ -58,6 +58,7 @@ static void bench_init(struct trainer *t, struct bench *b, bool is_alone)
 	b->gradient = zeros(t->slab, sizeof *b->gradient);
 	b->losses = mem_alloc(batch * sizeof *b->losses);
 	b->labels = mem_alloc((batch * t->data->n_targets + 1) * sizeof *b->labels);
+	b->image = mem_alloc(t->data->size * sizeof *b->image);
 	b->targets = mem_alloc((batch * t->data->n_targets + 1) * sizeof *b->targets);
 }
 
@@ -119,6 +120,7 @@ void trainer_free(struct trainer *t)
 		free(b->losses);
 		free(b->labels);
 		free(b->targets);
+		free(b->image);
 	}
 	free(t->benches);
 	free(t->weights);
@@ -175,9 +177,14 @@ static void take_batch(struct trainer *t, size_t i, struct bench *b)
 	const struct ops *o = ops_for(team_isa(t->team));
 
 	for (size_t k = 0; k < t->recipe.batch; k++) {
-		size_t at = example(t, i, (uint64_t)t->step * t->recipe.batch + k);
+		uint64_t position = (uint64_t)t->step * t->recipe.batch + k;
+		size_t at = example(t, i, position);
+		struct draw draw = { t->members[i].seed, position, b->image };
 
 		dataset_row(d, o, at, b->x + k * d->size);
+		if (t->recipe.augment.crop || t->recipe.augment.flips)
+			augment_image(&t->recipe.augment, t->net->layers[0].out, &draw,
+				      b->x + k * d->size);
 		take_outputs(t, b, k, at);
 	}
 }

@@ -38,6 +38,7 @@ static const struct opt options[] = {
 	{ "--one-hot", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--proba", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--targets", OPT_FLAG, SWITCH, 0, NULL },
+	{ "--augment", OPT_EQ, PASS, 0, NULL },
 	{ "--batch", OPT_EQ, PASS, 0, NULL },
 	{ "--beta2", OPT_EQ, PASS, 0, NULL },
 	{ "--classes", OPT_EQ, PASS, 0, NULL },
