@@ -192,6 +192,9 @@ static void refusals(void)
 		"net 5: a=fc 3, a=fc 4", "net 5: head h", "net 5: fc 3, head",
 		"net 5: fc 3, head a, head b", "net 5: fc 3, head a, fc 2, head a",
 		"net 5: wrong 3", "linear 5", "net 1x1x5000: norm",
+		"net 5: fc 65537", "net 65536x65536x65536: global", "mlp 10-100000-10",
+		"net 60000x60000x1: conv 65000 1x1", "net 9x9x1: conv 3 3x3 pad 65000",
+		"net 60000x30000x1: fc 65000, conv 1 1x1",
 	};
 	struct net n;
 	struct err e;

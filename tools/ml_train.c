@@ -350,6 +350,26 @@ static int train(struct job *j, struct err *e)
 	return save_all(j, e);
 }
 
+/* Weights, gradients and states, and a batch on its way for each thread: asked for
+ * at once, so that too little memory is told of and not died of. */
+static int check_room(const struct job *j, struct err *e)
+{
+	const struct net *n = &j->net;
+	double threads = j->n > 1 ? team_size(j->team) : 1, numbers = 0, bytes;
+	void *room;
+
+	for (size_t i = 0; i < n->n_layers; i++)
+		numbers += (double)shape_size(n->layers[i].out);
+	bytes = (double)n->n_weights * (3 * (double)j->n + threads) * sizeof(float);
+	bytes += 2 * numbers * (double)j->recipe.batch * threads * sizeof(float);
+	room = bytes < 1e18 ? malloc((size_t)bytes) : NULL;
+	if (!room)
+		return err_set(e, ERR_BAD, "training this wants %.0f MB of memory, more than "
+			       "there is", bytes / 1e6);
+	free(room);
+	return 0;
+}
+
 static int prepare(struct job *j, struct err *e)
 {
 	struct ml *m = j->m;
@@ -378,6 +398,8 @@ static int prepare(struct job *j, struct err *e)
 	}
 	write_plan(j);
 	j->team = ml_team(m);
+	if (check_room(j, e) < 0)
+		return -1;
 	j->trainer = trainer_new(&j->net, &j->data, &j->recipe, j->members, j->n, j->team);
 	if (m->init && load_init(j, e) < 0)
 		return -1;

@@ -9,6 +9,7 @@
 #include "random.h"
 
 enum { SIDE_MAX = 1 << 16, WORDS_MAX = 12 };
+static const double shape_max = 2147483648.0, weights_max = 1099511627776.0;
 
 /* One item being read: its words, and the layer it makes. */
 struct item {
@@ -44,8 +45,10 @@ static int number(struct item *it, const char *what, uint32_t *out)
 	char *end;
 	unsigned long v = s ? strtoul(s, &end, 10) : 0;
 
-	if (!s || *end || v == 0 || v > SIDE_MAX)
+	if (!s || *end || v == 0)
 		return bad(it, what);
+	if (v > SIDE_MAX)
+		return bad(it, "has a number over 65536");
 	*out = (uint32_t)v;
 	return 0;
 }
@@ -299,6 +302,25 @@ static size_t count_kind(const struct net *n, const char *what)
 	return count;
 }
 
+/* Sizes that no machine has would overflow in what follows. */
+static int check_size(struct item *it)
+{
+	struct net *n = it->net;
+	struct shape s = it->layer.out;
+	double weights = 0;
+
+	if ((double)s.h * (double)s.w * (double)s.c > shape_max)
+		return bad(it, "its output has more than 2^31 numbers");
+	for (size_t i = 0; i < n->n_params; i++) {
+		double size = 1;
+
+		for (size_t k = 0; k < n->params[i].n_dims; k++)
+			size *= (double)n->params[i].dims[k];
+		weights += size;
+	}
+	return weights > weights_max ? bad(it, "gives the network more than 2^40 weights") : 0;
+}
+
 static int read_item(struct item *it)
 {
 	const struct item_kind *k = NULL;
@@ -321,7 +343,7 @@ static int read_item(struct item *it)
 	for (size_t i = 0; k->kind != LAYER_DATA && i < n->n_layers; i++)
 		if (strcmp(n->layers[i].name, it->layer.name) == 0)
 			return bad(it, "has the name of another layer");
-	if (k->read(it) < 0)
+	if (k->read(it) < 0 || check_size(it) < 0)
 		return -1;
 	if (it->at < it->n_words)
 		return bad(it, "has words too many");
@@ -425,6 +447,8 @@ static int read_data(struct net *n, const char *text, const char **rest, struct 
 	if (!v[0] || *end != ':' || (k != 0 && k != 2))
 		return err_set(e, ERR_BAD, "network: net wants a shape such as 28x28x1: or "
 			       "784: before its layers");
+	if ((double)v[0] * (double)(v[1] ? v[1] : 1) * (double)(v[2] ? v[2] : 1) > shape_max)
+		return err_set(e, ERR_BAD, "network: an example has more than 2^31 numbers");
 	add_data(n, v[1] ? (struct shape){ v[0], v[1], v[2] } : (struct shape){ 1, 1, v[0] });
 	*rest = end + 1;
 	return 0;
