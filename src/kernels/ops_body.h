@@ -7,24 +7,7 @@
 #include <math.h>
 #include <stdint.h>
 #include <string.h>
-#include "ops.h"
-#include "numbers.h"
-
-static float act_one(enum activation act, float x)
-{
-	switch (act) {
-	case ACT_RELU:
-		return x <= 0.0f ? 0.0f : x;            /* keeps NaN */
-	case ACT_TANH:
-		return number_tanh(x);
-	case ACT_SIGMOID:
-		return number_sigmoid(x);
-	case ACT_NONE:
-	case ACT_COUNT:
-		break;
-	}
-	return x;
-}
+#include "ops_one.h"
 
 #define ROW(ACT)                                                                         \
 	for (size_t j = 0; j < cols; j++)                                                \
@@ -66,15 +49,15 @@ static void activate_back(enum activation act, size_t n, const float *y, const f
 	switch (act) {
 	case ACT_RELU:
 		for (size_t i = 0; i < n; i++)
-			dx[i] = y[i] > 0.0f ? dy[i] : 0.0f;
+			dx[i] = act_back_one(ACT_RELU, y[i], dy[i]);
 		break;
 	case ACT_TANH:
 		for (size_t i = 0; i < n; i++)
-			dx[i] = dy[i] * fmaf(-y[i], y[i], 1.0f);
+			dx[i] = act_back_one(ACT_TANH, y[i], dy[i]);
 		break;
 	case ACT_SIGMOID:
 		for (size_t i = 0; i < n; i++)
-			dx[i] = dy[i] * (y[i] * (1.0f - y[i]));
+			dx[i] = act_back_one(ACT_SIGMOID, y[i], dy[i]);
 		break;
 	case ACT_NONE:
 	case ACT_COUNT:
@@ -121,33 +104,22 @@ static void softmax(size_t rows, size_t cols, const float *x, float *p)
 	}
 }
 
-/* The gradient with L2 and L1 in it. */
-static inline float full_gradient(const struct coefs *c, float g, float w)
-{
-	float sign = (w > 0.0f ? 1.0f : 0.0f) - (w < 0.0f ? 1.0f : 0.0f);
-
-	return fmaf(c->l1, sign, fmaf(c->decay, w, g));
-}
-
 static void step_sgd(const struct coefs *c, size_t n, const float *restrict g,
 		     float *restrict w)
 {
 	const struct coefs k = *c;
 
 	for (size_t i = 0; i < n; i++)
-		w[i] = fmaf(-k.rate, full_gradient(&k, g[i], w[i]), w[i]);
+		sgd_one(&k, g[i], &w[i]);
 }
 
-/* m = momentum m + g; w -= rate m, or, looking ahead, rate (g + momentum m). */
 static void step_momentum(const struct coefs *c, size_t n, const float *restrict g,
 			  float *restrict w, float *restrict m)
 {
 	const struct coefs k = *c;
 
-	for (size_t i = 0; i < n; i++) {
-		m[i] = fmaf(k.momentum, m[i], full_gradient(&k, g[i], w[i]));
-		w[i] = fmaf(-k.rate, m[i], w[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		momentum_one(&k, g[i], &w[i], &m[i]);
 }
 
 static void step_nesterov(const struct coefs *c, size_t n, const float *restrict g,
@@ -155,34 +127,19 @@ static void step_nesterov(const struct coefs *c, size_t n, const float *restrict
 {
 	const struct coefs k = *c;
 
-	for (size_t i = 0; i < n; i++) {
-		float d = full_gradient(&k, g[i], w[i]);
-
-		m[i] = fmaf(k.momentum, m[i], d);
-		w[i] = fmaf(-k.rate, fmaf(k.momentum, m[i], d), w[i]);
-	}
+	for (size_t i = 0; i < n; i++)
+		nesterov_one(&k, g[i], &w[i], &m[i]);
 }
 
-/* Kingma and Ba's Adam; AdamW's decay (Loshchilov, Hutter) acts on w alone. */
 static void step_adam(const struct coefs *c, bool is_decoupled, size_t n,
 		      const float *restrict g, float *restrict w, float *restrict m,
 		      float *restrict v)
 {
 	struct coefs k = *c;
-	float keep = 1.0f;
+	float keep = is_decoupled ? adamw_keep(&k) : 1.0f;
 
-	if (is_decoupled) {
-		keep = fmaf(-k.rate, k.decay, 1.0f);
-		k.decay = 0.0f;
-	}
-	for (size_t i = 0; i < n; i++) {
-		float d = full_gradient(&k, g[i], w[i]);
-
-		m[i] = fmaf(k.momentum, m[i] - d, d);
-		v[i] = fmaf(k.beta2, fmaf(-d, d, v[i]), d * d);
-		w[i] = fmaf(-k.rate, (m[i] * k.bias1) /
-			    (sqrtf(v[i] * k.bias2) + k.epsilon), w[i] * keep);
-	}
+	for (size_t i = 0; i < n; i++)
+		adam_one(&k, keep, g[i], &w[i], &m[i], &v[i]);
 }
 
 static void step_all(enum rule rule, const struct coefs *c, size_t n, const float *g,
@@ -255,65 +212,6 @@ static void normalise_bytes(size_t rows, size_t cols, const unsigned char *restr
 	for (size_t i = 0; i < rows; i++)
 		for (size_t j = 0; j < cols; j++)
 			y[i * cols + j] = ((float)x[i * cols + j] - mean[j]) * factor[j];
-}
-
-/* -sum q_j ln p_j with q = (1 - s) on the label and s / n everywhere. */
-static float softmax_row(const struct loss_job *j, int32_t label, const float *x, float *dx)
-{
-	float most = x[0], sum = 0.0f, even = j->smoothing / (float)j->cols;
-	float cost, mean = 0.0f, share = 1.0f / (float)j->rows_in_batch;
-
-	for (size_t c = 1; c < j->cols; c++)
-		most = x[c] > most ? x[c] : most;
-	for (size_t c = 0; c < j->cols; c++) {
-		sum += number_exp(x[c] - most);
-		mean = fmaf(even, x[c] - most, mean);
-	}
-	cost = number_log(sum) - fmaf(1.0f - j->smoothing, x[label] - most, mean);
-	for (size_t c = 0; dx && c < j->cols; c++) {
-		float q = (size_t)label == c ? even + (1.0f - j->smoothing) : even;
-
-		dx[c] = (number_exp(x[c] - most) / sum - q) * share;
-	}
-	return cost;
-}
-
-/* ln(1 + e^-z) and max(0, 1 - z), z = x times the sign of the label. */
-static float margin_row(const struct loss_job *j, int32_t label, const float *x, float *dx)
-{
-	float cost = 0.0f, share = 1.0f / (float)j->rows_in_batch;
-
-	for (size_t c = 0; c < j->cols; c++) {
-		bool is_it = j->cols == 1 ? label > 0 : (size_t)label == c;
-		float sign = is_it ? 1.0f : -1.0f, z = x[c] * sign;
-		float slope;
-
-		if (j->kind == LOSS_HINGE) {
-			cost += z < 1.0f ? 1.0f - z : 0.0f;
-			slope = z < 1.0f ? -1.0f : 0.0f;
-		} else {
-			cost += number_log(1.0f + number_exp(-fabsf(z))) +
-				(z < 0.0f ? -z : 0.0f);
-			slope = -number_sigmoid(-z);
-		}
-		if (dx)
-			dx[c] = slope * sign * share;
-	}
-	return cost;
-}
-
-static float mse_row(const struct loss_job *j, const float *target, const float *x, float *dx)
-{
-	float cost = 0.0f, share = 2.0f / (float)j->cols / (float)j->rows_in_batch;
-
-	for (size_t c = 0; c < j->cols; c++) {
-		float d = x[c] - target[c];
-
-		cost = fmaf(d, d, cost);
-		if (dx)
-			dx[c] = d * share;
-	}
-	return cost / (float)j->cols;
 }
 
 static void loss(const struct loss_job *j)
