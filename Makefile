@@ -28,10 +28,17 @@ TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
 BENCHES  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/bench/b_*.c))
 FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 
+# The GPU's half of gg-ml is a library of its own, opened by --device cuda; CUDA=0 leaves it out.
+NVCC   := $(if $(filter 0,$(CUDA)),,$(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
+CU_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/*.cu))
+NVCC_FLAGS = -std=c++20 -O3 -Iinclude -fmad=false -prec-div=true -prec-sqrt=true -ftz=false \
+	-Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden -gencode arch=compute_80,code=sm_80 \
+	-gencode 'arch=compute_90,code=[sm_90,compute_90]'
+
 .PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
-all: $(BUILD)/gg $(BUILD)/gg-ml
+all: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
 
 # The libraries' flags, asked for once; making this file also installs what is missing.
 ifneq ($(filter-out fmt clean,$(or $(MAKECMDGOALS),all)),)
@@ -49,6 +56,12 @@ $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 
 $(BUILD)/gg-ml: $(ML_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(ALL_LDLIBS)
+
+$(BUILD)/gg-ml-cuda.so: $(CU_OBJ)
+	$(NVCC) -shared -cudart static -Xlinker -s -o $@ $^
+$(CU_OBJ): $(BUILD)/%.o: %.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
 
 # What the tracer puts into programs that look a lot: a library of its own, kept as bytes.
 $(BUILD)/notes.so: src/thunk/inside/notes_inside.c src/thunk/notes_ring.h
@@ -107,10 +120,11 @@ lint: deps-test
 fmt:
 	clang-format -i $(wildcard include/*.h src/*.[ch] src/*/*.[ch] tools/*.[ch] test/*.[ch] test/*/*.[ch])
 
-install: $(BUILD)/gg $(BUILD)/gg-ml
+install: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
 	install -d $(addprefix $(DEST)/,bin share/man/man1 share/man/man5 $(COMPLETIONS))
 	install $(BUILD)/gg $(DEST)/bin/gg
 	install $(BUILD)/gg-ml $(DEST)/bin/gg-ml
+	$(if $(NVCC),install $(BUILD)/gg-ml-cuda.so $(DEST)/bin/gg-ml-cuda.so)
 	ln -sf gg $(DEST)/bin/gg-infer
 	ln -sf gg $(DEST)/bin/gg-force
 	rm -rf $(BUILD)/man && mkdir $(BUILD)/man && $(BUILD)/gg _man $(BUILD)/man
@@ -121,4 +135,4 @@ install: $(BUILD)/gg $(BUILD)/gg-ml
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(LIB_SRC:%.c=$(FUZZ)/%.d)

@@ -94,6 +94,8 @@ double trainer_loss(const struct trainer *t, size_t i);
 
 /* The rate of a step, from the recipe and the member's own. */
 float schedule_rate(const struct recipe *r, const struct member *m, size_t step);
+/* All that a step of a member multiplies by. */
+struct coefs coefs_at(const struct recipe *r, const struct member *m, size_t step);
 
 /* Outputs of one head for examples first .. first + n - 1: n x its size. */
 struct prediction {

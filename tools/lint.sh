@@ -11,7 +11,7 @@ breaches=$(mktemp)
 symbols=$(mktemp)
 trap 'rm -f "$breaches" "$symbols"' EXIT
 
-lib=$(find src -name '*.[ch]' | sort)
+lib=$(find src -name '*.[ch]' -o -name '*.cu' | sort)
 headers=$(ls include/*.h)
 tools=$(ls tools/*.[ch])
 
@@ -59,6 +59,7 @@ only '(linux/)?seccomp\.h' 'src/thunk/(tracer|tracee|filter).*' 'seccomp'
 only 'openssl/' 'src/thunk/id\.c' 'the hash library'
 only 'jansson\.h' '(tools/.*|src/exec/(oci|registry|message).*|src/kernels/safetensors\.c)' 'the JSON library'
 only 'curl/' 'src/exec/curl\.h' 'HTTP'
+only '(cuda|cublas).*' 'src/kernels/device_(cuda\.h|blas\.cu)' 'CUDA'
 only 'zlib\.h' 'src/(exec/squeeze|kernels/gzip)\.c' 'the other compressor'
 only 'zstd\.h' 'src/(thunk/store|exec/chunks)\.c' 'the compressor'
 

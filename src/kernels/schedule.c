@@ -50,3 +50,13 @@ float schedule_rate(const struct recipe *r, const struct member *m, size_t step)
 		rate = rate * ((double)(step + 1) / (double)(r->warm_up + 1));
 	return (float)rate;
 }
+
+struct coefs coefs_at(const struct recipe *r, const struct member *m, size_t step)
+{
+	struct coefs c = m->coefs;
+
+	c.rate = schedule_rate(r, m, step);
+	c.bias1 = (float)(1 / (1 - power((double)c.momentum, step + 1)));
+	c.bias2 = (float)(1 / (1 - power((double)c.beta2, step + 1)));
+	return c;
+}

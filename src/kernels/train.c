@@ -189,26 +189,6 @@ static void take_batch(struct trainer *t, size_t i, struct bench *b)
 	}
 }
 
-static double power(double x, size_t n)
-{
-	double p = 1;
-
-	for (; n; n >>= 1, x = x * x)
-		if (n & 1)
-			p = p * x;
-	return p;
-}
-
-static struct coefs coefs_at(const struct trainer *t, const struct member *m)
-{
-	struct coefs c = m->coefs;
-
-	c.rate = schedule_rate(&t->recipe, m, t->step);
-	c.bias1 = (float)(1 / (1 - power((double)c.momentum, t->step + 1)));
-	c.bias2 = (float)(1 / (1 - power((double)c.beta2, t->step + 1)));
-	return c;
-}
-
 struct update {
 	struct trainer *t;
 	size_t member;
@@ -264,8 +244,8 @@ static void train_member(struct trainer *t, size_t i, struct bench *b, struct te
 		.rows = t->recipe.batch, .x = b->x, .trains = true,
 		.seed = t->members[i].seed, .step = t->step,
 	};
-	struct update u = { .t = t, .member = i, .coefs = coefs_at(t, &t->members[i]),
-			    .gradient = b->gradient };
+	struct update u = { .t = t, .member = i, .gradient = b->gradient,
+			    .coefs = coefs_at(&t->recipe, &t->members[i], t->step) };
 
 	take_batch(t, i, b);
 	pass_forward(b->pass, &r);

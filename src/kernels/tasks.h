@@ -1,0 +1,226 @@
+/* tasks.h - what a device does for the trainer, one struct a task
+ *
+ * Private to src/kernels and the tests.  Arrays lie on the device, are dense and
+ * belong to a member each; what a task does at a place is in tasks_body.h.
+ */
+#ifndef GG_TASKS_H
+#define GG_TASKS_H
+
+#include "device.h"
+
+#define EACH_TASK(X) \
+	X(examples) X(rows) X(activate) X(activate_back) X(add) X(clear) X(drop) \
+	X(losses) X(mean_losses) X(step) X(tick) X(windows) X(unwindow) X(pool) X(unpool) \
+	X(avgpool) X(unavgpool) X(global) X(unglobal) X(norm_pieces) X(norm_mean) \
+	X(norm_centre) X(norm_factor) X(norm_scale) X(norm_total) X(norm_hat) X(norm_back)
+
+enum task {
+#define NUMBERED(name) TASK_##name,
+	EACH_TASK(NUMBERED)
+#undef NUMBERED
+	TASK_COUNT
+};
+
+enum { NORM_PIECE_ROWS = 256 };         /* as norm.c's */
+
+/* Where training is; lies on the device, so that a step can be repeated there. */
+struct device_clock {
+	uint64_t step;
+	uint64_t turn;          /* since the host last looked */
+};
+
+/* Which examples each member has in this step; their labels.  Places: batch. */
+struct do_examples {
+	const struct device_clock *clock;
+	const uint64_t *seeds;
+	uint64_t n;
+	uint32_t batch;
+	bool is_bagged;
+	const int32_t *labels;          /* of all; NULL: none */
+	uint32_t *chosen;               /* members x batch */
+	int32_t *labels_out;
+};
+
+/* The chosen rows as numbers.  Places: batch x size. */
+struct do_rows {
+	const unsigned char *bytes;     /* one of the two */
+	const float *floats;
+	const float *mean, *factor;     /* NULL: floats as they are */
+	const uint32_t *chosen;
+	uint32_t batch, size;
+	struct by_member out;
+};
+
+/* y = act(x + bias[i % cols]) */
+struct do_activate {
+	struct by_member x, y, bias;
+	uint32_t cols;
+	enum activation act;
+};
+
+struct do_activate_back {
+	struct by_member y, dy;         /* dy is changed */
+	enum activation act;
+};
+
+/* y = act(x + z) */
+struct do_add {
+	struct by_member x, z, y;
+	enum activation act;
+};
+
+struct do_clear {
+	struct by_member y;
+};
+
+/* Places: a quarter of n, rounded up. */
+struct do_drop {
+	const struct device_clock *clock;
+	const uint64_t *seeds;
+	struct by_member x, y;
+	uint32_t n, layer;
+	float rate;
+};
+
+/* Losses lie by turn, member and row.  Places: rows. */
+struct do_losses {
+	const struct device_clock *clock;
+	enum loss kind;
+	uint32_t n_members, rows, cols;
+	struct by_member x, dx, targets;
+	const int32_t *labels;
+	const float *smoothing;
+	float *losses;
+};
+
+/* Their mean by turn and member, summed as tree_sum does.  Places: turns. */
+struct do_mean_losses {
+	const float *losses;
+	uint32_t n_members, rows;
+	double *out;
+};
+
+enum { WEIGHT_KEPT, WEIGHT_PLAIN, WEIGHT_DECAYS };
+
+/* Coefficients lie by turn and member.  Places: floats of a slab. */
+struct do_step {
+	const struct device_clock *clock;
+	enum rule rule;
+	uint32_t n_members;
+	const struct coefs *coefs;
+	const unsigned char *kinds;     /* of each weight */
+	struct by_member w, m, v, g;
+};
+
+struct do_tick {
+	struct device_clock *clock;
+};
+
+struct sides {
+	uint32_t in_h, in_w, in_c, out_h, out_w, out_c;
+	uint32_t kernel_h, kernel_w, stride, pad;
+};
+
+/* The windows of images as rows.  Places: rows x windows x a window's floats. */
+struct do_windows {
+	struct sides s;
+	struct by_member x, columns;
+};
+
+/* A pixel's gradient from those of the windows that hold it.  Places: rows x
+ * pixels. */
+struct do_unwindow {
+	struct sides s;
+	struct by_member columns, dx;
+};
+
+/* place: which pixel of the window is the largest.  Places: outputs. */
+struct do_pool {
+	struct sides s;
+	struct by_member x, y;
+	uint32_t *place;
+	size_t place_step;
+	enum activation act;
+};
+
+/* Places: inputs, here and in the next. */
+struct do_unpool {
+	struct sides s;
+	struct by_member dy, dx;
+	const uint32_t *place;
+	size_t place_step;
+};
+
+struct do_avgpool {
+	struct sides s;
+	struct by_member x, y;
+	enum activation act;
+};
+
+struct do_unavgpool {
+	struct sides s;
+	struct by_member dy, dx;
+};
+
+/* Places: rows x channels. */
+struct do_global {
+	uint32_t spots, cols;
+	struct by_member x, y;
+	enum activation act;
+};
+
+/* Places: inputs. */
+struct do_unglobal {
+	uint32_t spots, cols;
+	struct by_member dy, dx;
+};
+
+/* Sums of columns of x, or of x times other, over NORM_PIECE_ROWS rows each.
+ * Places: pieces x cols. */
+struct do_norm_pieces {
+	uint32_t rows, cols;
+	struct by_member x, other, pieces;
+};
+
+/* mean[j] of the sums of pieces.  Places: cols, as wherever nothing is said. */
+struct do_norm_mean {
+	uint32_t rows, cols;
+	struct by_member pieces, mean;
+};
+
+/* y = x - mean.  Places: rows x cols. */
+struct do_norm_centre {
+	uint32_t cols;
+	struct by_member x, mean, y;
+};
+
+/* 1 / deviation, from the squares' pieces; what is kept for evaluation. */
+struct do_norm_factor {
+	uint32_t rows, cols;
+	struct by_member pieces, mean, factor, kept_mean, kept_var;
+};
+
+/* y = act((x - mean) factor w + b).  Places: rows x cols. */
+struct do_norm_scale {
+	uint32_t cols;
+	struct by_member x, mean, factor, w, b, y;
+	enum activation act;
+};
+
+struct do_norm_total {
+	uint32_t rows, cols;
+	struct by_member pieces, out;
+};
+
+/* y = (x - mean) factor.  Places: rows x cols, as in the next. */
+struct do_norm_hat {
+	uint32_t cols;
+	struct by_member x, mean, factor, y;
+};
+
+struct do_norm_back {
+	uint32_t rows, cols;
+	struct by_member dy, hat, factor, w, dw, db, dx;
+};
+
+#endif
