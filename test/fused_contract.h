@@ -40,13 +40,15 @@ static struct set set_of(const struct net *n, bool has_bytes, bool has_targets)
 {
 	struct source s = { .seed = 11, .stream = STREAM_DATA };
 	size_t in = shape_size(n->layers[0].out);
-	size_t out = shape_size(n->layers[n->heads[0].layer].out);
-	struct set b = { .d = { .n = EXAMPLES, .size = in, .n_targets = 1 } };
+	size_t out = 0, heads = n->n_heads;
+	struct set b = { .d = { .n = EXAMPLES, .size = in, .n_targets = heads } };
 
+	for (size_t h = 0; h < heads; h++)
+		out += net_head_size(n, h);
 	b.bytes = malloc(EXAMPLES * in);
 	b.floats = malloc(EXAMPLES * in * sizeof(float));
 	b.targets = malloc(EXAMPLES * out * sizeof(float));
-	b.labels = malloc(EXAMPLES * sizeof(int32_t));
+	b.labels = malloc(EXAMPLES * heads * sizeof(int32_t));
 	b.d.mean = malloc(in * sizeof(float));
 	b.d.factor = malloc(in * sizeof(float));
 	random_normal(&s, 0, EXAMPLES * in, b.floats);
@@ -58,8 +60,8 @@ static struct set set_of(const struct net *n, bool has_bytes, bool has_targets)
 	}
 	for (size_t i = 0; i < EXAMPLES * in; i++)
 		b.bytes[i] = (unsigned char)(i * 77 % 251);
-	for (size_t i = 0; i < EXAMPLES; i++)
-		b.labels[i] = (int32_t)(i * 7 % out);
+	for (size_t i = 0; i < EXAMPLES * heads; i++)
+		b.labels[i] = (int32_t)(i / heads * 7 % net_head_size(n, i % heads));
 	if (has_bytes)
 		b.d.bytes = b.bytes;
 	else
@@ -156,7 +158,7 @@ static void compare_runs(const char *text, const struct recipe *r, bool has_byte
 	for (size_t i = 0; i < n; i++)
 		v[i] = member_of(first + i);
 	MUST(net_read(text, &net, &e), e);
-	s = set_of(&net, has_bytes, r->loss == LOSS_MSE);
+	s = set_of(&net, has_bytes, r->losses[0] == LOSS_MSE);
 	want = trained(&net, &s, r, v, n, NULL, team, losses[0]);
 	got = trained(&net, &s, r, v, n, d, team, losses[1]);
 	for (size_t i = 0; i < n; i++) {
@@ -165,7 +167,7 @@ static void compare_runs(const char *text, const struct recipe *r, bool has_byte
 		CHECK(same);
 		if (!same)
 			printf("# member %zu of %zu: %s, rule %d, loss %d\n", i, n, text,
-			       r->rule, r->loss);
+			       r->rule, r->losses[0]);
 	}
 	trainer_free(want);
 	trainer_free(got);
@@ -189,11 +191,14 @@ static void all_rules(void)
 {
 	for (int rule = 0; rule < RULE_COUNT; rule++)
 		for (int loss = 0; loss < LOSS_COUNT; loss++) {
-			struct recipe r = { .rule = (enum rule)rule, .loss = (enum loss)loss,
+			struct recipe r = { .rule = (enum rule)rule, .losses = { (enum loss)loss },
 					    .batch = BATCH, .steps = STEPS, .warm_up = 2,
 					    .schedule = SCHEDULE_CYCLIC, .period = 4 };
 
+			r.losses[1] = r.losses[0];
 			compare_runs(loss % 2 ? "mlp 19-7-1" : "mlp 19-7-4 relu", &r, true, 0, 2);
+			compare_runs("net 9: a=fc 6 relu, head one, from a, fc 3, head two", &r,
+				     false, 0, 2);
 		}
 }
 
@@ -207,6 +212,18 @@ static void fused_and_alone(void)
 
 		compare_runs(whole_nets[1], &r, true, 0, together[k]);
 		compare_runs(whole_nets[5], &r, false, MEMBERS - together[k], together[k]);
+	}
+}
+
+static void augmented(void)
+{
+	static const struct augment hows[] = { { 2, true }, { 0, true }, { 5, false } };
+
+	for (size_t i = 0; i < sizeof hows / sizeof *hows; i++) {
+		struct recipe r = { .rule = RULE_SGD, .batch = BATCH, .steps = STEPS,
+				    .augment = hows[i] };
+
+		compare_runs("net 7x6x3: conv 4 3x3 relu, fc 5", &r, i == 0, 0, 4);
 	}
 }
 
@@ -337,7 +354,8 @@ static const struct test contract[] = {
 	{ "networks of all layers end with the trainer's bytes, also continued", all_layers },
 	{ "by every rule and loss", all_rules },
 	{ "1, 2, 5 or 10 members at once change nothing", fused_and_alone },
-	{ "nor do batches larger than tiles and pieces", wide_batches },
+	{ "images are moved and mirrored alike", augmented },
+	{ "batches larger than tiles and pieces too", wide_batches },
 	{ 0 }
 };
 

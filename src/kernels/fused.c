@@ -48,7 +48,7 @@ static void send_data(struct fused *f)
 	f->floats = sent(f, d->floats, n * sizeof(float));
 	f->mean = sent(f, d->mean, d->size * sizeof(float));
 	f->factor = sent(f, d->factor, d->size * sizeof(float));
-	f->all_labels = sent(f, d->labels, d->n * sizeof(int32_t));
+	f->all_labels = sent(f, d->labels, d->n * d->n_targets * sizeof(int32_t));
 	f->all_targets = sent(f, d->targets, d->n * d->n_targets * sizeof(float));
 }
 
@@ -159,7 +159,7 @@ static unsigned n_states(enum rule r)
 
 static void make_room(struct fused *f)
 {
-	size_t n = f->n_members, batch = f->recipe.batch;
+	size_t n = f->n_members, batch = f->recipe.batch, rows = n * f->net->n_heads * batch;
 
 	f->w = floats(f, f->slab);
 	f->g = floats(f, f->slab);
@@ -168,9 +168,9 @@ static void make_room(struct fused *f)
 			f->states[i] = floats(f, f->slab);
 	f->clock = room(f, sizeof *f->clock);
 	f->coefs = room(f, FUSED_STEPS_MAX * n * sizeof *f->coefs);
-	f->losses = room(f, FUSED_STEPS_MAX * n * batch * sizeof *f->losses);
+	f->losses = room(f, FUSED_STEPS_MAX * rows * sizeof *f->losses);
 	f->means = room(f, FUSED_STEPS_MAX * n * sizeof *f->means);
-	f->labels = room(f, n * batch * sizeof *f->labels);
+	f->labels = room(f, rows * sizeof *f->labels);
 	f->chosen = room(f, n * batch * sizeof *f->chosen);
 	if (f->data->targets)
 		f->targets = floats(f, batch * f->data->n_targets);
@@ -255,37 +255,48 @@ static void take_batch(struct fused *f)
 {
 	const struct dataset *d = f->data;
 	uint32_t batch = (uint32_t)f->recipe.batch;
+	struct shape s = f->net->layers[0].out;
 
 	FUSED_TASK(f, examples, batch, .clock = f->clock, .seeds = f->seeds, .n = d->n,
 		   .batch = batch, .is_bagged = f->recipe.is_bagged, .labels = f->all_labels,
-		   .chosen = f->chosen, .labels_out = f->labels);
-	FUSED_TASK(f, rows, batch * d->size, .bytes = f->bytes, .floats = f->floats,
-		   .mean = f->mean, .factor = f->factor, .chosen = f->chosen, .batch = batch,
-		   .size = (uint32_t)d->size, .out = f->layers[0].y);
-	if (f->all_targets)
-		FUSED_TASK(f, rows, batch * d->n_targets, .floats = f->all_targets,
-			   .chosen = f->chosen, .batch = batch,
-			   .size = (uint32_t)d->n_targets, .out = f->targets);
+		   .heads = (uint32_t)f->net->n_heads, .chosen = f->chosen,
+		   .labels_out = f->labels);
+	FUSED_TASK(f, rows, batch * d->size, .clock = f->clock, .seeds = f->seeds,
+		   .bytes = f->bytes, .floats = f->floats, .mean = f->mean,
+		   .factor = f->factor, .chosen = f->chosen, .batch = batch,
+		   .size = (uint32_t)d->size, .stride = (uint32_t)d->size,
+		   .crop = f->recipe.augment.crop, .flips = f->recipe.augment.flips,
+		   .h = s.h, .w = s.w, .c = s.c, .out = f->layers[0].y);
+}
+
+/* Losses of a head, whose targets are the columns of y from `from` on. */
+static void losses(struct fused *f, size_t h, size_t from)
+{
+	size_t cols = net_head_size(f->net, h), layer = f->net->heads[h].layer;
+	uint32_t batch = (uint32_t)f->recipe.batch;
+	struct by_member targets = f->targets;
+
+	if (targets.at) {
+		targets.at += from * batch;
+		FUSED_TASK(f, rows, batch * cols, .floats = f->all_targets + from,
+			   .chosen = f->chosen, .batch = batch, .size = (uint32_t)cols,
+			   .stride = (uint32_t)f->data->n_targets, .out = targets);
+	}
+	FUSED_TASK(f, losses, batch, .clock = f->clock, .kind = f->recipe.losses[h],
+		   .n_members = (uint32_t)f->n_members, .heads = (uint32_t)f->net->n_heads,
+		   .head = (uint32_t)h, .rows = batch, .cols = (uint32_t)cols,
+		   .x = f->layers[layer].y, .dx = f->layers[layer].dy, .targets = targets,
+		   .labels = f->labels, .smoothing = f->smoothing, .losses = f->losses);
 }
 
 static void one_step(void *arg)
 {
 	struct fused *f = arg;
-	size_t head = f->net->heads[0].layer, batch = f->recipe.batch;
 
 	take_batch(f);
 	fused_forward(f);
-	for (size_t k = 1; k < f->net->n_heads; k++) {  /* no loss looks at those */
-		size_t layer = f->net->heads[k].layer;
-
-		FUSED_TASK(f, clear, batch * shape_size(f->net->layers[layer].out),
-			   .y = f->layers[layer].dy);
-	}
-	FUSED_TASK(f, losses, batch, .clock = f->clock, .kind = f->recipe.loss,
-		   .n_members = (uint32_t)f->n_members, .rows = (uint32_t)batch,
-		   .cols = (uint32_t)shape_size(f->net->layers[head].out),
-		   .x = f->layers[head].y, .dx = f->layers[head].dy, .targets = f->targets,
-		   .labels = f->labels, .smoothing = f->smoothing, .losses = f->losses);
+	for (size_t h = 0, from = 0; h < f->net->n_heads; from += net_head_size(f->net, h), h++)
+		losses(f, h, from);
 	fused_backward(f);
 	FUSED_TASK(f, step, f->slab, .clock = f->clock, .rule = f->recipe.rule,
 		   .n_members = (uint32_t)f->n_members, .coefs = f->coefs, .kinds = f->kinds,
@@ -314,8 +325,8 @@ int fused_run(struct fused *f, size_t n, struct err *e)
 	f->d->ops->repeat(f->d, one_step, f, n, f->has_run);
 	f->has_run = true;
 	FUSED_TASK(f, mean_losses, n, .losses = f->losses,
-		   .n_members = (uint32_t)f->n_members, .rows = (uint32_t)f->recipe.batch,
-		   .out = f->means);
+		   .n_members = (uint32_t)f->n_members, .heads = (uint32_t)f->net->n_heads,
+		   .rows = (uint32_t)f->recipe.batch, .out = f->means);
 	f->d->ops->get(f->d, f->told, f->means, n * f->n_members * sizeof *f->told);
 	f->step += n;
 	return f->d->ops->wait(f->d, e);

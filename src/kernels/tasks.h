@@ -9,8 +9,8 @@
 #include "device.h"
 
 #define EACH_TASK(X) \
-	X(examples) X(rows) X(activate) X(activate_back) X(add) X(clear) X(drop) \
-	X(losses) X(mean_losses) X(step) X(tick) X(windows) X(unwindow) X(pool) X(unpool) \
+	X(examples) X(rows) X(activate) X(activate_back) X(add) X(drop) X(losses) \
+	X(mean_losses) X(step) X(tick) X(windows) X(unwindow) X(pool) X(unpool) \
 	X(avgpool) X(unavgpool) X(global) X(unglobal) X(norm_pieces) X(norm_mean) \
 	X(norm_centre) X(norm_factor) X(norm_scale) X(norm_total) X(norm_hat) X(norm_back)
 
@@ -36,18 +36,25 @@ struct do_examples {
 	uint64_t n;
 	uint32_t batch;
 	bool is_bagged;
-	const int32_t *labels;          /* of all; NULL: none */
+	const int32_t *labels;          /* n x heads; NULL: none */
+	uint32_t heads;
 	uint32_t *chosen;               /* members x batch */
-	int32_t *labels_out;
+	int32_t *labels_out;            /* members x heads x batch */
 };
 
-/* The chosen rows as numbers.  Places: batch x size. */
+/* The chosen rows as numbers; of images, moved and mirrored as augment.c does.
+ * Places: batch x size. */
 struct do_rows {
+	const struct device_clock *clock;
+	const uint64_t *seeds;
 	const unsigned char *bytes;     /* one of the two */
 	const float *floats;
 	const float *mean, *factor;     /* NULL: floats as they are */
 	const uint32_t *chosen;
 	uint32_t batch, size;
+	uint32_t stride;                /* from row to row of the data */
+	uint32_t crop, h, w, c;
+	bool flips;
 	struct by_member out;
 };
 
@@ -69,10 +76,6 @@ struct do_add {
 	enum activation act;
 };
 
-struct do_clear {
-	struct by_member y;
-};
-
 /* Places: a quarter of n, rounded up. */
 struct do_drop {
 	const struct device_clock *clock;
@@ -82,21 +85,22 @@ struct do_drop {
 	float rate;
 };
 
-/* Losses lie by turn, member and row.  Places: rows. */
+/* Of one head.  Losses lie by turn, member, head and row.  Places: rows. */
 struct do_losses {
 	const struct device_clock *clock;
 	enum loss kind;
-	uint32_t n_members, rows, cols;
+	uint32_t n_members, heads, head, rows, cols;
 	struct by_member x, dx, targets;
 	const int32_t *labels;
 	const float *smoothing;
 	float *losses;
 };
 
-/* Their mean by turn and member, summed as tree_sum does.  Places: turns. */
+/* Their mean by turn and member, summed as tree_sum does, heads added up.
+ * Places: turns. */
 struct do_mean_losses {
 	const float *losses;
-	uint32_t n_members, rows;
+	uint32_t n_members, heads, rows;
 	double *out;
 };
 

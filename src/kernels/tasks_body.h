@@ -33,22 +33,56 @@ TASK(examples)
 		at = (uint64_t)block_one(&s, (uint32_t)at).v[0] * a->n >> 32;
 	}
 	a->chosen[(size_t)member * a->batch + i] = (uint32_t)at;
-	if (a->labels)
-		a->labels_out[(size_t)member * a->batch + i] = a->labels[at];
+	for (uint32_t h = 0; a->labels && h < a->heads; h++)
+		a->labels_out[((size_t)member * a->heads + h) * a->batch + i] =
+			a->labels[at * a->heads + h];
+}
+
+/* A number below n. */
+NUMBER uint32_t dice_below(uint32_t dice, uint32_t n)
+{
+	return (uint32_t)((uint64_t)dice * n >> 32);
+}
+
+/* Which number of an image comes to place k; beyond its size: none. */
+NUMBER uint32_t augmented(const struct do_rows *a, uint32_t member, uint32_t row, uint32_t k)
+{
+	uint32_t y = k / a->c / a->w, x = k / a->c % a->w;
+	struct source s;
+	struct block dice;
+
+	s.seed = a->seeds[member];
+	s.stream = STREAM_AUGMENT;
+	s.step = a->clock->step * a->batch + row;
+	dice = block_one(&s, 0);
+	if (a->flips && dice.v[2] >> 31)
+		x = a->w - 1 - x;
+	/* Below 0 is far above the sides. */
+	y += dice_below(dice.v[0], 2 * a->crop + 1) - a->crop;
+	x += dice_below(dice.v[1], 2 * a->crop + 1) - a->crop;
+	return y < a->h && x < a->w ? (y * a->w + x) * a->c + k % a->c : a->size;
 }
 
 TASK(rows)
 {
 	uint32_t row = i / a->size, k = i % a->size;
-	size_t from = (size_t)a->chosen[(size_t)member * a->batch + row] * a->size + k;
-	float x = a->bytes ? (float)a->bytes[from] : a->floats[from];
+	float *out = of(&a->out, member) + i, x;
+	size_t from;
 
-	of(&a->out, member)[i] = a->mean ? (x - a->mean[k]) * a->factor[k] : x;
+	if (a->crop || a->flips)
+		k = augmented(a, member, row, k);
+	if (k == a->size) {
+		*out = 0.0f;
+		return;
+	}
+	from = (size_t)a->chosen[(size_t)member * a->batch + row] * a->stride + k;
+	x = a->bytes ? (float)a->bytes[from] : a->floats[from];
+	*out = a->mean ? (x - a->mean[k]) * a->factor[k] : x;
 }
 
 TASK(losses)
 {
-	uint32_t row = member * a->rows + i;
+	size_t row = ((size_t)member * a->heads + a->head) * a->rows + i;
 	const float *x = of(&a->x, member) + (size_t)i * a->cols;
 	float *dx = of(&a->dx, member) + (size_t)i * a->cols;
 	struct loss_job j;
@@ -64,7 +98,7 @@ TASK(losses)
 		cost = softmax_row(&j, a->labels[row], x, dx);
 	else
 		cost = margin_row(&j, a->labels[row], x, dx);
-	a->losses[a->clock->turn * a->n_members * a->rows + row] = cost;
+	a->losses[a->clock->turn * a->n_members * a->heads * a->rows + row] = cost;
 }
 
 /* tree_sum without calls of itself: the path from the root to a leaf, on which
@@ -98,8 +132,12 @@ NUMBER double tree_sum_one(const float *x, size_t n)
 TASK(mean_losses)
 {
 	size_t at = (size_t)i * a->n_members + member;
+	double sum = 0;
 
-	a->out[at] = tree_sum_one(a->losses + at * a->rows, a->rows) / (double)a->rows;
+	for (uint32_t h = 0; h < a->heads; h++)
+		sum += tree_sum_one(a->losses + (at * a->heads + h) * a->rows, a->rows) /
+		       (double)a->rows;
+	a->out[at] = sum;
 }
 
 TASK(step)
@@ -166,11 +204,6 @@ TASK(activate_back)
 TASK(add)
 {
 	of(&a->y, member)[i] = act_one(a->act, of(&a->x, member)[i] + of(&a->z, member)[i]);
-}
-
-TASK(clear)
-{
-	of(&a->y, member)[i] = 0.0f;
 }
 
 TASK(drop)
