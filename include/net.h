@@ -1,19 +1,22 @@
 /* net.h - a network: layers, where their weights lie, forward and backward
  *
  * src/kernels/net.c (from text to layers), pass.c (forward and backward), conv.c,
- * pool.c (one kind of layer each).
+ * pool.c,
+ * norm.c, scale.c (one kind of layer each).
  *
  * Examples are rows; an image is height x width x channels, channels last.  All
  * weights of a member lie in one slab, tensor after tensor in the order of the
  * layers.  Text of a network, items separated by commas:
  *
- *     mlp 784-128-10 [relu|tanh|sigmoid] [drop RATE]
+ *     mlp 784-128-10 [relu|tanh|sigmoid] [drop RATE] [fast N]
  *     linear 784-10
  *     net 28x28x1: conv 16 5x5 pad 2 relu, pool 2, fc 10
  *
  *     [NAME=]conv OUT KxK [stride S] [pad P] [ACT]
  *     [NAME=]fc OUT [ACT]
  *     [NAME=]norm [ACT]               batch normalisation
+ *     [NAME=]scale [of N] [ACT]       channels times weights; of N: a batch ensemble,
+ *                                     whose N members have a set of them each
  *     pool K [stride S], avgpool K [stride S], global, flatten, drop RATE
  *     relu, tanh, sigmoid
  *     [NAME=]add FROM [ACT]           the sum with the output of layer FROM
@@ -29,7 +32,8 @@
 
 enum layer_kind {
 	LAYER_DATA, LAYER_CONV, LAYER_FC, LAYER_NORM, LAYER_POOL, LAYER_AVGPOOL,
-	LAYER_GLOBAL, LAYER_FLATTEN, LAYER_DROP, LAYER_ACT, LAYER_ADD, LAYER_KIND_COUNT
+	LAYER_GLOBAL, LAYER_FLATTEN, LAYER_DROP, LAYER_ACT, LAYER_ADD, LAYER_SCALE,
+	LAYER_KIND_COUNT
 };
 
 enum { NET_NORM_CHANNELS_MAX = 4096, NET_POOL_SIDE_MAX = 255,
@@ -49,6 +53,7 @@ struct param {
 	float spread;           /* standard deviation at the start; 0: `fill` */
 	float fill;
 	bool is_kept;
+	bool has_signs;         /* it begins as 1 and -1, by chance */
 };
 
 struct layer {
@@ -59,6 +64,7 @@ struct layer {
 	enum activation act;
 	uint32_t kernel_h, kernel_w, stride, pad;
 	float rate;             /* LAYER_DROP */
+	uint32_t n_sets;        /* LAYER_SCALE */
 	size_t first_param, n_params;
 };
 
@@ -73,6 +79,7 @@ struct net {
 	struct param *params;
 	struct head *heads;
 	size_t n_layers, n_params, n_heads;
+	uint32_t n_sets;        /* members that share this network; 1: itself */
 	size_t n_weights;       /* floats of the slab, kept ones included */
 	const char *text;       /* tidied */
 };
@@ -102,6 +109,8 @@ struct run_of {
 	const float *x;         /* rows x data, borrowed until the backward pass */
 	bool trains;
 	uint64_t seed, step;    /* of dropout */
+	size_t set;             /* all rows are the (set - 1)-th member's of a batch
+				 * ensemble; 0: row i is i mod sets's */
 };
 /* Fill the outputs of all layers. */
 void pass_forward(struct pass *p, const struct run_of *r);

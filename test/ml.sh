@@ -73,6 +73,19 @@ augmented()
 }
 check "augmented: fused, alone and by one thread the same bytes" augmented
 
+# A batch ensemble: members share weights and differ in sets of scales.
+batch_ensemble()
+{
+	train --model "$mlp fast 3" --steps 600 --seed 7 -o b.st &&
+		train --model "$mlp fast 3" --steps 600 --seed 6 --members 3 -o 'b-{}.st' &&
+		cmp b.st b-1.st && train --model "$mlp fast 3" --steps 600 --seed 7 --threads 1 -o b1.st &&
+		cmp b.st b1.st && "$ML" eval --data d.st --json b.st >b.json && jq . b.json &&
+		[ "$(jq '[.members[].weights] == ["b.st#0", "b.st#1", "b.st#2"] and
+			([.members[].metrics.nll] | unique | length) == 3 and
+			.mean.accuracy > 0.6 and .mean.nll <= ([.members[].metrics.nll] | add / 3)' b.json)" = true ]
+}
+check "a batch ensemble: same bytes, three members in one file, better together" batch_ensemble
+
 # Several heads, a column of labels and a loss each.
 cat >heads.py <<'END'
 import json, struct

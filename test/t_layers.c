@@ -242,11 +242,26 @@ static void plain(struct truth *t)
 		t->dx[i] = times * t->dz[i];
 }
 
+static void scaled(struct truth *t)
+{
+	size_t c = t->l->out.c, one = shape_size(t->l->in), n = t->rows * one;
+
+	for (size_t i = 0; i < n; i++)
+		t->y[i] = (double)t->x[i] * (double)t->w[i / one % t->l->n_sets * c + i % c];
+	finish(t);
+	for (size_t i = 0; i < n; i++) {
+		size_t w = i / one % t->l->n_sets * c + i % c;
+
+		t->dx[i] = t->dz[i] * (double)t->w[w];
+		t->dw[w] += t->dz[i] * (double)t->x[i];
+	}
+}
+
 static void (*const truths[LAYER_KIND_COUNT])(struct truth *t) = {
 	[LAYER_CONV] = weighted, [LAYER_FC] = weighted, [LAYER_NORM] = normed,
 	[LAYER_POOL] = pooled, [LAYER_AVGPOOL] = averaged, [LAYER_GLOBAL] = averaged,
 	[LAYER_FLATTEN] = plain, [LAYER_ACT] = plain, [LAYER_ADD] = plain,
-	[LAYER_DROP] = plain,
+	[LAYER_DROP] = plain, [LAYER_SCALE] = scaled,
 };
 
 static void near(const char *text, const char *what, const float *a, const double *b, size_t n)
@@ -319,7 +334,8 @@ static void check_layer(const char *text, size_t rows, struct team *team)
 		const struct param *v = &n.params[l->first_param];
 
 		near(text, "weights' gradient", g + v[0].at, t.dw, v[0].n);
-		near(text, "biases' gradient", g + v[1].at, t.db, v[1].n);
+		if (l->n_params > 1)
+			near(text, "biases' gradient", g + v[1].at, t.db, v[1].n);
 	}
 	pass_free(p);
 	free((float *)t.y_seen);
@@ -347,6 +363,7 @@ static const char *const layers[] = {
 	"net 1x1x5: drop 0, norm", "net 5x6x7: drop 0, norm relu", "net 3x3x33: drop 0, norm tanh",
 	"net 4x3x2: drop 0, flatten", "net 19: drop 0, relu", "net 19: drop 0, tanh",
 	"net 19: drop 0, sigmoid", "net 3x3x5: drop 0, drop 0",
+	"net 3x4x2: drop 0, scale sigmoid", "net 3x3x17: drop 0, scale of 4 relu",
 	"net 3x4x2: a=drop 0, drop 0, add a tanh", "net 33: a=drop 0, drop 0, add a",
 };
 

@@ -115,6 +115,7 @@ static const char *const smooth_nets[] = {
 	"net 6x6x2: conv 4 3x3 tanh, norm tanh, global, fc 3",
 	"net 8x8x1: a=conv 3 3x3 pad 1 tanh, conv 3 3x3 pad 1, add a tanh, flatten, fc 4",
 	"net 10: fc 8 tanh, drop 0.3, fc 4",
+	"mlp 12-9-5 tanh fast 3", "net 5x5x2: conv 3 3x3, scale of 2 tanh, scale, fc 4",
 	"net 10: b=fc 8 tanh, head b, fc 4, head c, from b, fc 3, head d",
 };
 
@@ -131,7 +132,7 @@ static void slopes(void)
 }
 
 static const char *const nets[] = {
-	"mlp 33-17-10", "mlp 784-128-10", "mlp 50-40-30-20 tanh drop 0.2",
+	"mlp 33-17-10 fast 4", "mlp 33-17-10", "mlp 784-128-10", "mlp 50-40-30-20 tanh drop 0.2",
 	"net 28x28x1: conv 8 3x3 relu, pool 2, conv 16 3x3 relu, pool 2, fc 10",
 	"net 9x9x3: conv 5 3x3 pad 1, norm relu, a=conv 5 3x3 pad 1 sigmoid, "
 	"conv 5 3x3 pad 1, add a, global, fc 7",
@@ -192,6 +193,7 @@ static void refusals(void)
 		"net 5: a=fc 3, a=fc 4", "net 5: head h", "net 5: fc 3, head",
 		"net 5: fc 3, head a, head b", "net 5: fc 3, head a, fc 2, head a",
 		"net 5: wrong 3", "linear 5", "net 1x1x5000: norm",
+		"net 5: scale of 0", "net 5: scale of 2, scale of 3", "mlp 5-4 fast", "mlp 5-4-3 drop", "mlp 5-4 fast x",
 		"net 5: fc 65537", "net 65536x65536x65536: global", "mlp 10-100000-10",
 		"net 60000x60000x1: conv 65000 1x1", "net 9x9x1: conv 3 3x3 pad 65000",
 		"net 60000x30000x1: fc 65000, conv 1 1x1",

@@ -11,6 +11,7 @@ struct judge {
 	struct dataset data;
 	struct team *team;
 	size_t classes, head;           /* head: column of y */
+	size_t n;                       /* members, those within a file too */
 	int32_t *labels;
 	float *p, *mean, *votes;        /* n x classes: of a member, of all */
 	json_t *members;
@@ -97,6 +98,7 @@ static void take(struct judge *j, const char *path)
 {
 	struct metrics v;
 
+	j->n++;
 	for (size_t i = 0; i < j->data.n * j->classes; i++)
 		j->mean[i] += j->p[i];
 	for (size_t i = 0; i < j->data.n; i++)
@@ -125,13 +127,13 @@ static int judge_member(struct judge *j, const char *path, struct err *e)
 	if (rc == 0 && shape_size(net.layers[0].out) != j->data.size)
 		rc = err_set(e, ERR_BAD, "%s: reads %zu numbers, examples have %zu", path,
 			     shape_size(net.layers[0].out), j->data.size);
-	if (rc == 0) {
+	for (size_t set = 0; rc == 0 && set < net.n_sets; set++) {
 		struct prediction q = { .net = &net, .w = w, .data = &j->data,
-					.head = j->head, .n = j->data.n };
+					.head = j->head, .n = j->data.n, .set = set + 1 };
 
 		predict(&q, j->team, j->p);
 		to_probabilities(j, cols);
-		take(j, path);
+		take(j, net.n_sets > 1 ? arena_printf(&j->m->a, "%s#%zu", path, set) : path);
 	}
 	free(w);
 	net_release(&net);
@@ -151,8 +153,8 @@ static int judge_all(struct judge *j, int argc, char **argv, struct err *e)
 		if (judge_member(j, argv[i], e) < 0)
 			return -1;
 	for (size_t i = 0; i < j->data.n * j->classes; i++) {
-		j->mean[i] /= (float)argc;
-		j->votes[i] /= (float)argc;
+		j->mean[i] /= (float)j->n;
+		j->votes[i] /= (float)j->n;
 	}
 	return 0;
 }

@@ -124,6 +124,7 @@ void predict(const struct prediction *q, struct team *team, float *out)
 	for (size_t at = 0; at < q->n; at += PREDICT_ROWS) {
 		struct run_of r = {
 			.net = q->net, .team = team, .w = (float *)q->w, .x = x,
+			.set = q->set,
 			.rows = q->n - at < PREDICT_ROWS ? q->n - at : PREDICT_ROWS,
 		};
 

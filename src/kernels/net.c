@@ -189,6 +189,28 @@ static int read_norm(struct item *it)
 	return 0;
 }
 
+static int read_scale(struct item *it)
+{
+	struct layer *l = &it->layer;
+	struct net *n = it->net;
+	const char *s = it->at < it->n_words ? it->words[it->at] : "";
+
+	l->n_sets = 1;
+	if (strcmp(s, "of") == 0) {
+		it->at++;
+		if (number(it, "of wants a number of members", &l->n_sets) < 0)
+			return -1;
+	}
+	if (options(it, false, false) < 0)
+		return -1;
+	if (l->n_sets > 1 && n->n_sets > 1 && l->n_sets != n->n_sets)
+		return bad(it, "is for another number of members than the one before it");
+	n->n_sets = l->n_sets > 1 ? l->n_sets : n->n_sets;
+	add_param(it, "weight", (size_t[]){ l->n_sets, l->out.c }, 2, 0, 1, false);
+	n->params[n->n_params - 1].has_signs = l->n_sets > 1;
+	return 0;
+}
+
 static int read_pool(struct item *it)
 {
 	struct layer *l = &it->layer;
@@ -280,6 +302,7 @@ static const struct item_kind {
 	{ "flatten", read_flatten, LAYER_FLATTEN }, { "drop", read_drop, LAYER_DROP },
 	{ "relu", read_act, LAYER_ACT },        { "tanh", read_act, LAYER_ACT },
 	{ "sigmoid", read_act, LAYER_ACT },     { "add", read_add, LAYER_ADD },
+	{ "scale", read_scale, LAYER_SCALE },
 	{ "from", read_from, LAYER_DATA },      { "head", read_head, LAYER_DATA },
 };
 
@@ -330,8 +353,8 @@ static int read_item(struct item *it)
 		if (strcmp(item_kinds[i].word, it->words[0]) == 0)
 			k = &item_kinds[i];
 	if (!k)
-		return bad(it, "is no layer; conv, fc, norm, pool, avgpool, global, "
-			   "flatten, drop, relu, tanh, sigmoid, add, from and head are");
+		return bad(it, "is no layer; conv, fc, norm, scale, pool, avgpool, "
+			   "global, flatten, drop, relu, tanh, sigmoid, add, from and head are");
 	it->at = 1;
 	it->layer = (struct layer){
 		.kind = k->kind, .from = it->next_from,
@@ -392,21 +415,36 @@ static void add_data(struct net *n, struct shape s)
 						   .in = s, .out = s };
 }
 
+/* Of a batch ensemble each product has weights of its own before and after it. */
+static void write_fc(struct buf *items, const char *fast, unsigned long n, const char *act)
+{
+	const char *comma = items->n ? ", " : "";
+
+	if (fast)
+		buf_printf(items, "%sscale of %s, fc %lu, scale of %s %s", comma, fast, n, fast,
+			   act);
+	else
+		buf_printf(items, "%sfc %lu %s", comma, n, act);
+}
+
 /* "784-128-10 tanh drop 0.2" as items. */
 static int write_mlp(struct net *n, const char *rest, struct buf *items, struct err *e)
 {
 	char *copy = arena_str(&n->a, rest), *save = NULL, *end;
 	char *sizes = strtok_r(copy, " \t", &save), *s;
 	enum activation unused;
-	const char *act = "relu", *drop = NULL;
+	const char *act = "relu", *drop = NULL, *fast = NULL;
 
 	while ((s = strtok_r(NULL, " \t", &save))) {
+		const char **value = strcmp(s, "drop") == 0 ? &drop :
+				     strcmp(s, "fast") == 0 ? &fast : NULL;
+
 		if (read_activation(s, &unused))
 			act = s;
-		else if (strcmp(s, "drop") == 0)
-			drop = strtok_r(NULL, " \t", &save);
-		else
+		else if (!value)
 			return err_set(e, ERR_BAD, "network: mlp: %s is not known there", s);
+		else if (!(*value = strtok_r(NULL, " \t", &save)))
+			return err_set(e, ERR_BAD, "network: mlp: %s wants a number", s);
 	}
 	for (size_t i = 0; sizes && *sizes; i++) {
 		unsigned long v = strtoul(sizes, &end, 10);
@@ -418,8 +456,7 @@ static int write_mlp(struct net *n, const char *rest, struct buf *items, struct 
 			add_data(n, (struct shape){ 1, 1, (uint32_t)v });
 			continue;
 		}
-		buf_printf(items, "%sfc %lu%s%s", i > 1 ? ", " : "", v, *end ? " " : "",
-			   *end ? act : "");
+		write_fc(items, fast, v, *end ? act : "");
 		if (*end && drop)
 			buf_printf(items, ", drop %s", drop);
 	}
@@ -461,7 +498,7 @@ int net_read(const char *text, struct net *out, struct err *e)
 	struct buf items = { 0 };
 	int rc;
 
-	*out = (struct net){ 0 };
+	*out = (struct net){ .n_sets = 1 };
 	out->text = arena_str(&out->a, text);
 	if ((n == 3 && memcmp(text, "mlp", 3) == 0) ||
 	    (n == 6 && memcmp(text, "linear", 6) == 0)) {
@@ -495,6 +532,13 @@ void net_release(struct net *n)
 	*n = (struct net){ 0 };
 }
 
+static void sign(const struct source *s, size_t n, float *w)
+{
+	for (size_t k = 0; k < n; k++)
+		if (random_block(s, (uint32_t)(k / 4)).v[k % 4] >> 31)
+			w[k] = -w[k];
+}
+
 void net_init(const struct net *n, uint64_t seed, float *w)
 {
 	for (size_t i = 0; i < n->n_params; i++) {
@@ -503,6 +547,8 @@ void net_init(const struct net *n, uint64_t seed, float *w)
 
 		for (size_t k = 0; k < p->n; k++)
 			w[p->at + k] = p->fill;
+		if (p->has_signs)
+			sign(&s, p->n, w + p->at);
 		if (p->spread <= 0)
 			continue;
 		random_normal(&s, 0, p->n, w + p->at);

@@ -211,6 +211,7 @@ static const struct {
 	[LAYER_DROP] = { drop_forward, drop_backward },
 	[LAYER_ACT] = { act_forward, act_backward },
 	[LAYER_ADD] = { add_forward, add_backward },
+	[LAYER_SCALE] = { scale_forward, scale_backward },
 };
 
 /* ---- the whole */

@@ -50,6 +50,8 @@ void avgpool_forward(struct at *a);
 void avgpool_backward(struct at *a);
 void global_forward(struct at *a);
 void global_backward(struct at *a);
+void scale_forward(struct at *a);
+void scale_backward(struct at *a);
 void norm_forward(struct at *a);
 void norm_backward(struct at *a);
 

@@ -67,13 +67,14 @@ static void add_spans(struct trainer *t)
 {
 	for (size_t i = 0; i < t->net->n_params; i++) {
 		const struct param *p = &t->net->params[i];
+		bool is_weight = p->n_dims > 1 && !p->has_signs;
 
 		for (size_t at = 0; !p->is_kept && at < p->n; at += SPAN) {
 			size_t n = p->n - at < SPAN ? p->n - at : SPAN;
 
 			t->spans = mem_grow(t->spans, (t->n_spans + 1) * sizeof *t->spans);
 			t->spans[t->n_spans++] = (struct span){ p->at + at, n,
-								     p->n_dims > 1 };
+								     is_weight };
 		}
 	}
 }
