@@ -200,8 +200,9 @@ void models_free(struct models *m);
  * of that shape (text.n 0: forget it).  Learned rules come after hand-written
  * ones and are strict besides: an argument that the pattern calls a value and
  * that names a file of the project does not fit it.  The rule is called
- * "learned SHAPE".  n_runs: of how many different commands.  ERR_BAD as models_new, and nothing has changed.  Meanwhile
- * other threads may call models_know(), and nothing else. */
+ * "learned SHAPE".  n_runs: of how many different commands.  ERR_BAD as
+ * models_new, and nothing has changed.  Meanwhile other threads may call
+ * models_know(), and nothing else. */
 int models_learn(struct models *m, const char *shape, struct bytes text,
 		 size_t n_runs, struct err *e);
 
