@@ -37,6 +37,8 @@ enum deed {
 	DEED_FOLDER = 128,      /* it is a folder; with DEED_WROTE: the command
 				 * made it */
 	DEED_EXECUTED = 256,    /* a program */
+	DEED_NAMED = 512,       /* a word of the command is its path, and it
+				 * was left alone */
 };
 
 struct deed_at {

@@ -33,6 +33,8 @@
  *
  *     @in @out @in/ @out/ @   file read, written, directory read, written,
  *                             any other value: a positional
+ *     @any                    the same, whatever file may be called so: a
+ *                             learned @ does not match the name of a file
  *     @in... @out... @...     none or more of them; one such word a pattern
  *     [@in]                   may be absent; the others may not
  *     train                   a literal; it must stand there.  One that ends
@@ -225,6 +227,10 @@ bool models_each_builtin(size_t *pos, struct model_info *out);
  * among the reads.  MATCH_REAL sets out->rule alone. */
 enum match models_match(const struct models *m, const struct command *c,
 			struct arena *a, struct binding *out, struct buf *why);
+
+/* The absolute path, from a, of the file of the project, or the output that is
+ * to be, that this word of c would name now; NULL if there is none. */
+const char *model_names_file(const struct command *c, const char *text, struct arena *a);
 
 /* Could this program have a model at all, by its base name?  Cheap: lets the
  * caller skip reading arguments and environment. */

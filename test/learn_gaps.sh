@@ -86,4 +86,79 @@ mv out "$work/env.ours"
 plainly env.second
 check "environment: and as without gg" diff -r "$work/env.second" "$work/env.ours"
 
+# ---- processes that talk to each other
+
+project managers
+cat >train.py <<'P'
+import argparse, json, multiprocessing as mp
+def work(d, i, s): d[i] = i * s % 7
+if __name__ == '__main__':
+    p = argparse.ArgumentParser()
+    p.add_argument('--seed', type=int)
+    p.add_argument('--start', default='fork')
+    p.add_argument('--out')
+    a = p.parse_args()
+    mp.set_start_method(a.start)
+    with mp.Manager() as m:
+        d = m.dict()
+        v = [mp.Process(target=work, args=(d, i, a.seed)) for i in range(3)]
+        for x in v: x.start()
+        for x in v: x.join()
+        json.dump(dict(sorted(d.items())), open(a.out, 'w'))
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+mkdir -p out
+for s in 1 2; do
+	python3 train.py --seed $s --out out/f$s || exit
+	python3 train.py --seed $s --start spawn --out out/s$s || exit
+	python3 train.py --seed $s --start forkserver --out out/o$s || exit
+done
+S
+chmod +x sweep.sh
+plainly managers.plain
+check "processes that share what a manager holds, however started, are learned" \
+	counts 4 2 0 "$GG" run ./sweep.sh
+check "and give what they give without gg" diff -r "$work/managers.plain" out
+
+# ---- values that are called as files are
+
+project named
+cat >train.py <<'P'
+import argparse
+p = argparse.ArgumentParser()
+p.add_argument('--name')
+p.add_argument('--seed', type=int)
+p.add_argument('--out')
+a = p.parse_args()
+text = open(a.name).read() if a.name.endswith('.txt') else a.name
+open(a.out, 'w').write('%s %d' % (text, a.seed))
+P
+echo 1 >label
+echo 1 >other
+echo first >some.txt
+cat >sweep.sh <<'S'
+#!/bin/sh
+mkdir -p out
+for n in run label other; do
+	for s in 1 2 3; do python3 train.py --name $n --seed $s --out out/$n$s || exit; done
+done
+S
+chmod +x sweep.sh
+plainly named.plain
+check "a value that a file is called by, but never opened, is studied once" \
+	counts 7 2 0 "$GG" run ./sweep.sh
+check "and all is as without gg" diff -r "$work/named.plain" out
+check "nothing is left to do" counts 0 9 0 "$GG" run --fresh ./sweep.sh
+echo 2 >label
+check "nor does it matter what that file holds" counts 0 9 0 "$GG" run --fresh ./sweep.sh
+sed -i 's/run label other/label some.txt/' sweep.sh
+rm -rf out
+plainly named.second
+check "a value that is opened after all is noticed" "$GG" run ./sweep.sh
+check "and what it gives is right" diff -r "$work/named.second" out
+echo second >some.txt
+check "now it matters what it holds" counts 3 3 0 "$GG" run --fresh ./sweep.sh
+check "which is read" grep -q second out/some.txt2
+
 plan

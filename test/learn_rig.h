@@ -32,7 +32,7 @@ static unsigned deeds_of(const char *letters, size_t n)
 		{ 'r', DEED_READ }, { 'w', DEED_WROTE }, { 'u', DEED_UPDATED },
 		{ 'a', DEED_ABSENT }, { 's', DEED_LOOKED }, { 'l', DEED_FOLDER | DEED_LISTED },
 		{ 'd', DEED_FOLDER | DEED_LOOKED }, { 'm', DEED_FOLDER | DEED_WROTE },
-		{ 'x', DEED_REMOVED }, { 'e', DEED_EXECUTED },
+		{ 'x', DEED_REMOVED }, { 'e', DEED_EXECUTED }, { 'n', DEED_NAMED },
 	};
 	unsigned all = 0;
 

@@ -39,6 +39,45 @@ static void find_set_env(const struct study *st, struct arena *a, struct sightin
 			si->set_env[si->n_set_env++] = c->env[i];
 }
 
+static int by_path(const void *x, const void *y)
+{
+	const struct deed_at *a = x, *b = y;
+
+	return strcmp(a->path, b->path);
+}
+
+static bool has_deed(const struct sighting *si, const char *path)
+{
+	const struct deed_at key = { path, 0 };
+
+	return si->n && bsearch(&key, si->v, si->n, sizeof *si->v, by_path);
+}
+
+/* Files that its words name and that it left alone: --name label. */
+static void add_named(const struct study *st, struct arena *a, struct sighting *si)
+{
+	const struct command *c = &st->command;
+	const char *root = st->s->o.project->root;
+	size_t skip = root[1] ? strlen(root) + 1 : 1, n = si->n;
+	struct deed_at *v = arena_alloc(a, (si->n + c->n_args) * sizeof *v);
+
+	memcpy(v, si->v, si->n * sizeof *v);
+	for (size_t i = 1; i < c->n_args; i++) {
+		const char *word = c->args[i], *equals = strchr(word, '=');
+		const char *path = model_names_file(c, equals ? equals + 1 : word, a);
+		bool is_new = path && strlen(path) > skip && !has_deed(si, path + skip);
+
+		for (size_t k = si->n; is_new && k < n; k++)
+			is_new = strcmp(v[k].path, path + skip) != 0;
+		if (is_new)
+			v[n++] = (struct deed_at){ path + skip, DEED_NAMED };
+	}
+	if (n > si->n)
+		qsort(v, n, sizeof *v, by_path);
+	si->v = v;
+	si->n = n;
+}
+
 /* 0, or -1 with *e: this run teaches nothing, or (ERR_REFUSED) no run does. */
 static int sight(struct study *st, struct arena *a, struct sighting *si, struct err *e)
 {
@@ -53,8 +92,10 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 		return err_set(e, ERR_RETRY, "%s", st->why_not);
 	if (!why && deeds_end(&st->deeds, a, &si->v, &si->n, e) < 0)
 		return -1;
-	if (!why)
+	if (!why) {
+		add_named(st, a, si);
 		why = learn_refusal(si, a);
+	}
 	return why ? err_set(e, ERR_REFUSED, "%s", why) : 0;
 }
 

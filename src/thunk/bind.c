@@ -124,17 +124,16 @@ static bool bind_path(struct fit *f, const struct option *o,
 	return true;
 }
 
-/* Is text, seen from cwd, a file of the project, or an output that is to be? */
-static bool is_project_file(struct fit *f, const char *text)
+const char *model_names_file(const struct command *c, const char *text, struct arena *a)
 {
-	const char *root = f->c->root ? f->c->root : f->c->cwd;
-	const char *path = path_clean(f->a, f->c->cwd, text);
+	const char *root = c->root ? c->root : c->cwd;
+	const char *path = path_clean(a, c->cwd, text);
 	struct stat st;
 
 	if (!*text || !path_is_below(root, path) || stat(path, &st) < 0)
-		return false;
+		return NULL;
 	return S_ISREG(st.st_mode) ||
-	       stat(arena_printf(f->a, "%s/" PLACEHOLDER_NAME, path), &st) == 0;
+	       stat(arena_printf(a, "%s/" PLACEHOLDER_NAME, path), &st) == 0 ? path : NULL;
 }
 
 /* Which word of the pattern is {name}?  Its option, or NULL. */
@@ -173,7 +172,8 @@ static bool is_told_elsewhere(const struct fit *f, const struct option *o)
 static bool bind_plain(struct fit *f, const struct option *o, const struct value *v,
 		       const char *text)
 {
-	if (!f->m->is_learned || text == v->fallback || !is_project_file(f, text) ||
+	if (!f->m->is_learned || v->is_any || text == v->fallback ||
+	    !model_names_file(f->c, text, f->a) ||
 	    is_told_elsewhere(f, o))
 		return true;
 	return fit_no(f, "%s%s%s is a file, which the learned model does not know",

@@ -54,6 +54,7 @@ struct slot {
 	const char *fallback;   /* what its absence was seen to mean */
 	enum hole hole;         /* HOLE_NONE: an option without value */
 	bool is_dir, has_commas, repeats, is_key, may_miss;
+	bool is_any;            /* a file that it named was left alone */
 };
 
 /* One line of the model's properties. */

@@ -50,7 +50,7 @@ static const char *hole_text(const struct slot *s)
 	static const char *const names[] = { [HOLE_NONE] = "", [HOLE_ANY] = "@",
 					     [HOLE_IN] = "@in", [HOLE_OUT] = "@out" };
 
-	return names[s->hole];
+	return s->hole == HOLE_ANY && s->is_any ? "@any" : names[s->hole];
 }
 
 static const char *slot_text(const struct slot *s, struct arena *a)

@@ -36,6 +36,10 @@ static const char *value_read(struct reader *r, const char *spec,
 		v->hole = HOLE_OUT;
 		s += 3;
 	}
+	if (v->hole == HOLE_ANY && strncmp(s, "any", 3) == 0) {
+		v->is_any = true;
+		s += 3;
+	}
 	if (*s == '/' && v->hole != HOLE_ANY) {
 		v->is_dir = true;
 		s++;
@@ -54,7 +58,7 @@ static const char *value_read(struct reader *r, const char *spec,
 	}
 	if (*s == '\0')
 		return NULL;
-	return arena_printf(r->a, "%s is none of @ @in @out @in/ @out/, with a , or ... "
+	return arena_printf(r->a, "%s is none of @ @any @in @out @in/ @out/, with a , or ... "
 			    "or =DEFAULT after it; put it in quotes if it means itself",
 			    spec);
 }

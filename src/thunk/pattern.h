@@ -67,6 +67,7 @@ struct value {
 	enum hole hole;
 	bool is_dir;
 	bool has_commas;        /* a,b,c: three */
+	bool is_any;            /* HOLE_ANY: also what a file is called */
 	bool repeats;           /* all words up to the next option */
 	const char *fallback;   /* what the program takes when it is absent */
 };

@@ -118,6 +118,20 @@ static bool is_out_folder(const struct plan *p, size_t slot)
 	return true;
 }
 
+/* Has a word of the slot named a file that the command left alone? */
+static bool names_alone(const struct plan *p, size_t slot)
+{
+	for (size_t i = 0; i < p->n_views; i++)
+		for (size_t k = 0; k < p->views[i].n; k++) {
+			const struct given *g = &p->views[i].v[k];
+
+			if (g->slot == slot && g->path &&
+			    sighting_deeds(p->views[i].s, g->path) & DEED_NAMED)
+				return true;
+		}
+	return false;
+}
+
 static const struct hole_kind {
 	enum fact_kind fact;
 	enum hole hole;
@@ -148,6 +162,7 @@ static void slot_classify(struct plan *p, size_t slot)
 		s->is_dir = hole_kinds[i].is_dir;
 		return;
 	}
+	s->is_any = names_alone(p, slot);
 	/* Which folders are outputs is asked when all values are known. */
 }
 
@@ -385,6 +400,13 @@ static const struct candidate *find_rule(struct plan *p, const struct view *v,
 	return NULL;
 }
 
+/* Is it one value and no more: {name}? */
+static bool is_value_itself(const char *text)
+{
+	return text[0] == '{' && text[1] != '{' && text[strcspn(text, "}:")] == '}' &&
+	       !text[strcspn(text, "}") + 1];
+}
+
 /* A read that only some sightings had, or that was there in some: named by the
  * cheapest of its templates that only the same kinds of reads stand at. */
 static const char *find_optional(struct plan *p, const struct view *v,
@@ -404,7 +426,7 @@ static const char *find_optional(struct plan *p, const struct view *v,
 			hits += at && (at->kind == FACT_READ || at->kind == FACT_ABSENT);
 			misses += path && at && at->kind != FACT_READ && at->kind != FACT_ABSENT;
 		}
-		if (hits > 1 && !misses)
+		if (hits > !is_value_itself(c[i].text) && !misses)
 			return c[i].text;
 	}
 	for (size_t i = 0; i < n; i++)
