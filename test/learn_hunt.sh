@@ -88,4 +88,61 @@ B
 check "a link to the latest run is no thunk's to make" \
 	says "it makes runs/latest, a symbolic link" 0 "$GG" run ./sweep.sh
 check "and leads where it should" as_plain
+
+begin <<'B'
+cat >fit.py <<'P'
+import argparse, os
+p = argparse.ArgumentParser()
+p.add_argument('--run'); p.add_argument('--resume')
+a = p.parse_args()
+os.makedirs(a.run, exist_ok=True)
+n = int(open(a.resume).read()) if a.resume else 0
+if a.resume: os.unlink('%s/%d.ckpt' % (a.run, n))
+open('%s/%d.ckpt' % (a.run, n + 1), 'w').write(str(n + 1))
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+rm -rf runs
+for s in a b c; do python3 fit.py --run runs/$s; done
+python3 fit.py --run runs/a --resume runs/a/1.ckpt
+S
+B
+check "one way of calling runs for real, since it removes what it did not make" \
+	says "it removes runs/a/1.ckpt" 0 "$GG" run ./sweep.sh
+check "the files are right" as_plain
+check "the other ways stay deferred" counts 0 3 0 "$GG" run --fresh ./sweep.sh
+check "and right" as_plain
+
+begin <<'B'
+echo 'import sys; open(sys.argv[2], "w").write(sys.argv[1])' >fit.py
+cat >sum.py <<'P'
+import os, sys
+v = [f for f in sys.argv[1:] if os.path.getsize(f)]
+open('sum.txt', 'w').write(' '.join(open(f).read() for f in v))
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+for s in 1 2 3; do python3 fit.py $s $s.txt; done
+python3 sum.py 1.txt 2.txt 3.txt
+S
+B
+check "what is looked at before gg makes it, and then read, is learned" \
+	counts 2 2 0 "$GG" run ./sweep.sh
+check "and right again" as_plain
+
+many_at_once()
+{
+	local i rc=0 pids=
+
+	for i in 1 2 3 4; do
+		"$GG" run ./sweep.sh >"$work/at-$i" 2>&1 &
+		pids="$pids $!"
+	done
+	for i in $pids; do wait "$i" || rc=1; done
+	[ $rc = 0 ] || cat "$work"/at-*
+	return $rc
+}
+rm -rf .gg ./*.txt
+check "four runs that make the project at the same moment" many_at_once
+check "with one result" as_plain
 plan

@@ -35,13 +35,15 @@ static int lock(struct ctx *c, bool alone, struct err *e)
 	return 0;
 }
 
-/* Those that only look can do so in a store that cannot be written. */
+/* Those that only look can do so in a store that cannot be written.  One that
+ * another is just making, or was killed making, is made. */
 static int open_store(struct ctx *c, unsigned needs, struct err *e)
 {
+	unsigned flags = needs & MAKES_STORE && !getenv("GG_DIR") ? STORE_CREATE : 0;
 	struct err ignored;
 
 	damage_watch(c->project.store_dir);
-	if (store_open(c->project.store_dir, 0, &c->store, e) == 0)
+	if (store_open(c->project.store_dir, flags, &c->store, e) == 0)
 		return 0;
 	if ((needs & (NEED_EXEC | ALONE)) || (e->code != ERR_IO && e->code != ERR_REFUSED))
 		return -1;

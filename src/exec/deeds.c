@@ -34,6 +34,17 @@ void deeds_release(struct deeds *d)
 
 /* ---- from a call's path to its deed */
 
+static bool is_placeholder(const struct deeds *d, const char *path)
+{
+	struct arena a = { 0 };
+	struct placeholder ph;
+	struct err e;
+	bool is = placeholder_at(d->project->root_fd, path, &a, &ph, &e) == 1;
+
+	arena_release(&a);
+	return is;
+}
+
 static void look_first(const struct deeds *d, struct touched *at)
 {
 	int root = d->project->root_fd;
@@ -52,6 +63,8 @@ static void look_first(const struct deeds *d, struct touched *at)
 		   DEED_ODD;
 	if (S_ISLNK(st.st_mode))
 		at->kind = DEED_ODD;
+	at->is_to_come = at->kind == DEED_FILE && at->path[0] != '/' &&
+			 st.st_size <= PLACEHOLDER_MAX && is_placeholder(d, at->path);
 }
 
 /* The deed of a path that is resolved, made if absent. */

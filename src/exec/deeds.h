@@ -18,6 +18,7 @@ struct touched {
 	unsigned deeds;                 /* of those that only look */
 	enum { DEED_NOTHING, DEED_FILE, DEED_DIR, DEED_ODD } kind; /* at first */
 	bool is_link, is_old;           /* any change of it shows in its stamp */
+	bool is_to_come;                /* a placeholder: gg itself changes it */
 	bool is_written;                /* by whatever call */
 	bool is_replaced;               /* not only added to or changed */
 	bool is_resumed;                /* absent, but what was there would have

@@ -38,7 +38,7 @@ static struct now look_now(const struct deeds *d, const struct touched *at)
 static int end_seen(const struct touched *at, const struct now *now, unsigned *deeds,
 		    struct err *e)
 {
-	bool was_file = at->kind == DEED_FILE && at->deeds & DEED_READ;
+	bool was_file = at->kind == DEED_FILE && at->deeds & DEED_READ && !at->is_to_come;
 
 	*deeds = at->deeds;
 	if (at->kind == DEED_DIR)

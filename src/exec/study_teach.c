@@ -128,6 +128,22 @@ static bool adopt(struct study *st, struct arena *a)
 	return v == INFER_DEFERRED;
 }
 
+/* What is known of its shape does not explain it: then it alone runs for real. */
+static bool is_another_way(struct study *st)
+{
+	struct session *s = st->s;
+	struct arena a = { 0 };
+	struct binding b;
+	struct learned l;
+	struct err e;
+	bool is = learned_get(s->o.store, st->shape, &a, &l, &e) == 0 && !l.never &&
+		  l.text.n && models_match(s->o.models, &st->as_called, &a, &b, NULL) ==
+		  MATCH_NONE;
+
+	arena_release(&a);
+	return is;
+}
+
 bool study_teach(struct study *st)
 {
 	struct session *s = st->s;
@@ -138,7 +154,7 @@ bool study_teach(struct study *st)
 	bool is_adopted = false;
 	int rc = sight(st, &a, &si, &e);
 
-	if (rc < 0 && e.code == ERR_REFUSED &&
+	if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st) &&
 	    learned_never(s->o.store, st->shape, e.text, &e2) < 0)
 		s->o.complain(s->o.arg, &e2);
 	if (rc == 0)
