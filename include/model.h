@@ -166,9 +166,6 @@ struct binding {
 	/* The rule was learned: variables that the caller set belong to the
 	 * step whether env names them or not. */
 	bool is_learned;
-	/* From how many different commands.  What one alone wrote under no
-	 * name of its arguments may have come out of them all the same. */
-	size_t n_runs;
 	/* Paths among the writes that the command updates in place. */
 	const char **updates;
 	size_t n_updates;
@@ -202,11 +199,10 @@ void models_free(struct models *m);
  * of that shape (text.n 0: forget it).  Learned rules come after hand-written
  * ones and are strict besides: an argument that the pattern calls a value and
  * that names a file of the project does not fit it.  The rule is called
- * "learned SHAPE".  n_runs: of how many different commands.  ERR_BAD as
- * models_new, and nothing has changed.  Meanwhile other threads may call
- * models_know(), and nothing else. */
+ * "learned SHAPE".  ERR_BAD as models_new, and nothing has changed.  Meanwhile
+ * other threads may call models_know(), and nothing else. */
 int models_learn(struct models *m, const char *shape, struct bytes text,
-		 size_t n_runs, struct err *e);
+		 struct err *e);
 
 /* Append s as one word of gg.models that means itself, in quotes where it
  * must be.  Braces stay what they are: in a PATH a plain one is written {{. */

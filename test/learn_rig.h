@@ -103,7 +103,7 @@ static inline const char *bound(const char *text, const char *command)
 	struct err e;
 
 	MUST(models_new((struct bytes){ 0 }, "gg.models", &m, &e), e);
-	MUST(models_learn(m, "it", bytes_str(text), 1, &e), e);
+	MUST(models_learn(m, "it", bytes_str(text), &e), e);
 	buf_str(&out, "");
 	if (models_match(m, &s.command, &arena, &b, &why) != MATCH_BOUND)
 		buf_printf(&out, " none: %s", why.p);

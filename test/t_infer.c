@@ -58,7 +58,7 @@ static void begin(const char *hand, const char *learned)
 	MUST(store_open(".gg", STORE_CREATE, &store, &e), e);
 	MUST(models_new(bytes_str(hand), "gg.models", &models, &e), e);
 	if (*learned)
-		MUST(models_learn(models, "sort", bytes_str(learned), 1, &e), e);
+		MUST(models_learn(models, "sort", bytes_str(learned), &e), e);
 	own.store = store;
 	own.project = &project;
 	own.models = models;

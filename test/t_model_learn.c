@@ -23,7 +23,7 @@ static void learn(struct models *m, const char *shape, const char *text)
 {
 	struct err e;
 
-	MUST(models_learn(m, shape, bytes_str(text), 1, &e), e);
+	MUST(models_learn(m, shape, bytes_str(text), &e), e);
 }
 
 /* Reads, writes, what is updated, variables, uses; or why not. */
@@ -210,7 +210,7 @@ static void bad_text(void)
 	struct err e;
 
 	learn(m, "python3 -c a\nb", "t @out\n");
-	CHECK(models_learn(m, "python3 -c a\nb", bytes_str("t @out\n\tmem x\n"), 1, &e) < 0);
+	CHECK(models_learn(m, "python3 -c a\nb", bytes_str("t @out\n\tmem x\n"), &e) < 0);
 	CHECK(e.code == ERR_BAD);
 	CHECK_STR(e.text, "learned python3 -c a?b:2:6: mem x: say a number and K, M, G or T, "
 		  "as in 2G");

@@ -89,7 +89,7 @@ static int load(void *arg, const struct learned *l)
 	struct err e;
 
 	/* One that this gg cannot read is learned anew. */
-	if (!l->never && l->text.n && models_learn(c->models, l->shape, l->text, l->n, &e) < 0 &&
+	if (!l->never && l->text.n && models_learn(c->models, l->shape, l->text, &e) < 0 &&
 	    c->o.verbose)
 		note("what was learned of %s cannot be used: %s", l->shape, e.text);
 	return 0;

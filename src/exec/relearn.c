@@ -319,9 +319,7 @@ static int make_anew(struct session *s, const char *shape, const struct kept *bu
 {
 	for (size_t i = 0; i < s->n_kept; i++) {
 		struct kept *k = &s->kept[i];
-		/* What has run for real stands for itself. */
-		bool is_done = k == but || id_is_zero(&k->thunk);
-		int is = is_done ? 0 : is_concerned(s, k, shape, e);
+		int is = k == but ? 0 : is_concerned(s, k, shape, e);
 		struct id now;
 
 		arena_reset(&s->arena);

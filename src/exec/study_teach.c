@@ -107,7 +107,7 @@ static int learn(struct study *st, const struct sighting *si, struct arena *a,
 
 	study_forget_doubts(s);
 	if (learned_add(s->o.store, st->shape, si, a, &l, e) < 0 ||
-	    models_learn(s->o.models, st->shape, l.text, l.n, e) < 0)
+	    models_learn(s->o.models, st->shape, l.text, e) < 0)
 		return -1;
 	*text = l.text;
 	return 0;

@@ -162,7 +162,6 @@ static int adopt(struct question *q, struct id *id, struct err *e)
 	if (put_result(q, v, id, e) < 0 || put_refs(q, v, id, e) < 0)
 		return -1;
 	question_hint(q, id);
-	infer_note_learned(q, id);
 	return 0;
 }
 

@@ -327,7 +327,6 @@ bool bind_properties(struct fit *f)
 	f->b->hints = m->hints;
 	f->b->hints.is_watched = m->is_learned;
 	f->b->is_learned = m->is_learned;
-	f->b->n_runs = m->n_runs;
 	f->b->uses = m->uses;
 	f->b->n_uses = m->n_uses;
 	f->b->uses_network = m->uses_network;

@@ -31,7 +31,6 @@ struct infer {
 	struct map output_dirs;         /* folders that hold outputs */
 	struct arena arena;             /* lives as long as the inference */
 	struct map failed;              /* helpers that gave nothing, by key */
-	struct map learned;             /* thunks of learned models, by id */
 	bool knows_output_dirs;
 };
 

@@ -25,7 +25,6 @@ void infer_free(struct infer *in)
 	machine_release(&in->machine);
 	map_release(&in->output_dirs);
 	map_release(&in->failed);
-	map_release(&in->learned);
 	arena_release(&in->arena);
 	free(in);
 }
@@ -167,41 +166,6 @@ static int in_the_way(struct question *q, const char **reason, struct err *e)
 	return 0;
 }
 
-void infer_note_learned(struct question *q, const struct id *id)
-{
-	struct infer *in = q->g.in;
-	void **at;
-
-	if (!q->b.is_learned || map_get(&in->learned, id_key(id)))
-		return;
-	at = map_at(&in->learned, arena_bytes(&in->arena, id_key(id)));
-	*at = in;
-}
-
-/* What one run alone wrote under a name that no argument says may be named by
- * an argument after all.  When another command of this inference has its output
- * there, two would share what each had for itself: then this one is looked at. */
-static bool is_anothers(const struct question *q, const struct id *id)
-{
-	const struct infer *in = q->g.in;
-
-	for (size_t i = 0; q->b.is_learned && q->b.n_runs < 2 && i < q->b.n_writes; i++) {
-		const struct output *o = thunk_output(&q->t, q->b.writes[i].name);
-		struct ref_record r;
-		enum place_now now;
-		struct err e;
-
-		if (o && strcmp(q->b.writes[i].name, q->b.writes[i].path) == 0 &&
-		    !question_updates(q, o) &&
-		    ref_get(in->o.store, o->path, q->g.a, &r, &e) == 0 &&
-		    !id_equal(&r.thunk, id) && map_get(&in->learned, id_key(&r.thunk)) &&
-		    place_look(in->o.store, in->o.project, o->path, &r, &now, &e) == 0 &&
-		    (now == NOW_PLACEHOLDER || now == NOW_REAL))
-			return true;
-	}
-	return false;
-}
-
 /* Whoever remembers is told before what is there goes. */
 static void tell_updates(const struct question *q)
 {
@@ -226,18 +190,12 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 		*v = question_real(q, reason);
 		return 0;
 	}
+	tell_updates(q);
 	if (question_encode(q, &id, e) < 0)
 		return -1;
-	if (is_anothers(q, &id)) {
-		question_real(q, "it would write what another one has written");
-		*v = INFER_UNKNOWN;
-		return 0;
-	}
-	tell_updates(q);
 	if (!q->b.n_updates && settle_in_place(q, &id, e) < 0)
 		return -1;
 	question_hint(q, &id);
-	infer_note_learned(q, &id);
 	if (place_all(q, &id, e) < 0)
 		return -1;
 	buf_printf(q->why, "%s: deferred as thunk %.12s, %zu in, %zu out\n",

@@ -18,7 +18,7 @@ static const char *model_read(struct source *s, struct words *w, struct bytes te
 	if (r->n == 0 || (r->n & (r->n - 1)) == 0)
 		r->v = mem_grow(r->v, (r->n ? r->n * 2 : 1) * sizeof(*r->v));
 	m = s->m = &r->v[r->n++];
-	*m = (struct model){ .is_learned = r->shape != NULL, .n_runs = r->n_runs };
+	*m = (struct model){ .is_learned = r->shape != NULL };
 	m->rule = r->shape ? s->name : arena_printf(s->a, "%s:%zu", s->name, s->line);
 	while (text.n && strchr(" \t\r\n", text.p[text.n - 1]))
 		text.n--;
@@ -177,7 +177,7 @@ int models_new(struct bytes text, const char *name, struct models **out,
 }
 
 int models_learn(struct models *ms, const char *shape, struct bytes text,
-		 size_t n_runs, struct err *e)
+		 struct err *e)
 {
 	struct rules *r;
 	char *name;
@@ -187,7 +187,7 @@ int models_learn(struct models *ms, const char *shape, struct bytes text,
 		return 0;
 	}
 	r = mem_alloc(sizeof(*r));
-	*r = (struct rules){ .older = ms->learned, .n_runs = n_runs };
+	*r = (struct rules){ .older = ms->learned };
 	ms->learned = r;
 	r->shape = arena_str(&r->a, shape);
 	name = arena_printf(&r->a, "learned %s", shape);

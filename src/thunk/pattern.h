@@ -120,14 +120,12 @@ struct model {
 	struct hints hints;
 	bool uses_network, has_lists, has_no_short_forms, is_never;
 	bool is_learned;        /* strict: a value may be no file */
-	size_t n_runs;          /* learned from so many commands */
 };
 
 /* What one text says. */
 struct rules {
 	struct rules *older;    /* among all that models_learn() read */
 	const char *shape;      /* NULL: gg.models itself */
-	size_t n_runs;
 	struct arena a;
 	struct model *v;
 	size_t n;

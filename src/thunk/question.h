@@ -33,7 +33,4 @@ void question_hint(const struct question *q, const struct id *thunk);
 enum infer_verdict question_real(struct question *q, const char *reason);
 void question_release(struct question *q);
 
-/* A learned model made this thunk, in this inference. */
-void infer_note_learned(struct question *q, const struct id *id);
-
 #endif

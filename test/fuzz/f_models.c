@@ -92,8 +92,8 @@ static void learn(struct bytes text, const struct strs *args)
 	struct err e;
 
 	if (models_new((struct bytes){ 0 }, "gg.models", &m, &e) < 0 ||
-	    models_learn(m, "shape", text, 1, &e) < 0 || models_learn(m, "other", text, 1, &e) < 0 ||
-	    models_learn(m, "shape", (struct bytes){ 0 }, 0, &e) < 0)
+	    models_learn(m, "shape", text, &e) < 0 || models_learn(m, "other", text, &e) < 0 ||
+	    models_learn(m, "shape", (struct bytes){ 0 }, &e) < 0)
 		abort();
 	match(m, args);
 	models_free(m);
