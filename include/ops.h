@@ -39,6 +39,12 @@ struct loss_job {
 	float smoothing;
 	float *dx, *losses;     /* losses: one a row */
 };
+/* n windows of side x side pixels of c channels; floats from one to the next, and
+ * from a row of pixels to that below. */
+struct windows {
+	size_t n, side, c, step, row;
+};
+
 struct ops {
 	/* y[i][j] = act(x[i][j] + bias[j]); bias NULL: none. */
 	void (*activate)(enum activation act, size_t rows, size_t cols, const float *x,
@@ -58,8 +64,11 @@ struct ops {
 	 * gradient.  owned, if not NULL: where it is 0 nothing changes. */
 	void (*step)(enum rule rule, const struct coefs *c, size_t n, const float *g,
 		     const float *owned, float *w, float *m, float *v);
-	/* Where x is larger than y it becomes y, and place becomes k. */
-	void (*max_with)(size_t n, const float *x, uint32_t k, float *y, uint32_t *place);
+	/* The largest of each window of a row of them, and which it is; and back:
+	 * dx, zeros at first, gets dy there. */
+	void (*pool)(const struct windows *v, const float *x, float *y, uint32_t *place);
+	void (*unpool)(const struct windows *v, const float *dy, const uint32_t *place,
+		       float *dx);
 	/* y[i] = (x[i] - mean[i % cols]) * factor[i % cols], of bytes. */
 	void (*normalise_bytes)(size_t rows, size_t cols, const unsigned char *x,
 				const float *mean, const float *factor, float *y);

@@ -2,6 +2,7 @@
  * hashes of weights after some steps of several networks */
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include "random.h"
 #include "train.h"
 

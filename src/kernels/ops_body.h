@@ -194,14 +194,72 @@ static void step(enum rule rule, const struct coefs *c, size_t n, const float *g
 			   w + at, m ? m + at : NULL, v ? v + at : NULL);
 }
 
-static void max_with(size_t n, const float *restrict x, uint32_t k, float *restrict y,
-		     uint32_t *restrict place)
-{
-	for (size_t i = 0; i < n; i++) {
-		bool is_more = x[i] > y[i];
+enum { LANES = 8 };
 
-		place[i] = is_more ? k : place[i];
-		y[i] = is_more ? x[i] : y[i];
+/* n channels of one window, n at most LANES. */
+static inline void pool_window(const struct windows *v, size_t n, const float *x, float *y,
+			       uint32_t *place)
+{
+	float best[LANES];
+	uint32_t at[LANES], k = 0;
+
+	for (size_t j = 0; j < n; j++) {
+		best[j] = x[j];
+		at[j] = 0;
+	}
+	for (size_t row = 0; row < v->side; row++, x += v->row)
+		for (size_t i = 0; i < v->side; i++, k++) {
+			const float *p = x + i * v->c;
+
+			for (size_t j = 0; j < n; j++) {
+				bool is_more = p[j] > best[j];
+
+				at[j] = is_more ? k : at[j];
+				best[j] = is_more ? p[j] : best[j];
+			}
+		}
+	memcpy(y, best, n * sizeof *y);
+	memcpy(place, at, n * sizeof *place);
+}
+
+static void pool(const struct windows *v, const float *x, float *y, uint32_t *place)
+{
+	for (size_t i = 0; i < v->n; i++, x += v->step, y += v->c, place += v->c) {
+		size_t j = 0;
+
+		for (; j + LANES <= v->c; j += LANES)
+			pool_window(v, LANES, x + j, y + j, place + j);
+		if (j < v->c)
+			pool_window(v, v->c - j, x + j, y + j, place + j);
+	}
+}
+
+static inline void unpool_window(const struct windows *v, size_t n, const float *dy,
+				 const uint32_t *place, float *dx)
+{
+	float slope[LANES];
+	uint32_t at[LANES], k = 0;
+
+	memcpy(slope, dy, n * sizeof *dy);
+	memcpy(at, place, n * sizeof *place);
+	for (size_t row = 0; row < v->side; row++, dx += v->row)
+		for (size_t i = 0; i < v->side; i++, k++) {
+			float *p = dx + i * v->c;
+
+			for (size_t j = 0; j < n; j++)
+				p[j] += at[j] == k ? slope[j] : 0.0f;
+		}
+}
+
+static void unpool(const struct windows *v, const float *dy, const uint32_t *place, float *dx)
+{
+	for (size_t i = 0; i < v->n; i++, dx += v->step, dy += v->c, place += v->c) {
+		size_t j = 0;
+
+		for (; j + LANES <= v->c; j += LANES)
+			unpool_window(v, LANES, dy + j, place + j, dx + j);
+		if (j < v->c)
+			unpool_window(v, v->c - j, dy + j, place + j, dx + j);
 	}
 }
 
@@ -237,7 +295,8 @@ const struct ops OPS = {
 	.scale = scale,
 	.softmax = softmax,
 	.step = step,
-	.max_with = max_with,
+	.pool = pool,
+	.unpool = unpool,
 	.normalise_bytes = normalise_bytes,
 	.loss = loss,
 };

@@ -22,23 +22,24 @@ static size_t pixel(const struct layer *l, size_t corner, size_t k)
 	return corner + (k / l->kernel_w * l->in.w + k % l->kernel_w) * l->in.c;
 }
 
-static void largest(const struct at *a, size_t out, size_t corner)
+static struct windows row_of(const struct layer *l)
 {
-	size_t n = (size_t)a->l->kernel_h * a->l->kernel_w, c = a->l->out.c;
-	uint32_t *place = a->p->places[a->layer] + out;
-	float *y = a->y + out;
-
-	for (size_t j = 0; j < c; j++) {
-		y[j] = a->x[corner + j];
-		place[j] = 0;
-	}
-	for (size_t k = 1; k < n; k++)
-		a->p->ops->max_with(c, a->x + pixel(a->l, corner, k), (uint32_t)k, y, place);
+	return (struct windows){ l->out.w, l->kernel_h, l->in.c, l->stride * l->in.c,
+				 (size_t)l->in.w * l->in.c };
 }
 
 static void pool_some(const struct at *a, size_t first, size_t n)
 {
-	windows(a, first, n, largest);
+	const struct layer *l = a->l;
+	struct windows v = row_of(l);
+
+	for (size_t i = first * l->out.h; i < (first + n) * l->out.h; i++) {
+		size_t to = i * l->out.w * l->out.c;
+
+		a->p->ops->pool(&v, a->x + i / l->out.h * shape_size(l->in) +
+				    i % l->out.h * l->stride * v.row,
+				a->y + to, a->p->places[a->layer] + to);
+	}
 }
 
 static void finish(struct at *a)
@@ -56,21 +57,20 @@ void pool_forward(struct at *a)
 }
 
 /* Going back, x of the copy of `a` that is handed on is the gradient's place. */
-static void to_largest(const struct at *a, size_t out, size_t corner)
-{
-	const uint32_t *place = a->p->places[a->layer] + out;
-	float *dx = (float *)a->x;
-
-	for (size_t j = 0; j < a->l->out.c; j++)
-		dx[pixel(a->l, corner, place[j]) + j] += a->dy[out + j];
-}
-
 static void unpool_some(const struct at *a, size_t first, size_t n)
 {
-	size_t size = shape_size(a->l->in);
+	const struct layer *l = a->l;
+	struct windows v = row_of(l);
+	float *dx = (float *)a->x;
 
-	memset((float *)a->x + first * size, 0, n * size * sizeof *a->x);
-	windows(a, first, n, to_largest);
+	memset(dx + first * shape_size(l->in), 0, n * shape_size(l->in) * sizeof *dx);
+	for (size_t i = first * l->out.h; i < (first + n) * l->out.h; i++) {
+		size_t from = i * l->out.w * l->out.c;
+
+		a->p->ops->unpool(&v, a->dy + from, a->p->places[a->layer] + from,
+				  dx + i / l->out.h * shape_size(l->in) +
+				  i % l->out.h * l->stride * v.row);
+	}
 }
 
 static void back(struct at *a, void (*fn)(const struct at *a, size_t first, size_t n))
