@@ -161,4 +161,41 @@ echo second >some.txt
 check "now it matters what it holds" counts 3 3 0 "$GG" run --fresh ./sweep.sh
 check "which is read" grep -q second out/some.txt2
 
+# ---- modules of one person: pip install --user
+
+someone=$(mktemp -d /home/gg-test.XXXXXX 2>/dev/null)
+trap 'chmod -R u+w "$work" 2>/dev/null; rm -rf "$work" ${someone:+"$someone"}' EXIT
+if [ -n "$someone" ]; then
+	project user
+	export HOME=$someone
+	site=$(python3 -m site --user-site)
+	mkdir -p "$site/own"
+	echo 'from .weight import w' >"$site/own/__init__.py"
+	echo 'w = 7' >"$site/own/weight.py"
+	cat >train.py <<'P'
+import argparse, own
+p = argparse.ArgumentParser()
+p.add_argument('--seed', type=int)
+p.add_argument('--out')
+a = p.parse_args()
+open(a.out, 'w').write(str(a.seed * own.w))
+P
+	cat >sweep.sh <<'S'
+#!/bin/sh
+mkdir -p out
+for s in 1 2 3; do python3 train.py --seed $s --out out/$s || exit; done
+S
+	chmod +x sweep.sh
+	check "a module of the person's own is found by the steps, too" \
+		counts 2 1 0 "$GG" run ./sweep.sh
+	check "and used" grep -qx 21 out/3
+	check "what Python compiled beside it is no change" \
+		counts 0 3 0 "$GG" run --fresh ./sweep.sh
+	echo 'w = 8' >"$site/own/weight.py"
+	check "it has changed: all again" counts 3 0 0 "$GG" run --fresh ./sweep.sh
+	check "with what it says now" grep -qx 24 out/3
+	check "with its closure as the whole root as well" \
+		says "same 1" 0 "$GG" verify --hermetic out/2
+fi
+
 plan

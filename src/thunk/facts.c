@@ -44,12 +44,20 @@ static const struct cache {
 	{ "/.astropy/", "astropy's list of tables" },
 };
 
+/* Is path the very folder? */
+static bool is_folder_of(const struct cache *c, const char *path, size_t n)
+{
+	size_t len = strlen(c->part) - 1;
+
+	return n >= len && strncmp(path + n - len, c->part, len) == 0;
+}
+
 bool path_is_cache(const char *path)
 {
 	size_t n = strlen(path);
 
 	for (size_t i = 0; i < sizeof(caches) / sizeof(*caches); i++)
-		if (strstr(path, caches[i].part))
+		if (strstr(path, caches[i].part) || is_folder_of(&caches[i], path, n))
 			return true;
 	return n > 4 && (strcmp(path + n - 4, ".pyc") == 0 ||
 			 fnmatch("*.pyc.[0-9]*", path, 0) == 0);

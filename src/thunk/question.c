@@ -44,6 +44,47 @@ static bool env_was_set(const struct question *q, const char *name_value)
 	return true;
 }
 
+static const char *env_value(const struct command *c, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (size_t i = 0; i < c->n_env; i++)
+		if (strncmp(c->env[i], name, n) == 0 && c->env[i][n] == '=')
+			return c->env[i] + n + 1;
+	return NULL;
+}
+
+static bool has_env(const struct thunk *t, const char *name)
+{
+	for (size_t i = 0; i < t->n_env; i++)
+		if (strncmp(t->env[i], name, strlen(name)) == 0 &&
+		    t->env[i][strlen(name)] == '=')
+			return true;
+	return false;
+}
+
+/* Python's modules of one person (pip install --user) are found by HOME, which
+ * a forced step has elsewhere.  Where the closure holds some, it is told where
+ * they lie. */
+static void bind_user_base(struct question *q)
+{
+	static const char name[] = "PYTHONUSERBASE", pip[] = "pip:";
+	const char *base = env_value(q->g.c, name), *home = env_value(q->g.c, "HOME");
+
+	if (!q->b.is_learned || has_env(&q->t, name) || (!base && (!home || *home != '/')))
+		return;
+	base = path_clean(q->g.a, "/", base ? base : arena_printf(q->g.a, "%s/.local", home));
+	for (size_t i = 0; i < q->b.n_uses; i++) {
+		const char *use = q->b.uses[i];
+
+		use += strncmp(use, pip, strlen(pip)) == 0 ? strlen(pip) : 0;
+		if (!path_is_below(arena_printf(q->g.a, "%s/lib", base), use))
+			continue;
+		q->t.env[q->t.n_env++] = arena_printf(q->g.a, "%s=%s", name, base);
+		return;
+	}
+}
+
 /* The thunk's own environment: the variables the model names that are set. */
 static void bind_env(struct question *q)
 {
@@ -53,7 +94,7 @@ static void bind_env(struct question *q)
 
 	if (!q->b.n_env && !q->b.is_learned)
 		return;
-	t->env = arena_alloc(q->g.a, (c->n_env + 1) * sizeof *t->env);
+	t->env = arena_alloc(q->g.a, (c->n_env + 2) * sizeof *t->env);
 	for (size_t i = 0; i < c->n_env; i++) {
 		size_t n = strcspn(c->env[i], "=");
 		char *name;
@@ -67,6 +108,7 @@ static void bind_env(struct question *q)
 	}
 	if (!has_pwd && env_is_named(q, "PWD"))
 		t->env[t->n_env++] = arena_printf(q->g.a, "PWD=%s", c->cwd);
+	bind_user_base(q);
 }
 
 /* Outputs: inside the project, no path twice, none inside another. */
