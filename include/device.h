@@ -43,6 +43,8 @@ struct device {
 	char profile[160];
 	char name[160];         /* for people */
 	unsigned n_processors;  /* multiprocessors */
+	unsigned tile;          /* of products: 0: as suits; else, for tests and
+				 * measurements, a size of tiles.h + 1 */
 };
 
 struct device_ops {
@@ -79,9 +81,6 @@ enum { DEVICE_PLUG_VERSION = 1 };
 struct device_plug {
 	unsigned version;
 	int (*open)(enum profile p, struct device **out, struct err *e);
-	/* For measurements: exact products by tiles of this size (tiles.h). */
-	void (*force_tile)(struct device *d, int size);
 };
-const struct device_plug *device_plug(const char *path, struct err *e);
 
 #endif

@@ -10,6 +10,7 @@
 #include "fused.h"
 #include "random.h"
 #include "test.h"
+#include "../src/kernels/tiles.h"
 
 static struct device *opened(void);
 
@@ -310,10 +311,11 @@ static void products(void)
 	struct device *d = opened();
 
 	for (size_t i = 0; i < sizeof sides / sizeof *sides; i++)
-		for (unsigned k = 0; k < 16; k++) {
+		for (unsigned k = 0; k < 16 * (TILE_SIZES + 1); k += 3) {
 			struct product p = { sides[i][0], sides[i][1], sides[i][2], k & 1,
-					     k & 2, k & 4, k & 8, (k ^ k >> 1) & 8 };
+					     k & 2, k & 4, k & 8, k % 3 == 0 };
 
+			d->tile = k / 16;
 			compare_product(d, &p);
 		}
 	d->ops->close(d);
@@ -349,7 +351,7 @@ static void sums(void)
 }
 
 static const struct test contract[] = {
-	{ "products of all shapes are the processor's, byte for byte", products },
+	{ "products of all shapes and tiles are the processor's, byte for byte", products },
 	{ "and sums of columns", sums },
 	{ "networks of all layers end with the trainer's bytes, also continued", all_layers },
 	{ "by every rule and loss", all_rules },

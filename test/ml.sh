@@ -86,6 +86,37 @@ batch_ensemble()
 }
 check "a batch ensemble: same bytes, three members in one file, better together" batch_ensemble
 
+# A device ends with the processor's bytes; here the GPU's source runs as loops.
+on_device()
+{
+	train --model "$cnn" --steps 40 --seed 7 --augment 'crop 1 flip' --every 7 --metrics c.json \
+		-o c.st && train --model "$cnn" --steps 40 --seed 5 --augment 'crop 1 flip' \
+		--every 7 --metrics 'l-{}.json' --members 3 --device loops -o 'l-{}.st' &&
+		cmp c.st l-2.st && cmp c.json l-2.json
+}
+check "by a device: weights and metrics of the same bytes" on_device
+snapshots_on_device()
+{
+	train --model "$mlp" --snapshots 3 --steps 90 -o 's-{}.st' &&
+		train --model "$mlp" --snapshots 3 --steps 90 --device loops -o 'S-{}.st' &&
+		for i in 0 1 2; do cmp s-$i.st S-$i.st || return 1; done
+}
+check "and snapshots" snapshots_on_device
+stopped_on_device()
+{
+	rm -f part.st s.st
+	"$ML" train --data d.st --batch 20 --model "$mlp" --rule adam --rate 0.001 --steps 6000 \
+		-o part.st --state s.st --device loops 2>err &
+	pid=$!
+	sleep 0.15
+	kill -TERM $pid
+	wait $pid
+	[ $? = 75 ] && [ -e s.st ] && train --model "$mlp" --rule adam --rate 0.001 --steps 6000 \
+		-o part.st --resume s.st && train --model "$mlp" --rule adam --rate 0.001 \
+		--steps 6000 -o whole-mlp.st && cmp part.st whole-mlp.st
+}
+check "told to end on a device, it goes on on the processor to the same bytes" stopped_on_device
+
 # Several heads, a column of labels and a loss each.
 cat >heads.py <<'END'
 import json, struct
@@ -195,9 +226,13 @@ check "too little memory is told of" sh -c "ulimit -v 500000; '$ML' train --data
 check "an unknown option is told of" refused 'no option --lr' train --lr 3
 check "a state of another training is refused" refused 'another training' train --data d.st \
 	--batch 20 --model "$cnn" --steps 3001 --seed 2 -o x --resume s.st
-check "a GPU that is not there is refused" refused 'device cuda' train --data d.st \
-	--model "$mlp" -o x --device cuda
+[ -e /dev/nvidiactl ] || check "a GPU that is not there is refused" refused 'device cuda' \
+	train --data d.st --model "$mlp" -o x --device cuda
 head -c 300 d.st >cut.st
+check "cuBLAS without a GPU is refused" refused 'profile cublas wants' train --data d.st \
+	--model "$mlp" -o x --profile cublas
+check "a device nobody knows is refused" refused 'there is no tpu' train --data d.st \
+	--model "$mlp" -o x --device tpu
 check "a cut file is refused" refused 'no safetensors file' train --data cut.st --model "$mlp" -o x
 check "a loss that is no number any more ends the run" refused 'no finite number' train \
 	--data d.st --model "$mlp" --rate 1e30 --steps 50 -o x

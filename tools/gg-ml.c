@@ -12,7 +12,7 @@ const struct ml_command ml_commands[] = {
 	  "Writes a safetensors file with x, n x features, and y, n classes or targets. "
 	  "Bytes stay bytes; --normalise says beside them how they are to be read. With "
 	  "--split and --shards --output is a name with {}, and each part a file." },
-	{ "train", ml_train, "dmosrRiMkLSDeBpwnNtTxXyYzZlaqgbjP", "",
+	{ "train", ml_train, "dmosrRiMkLSD$eBpwnNtTxXyYzZlaqgbjP", "",
 	  "train a network, or several at once",
 	  "The same data, options and seed give the same bytes on every machine, for any "
 	  "number of threads, alone or among --members, in one go or ended by a signal (then "
@@ -61,7 +61,10 @@ const struct ml_option ml_options[] = {
 	TEXT('P', state, "state", "FILE", "write the state there at the end"),
 	TEXT('i', init, "init", "FILE", "begin with these weights"),
 	TEXT('M', metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
-	TEXT('D', device, "device", "NAME", "cpu (cpu)"),
+	TEXT('D', device, "device", "NAME",
+	     "cpu, cuda, or loops: cuda's source run by the processor (cpu)"),
+	TEXT('$', profile, "profile", "NAME",
+	     "exact, or on cuda cublas (these bits on such GPUs only), fast (TF32)"),
 	COUNT('e', epochs, "epochs", "steps as whole passes over the data"),
 	COUNT('n', steps, "steps", "how many in all (1000)"),
 	COUNT('B', batch, "batch", "examples a step (100)"),

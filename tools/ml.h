@@ -7,6 +7,7 @@
 #define GG_ML_H
 
 #include <stdio.h>
+#include "fused.h"
 #include "train.h"
 
 enum {
@@ -20,13 +21,14 @@ enum {
  * last one to all that are left. */
 struct ml {
 	const char *data, *model, *output, *state, *resume, *init, *metrics;
-	const char *rule, *loss, *schedule, *device, *kind;
+	const char *rule, *loss, *schedule, *device, *profile, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
 	const char *gamma, *label, *split, *normalise, *residual, *head, *augment;
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
 	size_t examples, features, classes, every, shards, skip, hash_bits;
 	size_t keep, faulty;
 	bool is_bagged, wants_json, wants_help, wants_proba, wants_targets, one_hot, wants_bins;
+	const char *numerics;           /* what weights say of a profile; NULL: exact */
 	struct arena a;
 };
 
@@ -59,6 +61,10 @@ int ml_predict(struct ml *m, int argc, char **argv, struct err *e);
 int ml_combine(struct ml *m, int argc, char **argv, struct err *e);
 int ml_show(struct ml *m, int argc, char **argv, struct err *e);
 int ml_data(struct ml *m, int argc, char **argv, struct err *e);
+
+/* The device that --device and --profile name, the caller's to close; NULL: the
+ * processor by itself.  ERR_MISSING, ERR_REFUSED. */
+int ml_device(struct ml *m, struct device **out, struct err *e);
 
 /* What train does where the model is 'kmeans ...'. */
 bool ml_is_kmeans(const char *model);

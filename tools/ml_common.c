@@ -66,9 +66,11 @@ struct tensor *ml_tensors(struct ml *m, const struct net *net, const float *w,
 int ml_save(struct ml *m, const char *path, const struct net *net, const float *w,
 	    struct err *e)
 {
-	struct remark r[] = { { "network", net->text }, { "format", "gg-ml 1" } };
+	struct remark r[] = { { "network", net->text }, { "format", "gg-ml 1" },
+			      { "profile", m->numerics } };
 
-	return tensors_write(path, ml_tensors(m, net, w, ""), net->n_params, r, 2, e);
+	return tensors_write(path, ml_tensors(m, net, w, ""), net->n_params, r,
+			     m->numerics ? 3 : 2, e);
 }
 
 int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, float *w,

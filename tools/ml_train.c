@@ -24,6 +24,9 @@ struct job {
 	size_t n;
 	struct team *team;
 	struct trainer *trainer;
+	struct device *device;  /* NULL: the trainer does the steps itself */
+	struct fused *fused;
+	size_t n_last;          /* steps of the last look */
 	json_t *losses;         /* by member: [[step, loss], ...] */
 	const char *plan;       /* all that the bytes depend on, as text */
 };
@@ -188,6 +191,8 @@ static void write_plan(struct job *j)
 		   r->batch, r->steps, r->period, r->warm_up, r->is_bagged);
 	for (size_t h = 1; h < j->net.n_heads; h++)
 		buf_printf(&b, " loss %d", r->losses[h]);
+	if (j->m->numerics)
+		buf_printf(&b, "; %s", j->m->numerics);
 	if (j->m->augment)
 		buf_printf(&b, " augment %u %d", r->augment.crop, r->augment.flips);
 	for (size_t i = 0; i < j->n; i++) {
@@ -278,19 +283,66 @@ static int load_init(struct job *j, struct err *e)
 	return rc;
 }
 
+static double loss_of(const struct job *j, size_t k, size_t i)
+{
+	return j->fused ? fused_loss(j->fused, k, i) : trainer_loss(j->trainer, i);
+}
+
+/* Weights and states to where they are saved from. */
+static int bring(struct job *j, struct err *e)
+{
+	return j->fused ? fused_give(j->fused, j->trainer, e) : 0;
+}
+
+static size_t every(const struct job *j)
+{
+	return j->m->every ? j->m->every : 100;
+}
+
+static size_t least(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* On a device as many steps as nobody wants to look between. */
+static int advance(struct job *j, struct err *e)
+{
+	size_t at = trainer_at(j->trainer), n = 1;
+
+	if (j->fused) {
+		n = least(FUSED_STEPS_MAX, j->recipe.steps - at);
+		n = least(n, every(j) - at % every(j));
+		if (j->m->snapshots)
+			n = least(n, j->recipe.period - at % j->recipe.period);
+		if (fused_run(j->fused, n, e) < 0)
+			return -1;
+		trainer_set_at(j->trainer, at + n);
+	} else {
+		trainer_step(j->trainer);
+	}
+	j->n_last = n;
+	for (size_t k = 0; k < n; k++)
+		for (size_t i = 0; i < j->n; i++)
+			if (!(loss_of(j, k, i) - loss_of(j, k, i) == 0))
+				return err_set(e, ERR_FAILED, "member %zu: the loss is no "
+					       "finite number at step %zu: a smaller --rate "
+					       "may help", i, at + k + 1);
+	return 0;
+}
+
 static void note_losses(struct job *j)
 {
-	size_t step = trainer_at(j->trainer), every = j->m->every ? j->m->every : 100;
+	size_t step = trainer_at(j->trainer), last = j->n_last - 1;
 
-	if (step % every && step != j->recipe.steps)
+	if (step % every(j) && step != j->recipe.steps)
 		return;
 	for (size_t i = 0; j->m->metrics && i < j->n; i++)
 		json_array_append_new(json_array_get(j->losses, i),
 				      json_pack("{s:I,s:f}", "step", (json_int_t)step, "loss",
-						trainer_loss(j->trainer, i)));
+						loss_of(j, last, i)));
 	if (isatty(STDERR_FILENO))
 		fprintf(stderr, "\rstep %zu of %zu, loss %.4f ", step, j->recipe.steps,
-			trainer_loss(j->trainer, 0));
+			loss_of(j, last, 0));
 	if (isatty(STDERR_FILENO) && step == j->recipe.steps)
 		fputc('\n', stderr);
 }
@@ -302,12 +354,16 @@ static int save_snapshot(struct job *j, struct err *e)
 
 	if (!j->m->snapshots || step % period || step / period > j->m->snapshots)
 		return 0;
+	if (bring(j, e) < 0)
+		return -1;
 	return ml_save(j->m, ml_numbered(j->m, j->m->output, step / period - 1), &j->net,
 		       trainer_weights(j->trainer, 0), e);
 }
 
 static int save_all(struct job *j, struct err *e)
 {
+	if (bring(j, e) < 0)
+		return -1;
 	for (size_t i = 0; !j->m->snapshots && i < j->n; i++)
 		if (ml_save(j->m, ml_numbered(j->m, j->m->output, i), &j->net,
 			    trainer_weights(j->trainer, i), e) < 0)
@@ -328,7 +384,7 @@ static int train(struct job *j, struct err *e)
 	sigaction(SIGTERM, &sa, NULL);
 	while (trainer_at(j->trainer) < j->recipe.steps) {
 		if (was_told) {
-			if (j->m->state && save_state(j, e) < 0)
+			if (j->m->state && (bring(j, e) < 0 || save_state(j, e) < 0))
 				return -1;
 			fprintf(stderr, "gg-ml: told to end at step %zu%s%s\n",
 				trainer_at(j->trainer),
@@ -337,12 +393,8 @@ static int train(struct job *j, struct err *e)
 				j->m->state ? j->m->state : "");
 			return EXIT_STOPPED;
 		}
-		trainer_step(j->trainer);
-		for (size_t i = 0; i < j->n; i++)
-			if (!(trainer_loss(j->trainer, i) - trainer_loss(j->trainer, i) == 0))
-				return err_set(e, ERR_FAILED, "member %zu: the loss is no "
-					       "finite number at step %zu: a smaller --rate "
-					       "may help", i, trainer_at(j->trainer));
+		if (advance(j, e) < 0)
+			return -1;
 		note_losses(j);
 		if (save_snapshot(j, e) < 0)
 			return -1;
@@ -377,9 +429,6 @@ static int prepare(struct job *j, struct err *e)
 	if (!m->model || !m->output)
 		return err_set(e, ERR_REFUSED, "--model says which network, --output where "
 			       "its weights go");
-	if (m->device && strcmp(m->device, "cpu") != 0)
-		return err_set(e, ERR_REFUSED, "--device %s: this gg-ml has only cpu",
-			       m->device);
 	j->n = m->members ? m->members : 1;
 	if ((j->n > 1 || m->snapshots) && !strstr(m->output, "{}"))
 		return err_set(e, ERR_REFUSED, "--output wants {} where the member's number "
@@ -396,6 +445,10 @@ static int prepare(struct job *j, struct err *e)
 			return -1;
 		json_array_append_new(j->losses, json_array());
 	}
+	if (ml_device(m, &j->device, e) < 0)
+		return -1;
+	if (j->device && j->device->profile[0])
+		m->numerics = arena_printf(&m->a, "%s, %zu members", j->device->profile, j->n);
 	write_plan(j);
 	j->team = ml_team(m);
 	if (check_room(j, e) < 0)
@@ -403,7 +456,15 @@ static int prepare(struct job *j, struct err *e)
 	j->trainer = trainer_new(&j->net, &j->data, &j->recipe, j->members, j->n, j->team);
 	if (m->init && load_init(j, e) < 0)
 		return -1;
-	return m->resume ? load_state(j, e) : 0;
+	if (m->resume && load_state(j, e) < 0)
+		return -1;
+	if (!j->device)
+		return 0;
+	if (fused_new(j->device, &j->net, &j->data, &j->recipe, j->members, j->n, &j->fused,
+		      e) < 0)
+		return -1;
+	fused_take(j->fused, j->trainer);
+	return 0;
 }
 
 int ml_train(struct ml *m, int argc, char **argv, struct err *e)
@@ -418,6 +479,9 @@ int ml_train(struct ml *m, int argc, char **argv, struct err *e)
 	rc = prepare(&j, e);
 	if (rc == 0)
 		rc = train(&j, e);
+	fused_free(j.fused);
+	if (j.device)
+		j.device->ops->close(j.device);
 	trainer_free(j.trainer);
 	team_free(j.team);
 	json_decref(j.losses);

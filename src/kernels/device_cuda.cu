@@ -142,7 +142,7 @@ int blas_finish(cudaStream_t stream, const struct device_gemm *g)
 	}
 EACH_TILE(TILE_KERNEL)
 
-void cuda_product(struct cuda *c, const struct device_gemm *g, int size)
+static void product(struct cuda *c, const struct device_gemm *g, int size)
 {
 	static void (*const all[TILE_SIZES])(cudaStream_t s, const struct device_gemm *g,
 					     dim3 grid) = {
@@ -163,8 +163,7 @@ static void cuda_gemm(struct device *d, const struct device_gemm *g)
 	struct cuda *c = cuda_of(d);
 
 	if (!c->blas)
-		cuda_product(c, g, c->tile < TILE_SIZES ? c->tile :
-			     tile_pick(&g->batch, d->n_processors));
+		product(c, g, tile_pick(&g->batch, d));
 	else if (blas_gemm(c->blas, g) < 0 && !c->trouble[0])
 		snprintf(c->trouble, sizeof c->trouble, "cuBLAS refused a product");
 }
@@ -264,7 +263,6 @@ static int cuda_open(enum profile p, struct device **out, struct err *e)
 	if (!c)
 		abort();
 	c->d.ops = &ops;
-	c->tile = TILE_SIZES;
 	rc = cudaStreamCreateWithFlags(&c->stream, cudaStreamNonBlocking);
 	if (rc != cudaSuccess) {
 		free(c);
@@ -279,15 +277,9 @@ static int cuda_open(enum profile p, struct device **out, struct err *e)
 	return 0;
 }
 
-/* For measurements: all products with tiles of this size; TILE_SIZES: as suits. */
-static void cuda_force_tile(struct device *d, int size)
-{
-	cuda_of(d)->tile = size;
-}
-
 extern "C" {
 extern const struct device_plug gg_ml_cuda;
 __attribute__((visibility("default"))) const struct device_plug gg_ml_cuda = {
-	DEVICE_PLUG_VERSION, cuda_open, cuda_force_tile,
+	DEVICE_PLUG_VERSION, cuda_open,
 };
 }

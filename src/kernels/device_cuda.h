@@ -12,7 +12,6 @@ struct cuda {
 	cudaStream_t stream;
 	cudaGraphExec_t step;   /* what repeat records */
 	struct blas *blas;      /* NULL: exact */
-	int tile;
 	char trouble[200];      /* the first since the last wait */
 };
 

@@ -59,7 +59,7 @@ static void host_gemm(struct device *d, const struct device_gemm *g)
 		EACH_TILE(ENTRY)
 #undef ENTRY
 	};
-	int s = tile_pick(&g->batch, d->n_processors);
+	int s = tile_pick(&g->batch, d);
 
 	for (size_t m = 0; m < g->batch.n_members; m++)
 		for (size_t i = 0; i < tile_count(&g->batch, s); i++)

@@ -43,15 +43,17 @@ static inline size_t tile_count(const struct gemm_batch *g, int size)
 	return (g->one.m + t->m - 1) / t->m * ((g->one.n + t->n - 1) / t->n);
 }
 
-/* The size that takes least time on so many multiprocessors. */
-static inline int tile_pick(const struct gemm_batch *g, unsigned n_processors)
+/* The size that takes least time on d's multiprocessors. */
+static inline int tile_pick(const struct gemm_batch *g, const struct device *d)
 {
 	size_t least = SIZE_MAX;
 	int best = TILE_large;
 
+	if (d->tile)
+		return (int)d->tile - 1;
 	for (int s = 0; s < TILE_SIZES; s++) {
 		size_t blocks = tile_count(g, s) * g->n_members;
-		size_t turns = (blocks + n_processors - 1) / n_processors;
+		size_t turns = (blocks + d->n_processors - 1) / d->n_processors;
 		size_t cost = turns * tile_shapes[s].cycles;
 
 		if (cost < least) {

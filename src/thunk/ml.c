@@ -61,6 +61,7 @@ static const struct opt options[] = {
 	{ "--momentum", OPT_EQ, PASS, 0, NULL },
 	{ "--normalise", OPT_EQ, PASS, 0, NULL },
 	{ "--period", OPT_EQ, PASS, 0, NULL },
+	{ "--profile", OPT_EQ, PASS, 0, NULL },
 	{ "--rate", OPT_EQ, PASS, 0, NULL },
 	{ "--rule", OPT_EQ, PASS, 0, NULL },
 	{ "--schedule", OPT_EQ, PASS, 0, NULL },
