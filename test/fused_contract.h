@@ -24,6 +24,8 @@ static const char *const whole_nets[] = {
 	"net 9x9x3: conv 5 3x3 pad 1, norm relu, a=conv 5 3x3 pad 1 sigmoid, "
 	"conv 5 3x3 pad 1, add a tanh, drop 0.3, avgpool 3 stride 2, flatten, fc 7",
 	"net 11x8x2: conv 17 3x2 stride 2 relu, pool 2 stride 1, norm, global, fc 4",
+	"mlp 20-15-4 tanh fast 3",
+	"net 5x4x2: conv 3 2x2 relu, scale of 2 sigmoid, scale, flatten, fc 3",
 	"net 12x12x1: conv 4 5x5 pad 2 relu, pool 3, conv 6 3x3 tanh, fc 9 relu, fc 3",
 	"net 6x6x2: a=conv 3 3x3 pad 1, tanh, b=conv 3 1x1, head side, from a, sigmoid, "
 	"add b, norm tanh, pool 3 stride 2, fc 4, head last",

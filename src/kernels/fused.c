@@ -65,9 +65,10 @@ static void send_members(struct fused *f)
 	for (size_t i = 0; i < f->net->n_params; i++) {
 		const struct param *p = &f->net->params[i];
 
+		bool is_weight = p->n_dims > 1 && !p->has_signs;
+
 		if (!p->is_kept)
-			memset(kinds + p->at, p->n_dims > 1 ? WEIGHT_DECAYS : WEIGHT_PLAIN,
-			       p->n);
+			memset(kinds + p->at, is_weight ? WEIGHT_DECAYS : WEIGHT_PLAIN, p->n);
 	}
 	f->seeds = sent(f, seeds, f->n_members * sizeof *seeds);
 	f->smoothing = sent(f, smoothing, f->n_members * sizeof *smoothing);
@@ -142,6 +143,9 @@ static int check_sizes(const struct fused *f, struct err *e)
 			      (size_t)l->kernel_h * l->kernel_w * l->in.c : 1;
 		size_t n = f->recipe.batch * each * l->out.h * l->out.w;
 
+		if (i > 0 && !fused_does(l->kind))
+			return err_set(e, ERR_REFUSED, "layer %s: devices do no such layers",
+				       l->name);
 		if (n >= UINT32_MAX || f->recipe.batch * shape_size(l->out) >= UINT32_MAX)
 			return err_set(e, ERR_REFUSED, "layer %s is too large for a device "
 				       "with batches of %zu", l->name, f->recipe.batch);

@@ -384,6 +384,31 @@ static void norm_backward(struct on *o)
 	gradient_end(o, o->l->from, dx);
 }
 
+/* ---- scales */
+
+static void scale_forward(struct on *o)
+{
+	FUSED_TASK(o->f, scale, n_outputs(o), .spots = o->l->in.h * o->l->in.w,
+		   .cols = o->l->out.c, .sets = o->l->n_sets, .x = o->x, .y = o->y,
+		   .w = param(o, o->f->w, 0), .act = o->l->act);
+}
+
+static void scale_backward(struct on *o)
+{
+	uint32_t spots = o->l->in.h * o->l->in.w, cols = o->l->out.c, sets = o->l->n_sets;
+	struct by_member dx = gradient_begin(o, o->l->from);
+
+	act_back(o);
+	FUSED_TASK(o->f, scale_slopes, (size_t)sets * cols, .rows = (uint32_t)o->rows,
+		   .spots = spots, .cols = cols, .sets = sets, .x = o->x, .dy = o->dy,
+		   .dw = param(o, o->f->g, 0));
+	if (!dx.at)
+		return;
+	FUSED_TASK(o->f, unscale, n_inputs(o), .spots = spots, .cols = cols, .sets = sets,
+		   .dy = o->dy, .w = param(o, o->f->w, 0), .dx = dx);
+	gradient_end(o, o->l->from, dx);
+}
+
 static const struct {
 	void (*forward)(struct on *o);
 	void (*backward)(struct on *o);
@@ -398,7 +423,13 @@ static const struct {
 	[LAYER_DROP] = { drop_forward, drop_backward },
 	[LAYER_ACT] = { act_forward, act_backward },
 	[LAYER_ADD] = { add_forward, add_backward },
+	[LAYER_SCALE] = { scale_forward, scale_backward },
 };
+
+bool fused_does(enum layer_kind k)
+{
+	return kinds[k].forward;
+}
 
 void fused_forward(struct fused *f)
 {

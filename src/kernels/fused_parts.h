@@ -49,6 +49,7 @@ struct fused {
 	(f)->d->ops->task((f)->d, TASK_##name, &(const struct do_##name){ __VA_ARGS__ }, \
 			  (f)->n_members, n)
 
+bool fused_does(enum layer_kind k);
 /* Forward through all layers; back from the gradients of the heads. */
 void fused_forward(struct fused *f);
 void fused_backward(struct fused *f);

@@ -12,7 +12,8 @@
 	X(examples) X(rows) X(activate) X(activate_back) X(add) X(drop) X(losses) \
 	X(mean_losses) X(step) X(tick) X(windows) X(unwindow) X(pool) X(unpool) \
 	X(avgpool) X(unavgpool) X(global) X(unglobal) X(norm_pieces) X(norm_mean) \
-	X(norm_centre) X(norm_factor) X(norm_scale) X(norm_total) X(norm_hat) X(norm_back)
+	X(norm_centre) X(norm_factor) X(norm_scale) X(norm_total) X(norm_hat) X(norm_back) \
+	X(scale) X(scale_slopes) X(unscale)
 
 enum task {
 #define NUMBERED(name) TASK_##name,
@@ -225,6 +226,25 @@ struct do_norm_hat {
 struct do_norm_back {
 	uint32_t rows, cols;
 	struct by_member dy, hat, factor, w, dw, db, dx;
+};
+
+/* y = act(x w), by channel, a set of w for each row in turn.  Places: outputs. */
+struct do_scale {
+	uint32_t spots, cols, sets;
+	struct by_member x, w, y;
+	enum activation act;
+};
+
+/* dw, the sum of dy x over the rows of a set.  Places: sets x cols. */
+struct do_scale_slopes {
+	uint32_t rows, spots, cols, sets;
+	struct by_member x, dy, dw;
+};
+
+/* dx = dy w.  Places: inputs. */
+struct do_unscale {
+	uint32_t spots, cols, sets;
+	struct by_member dy, w, dx;
 };
 
 #endif

@@ -459,3 +459,36 @@ TASK(norm_back)
 	of(&a->dx, member)[i] = of(&a->factor, member)[j] * of(&a->w, member)[j] *
 				(of(&a->dy, member)[i] - even - slope);
 }
+
+/* ---- scales */
+
+TASK(scale)
+{
+	uint32_t set = i / a->cols / a->spots % a->sets;
+	float w = of(&a->w, member)[set * a->cols + i % a->cols];
+
+	of(&a->y, member)[i] = act_one(a->act, of(&a->x, member)[i] * w);
+}
+
+TASK(scale_slopes)
+{
+	uint32_t set = i / a->cols, j = i % a->cols;
+	const float *x = of(&a->x, member), *dy = of(&a->dy, member);
+	float sum = 0.0f;
+
+	for (uint32_t row = set; row < a->rows; row += a->sets)
+		for (uint32_t k = 0; k < a->spots; k++) {
+			size_t at = ((size_t)row * a->spots + k) * a->cols + j;
+
+			sum += dy[at] * x[at];
+		}
+	of(&a->dw, member)[i] = sum;
+}
+
+TASK(unscale)
+{
+	uint32_t set = i / a->cols / a->spots % a->sets;
+
+	of(&a->dx, member)[i] = of(&a->dy, member)[i] *
+				of(&a->w, member)[set * a->cols + i % a->cols];
+}
