@@ -172,6 +172,7 @@ if [ -n "$someone" ]; then
 	mkdir -p "$site/own"
 	echo 'from .weight import w' >"$site/own/__init__.py"
 	echo 'w = 7' >"$site/own/weight.py"
+	touch -d '1 hour ago' "$site/own/weight.py"     # or its .pyc would stand for the next
 	cat >train.py <<'P'
 import argparse, own
 p = argparse.ArgumentParser()
