@@ -110,7 +110,8 @@ B
 check "one way of calling runs for real, since it removes what it did not make" \
 	says "it removes runs/a/1.ckpt" 0 "$GG" run ./sweep.sh
 check "the files are right" as_plain
-check "the other ways stay deferred" counts 0 3 0 "$GG" run --fresh ./sweep.sh
+# What the resumed one has changed is no thunk's output any more, and not counted.
+check "the other ways stay deferred" counts 0 2 0 "$GG" run --fresh ./sweep.sh
 check "and right" as_plain
 
 begin <<'B'
