@@ -81,13 +81,46 @@ static struct bytes diverted(const struct spelling *sp, struct bytes path,
 
 /* ---- owners */
 
+/* Which ends of paths are wanted, by a bit each: of the hundred thousands of
+ * lines most are no more than looked at.  Links of folders change how a path
+ * begins, not how it ends. */
+enum { END_BYTES = 8, END_BITS = 1 << 16 };
+
+struct ends {
+	uint64_t bits[END_BITS / 64];
+};
+
 struct owning {
 	const struct sys *m;
+	struct ends ends;
 	struct spelling sp;
 	struct map wanted;              /* path -> struct owner */
 	struct arena *a;
 	const char *package, *version;
 };
+
+static size_t end_of(struct bytes path)
+{
+	uint64_t u = 0;
+
+	memcpy(&u, path.p + path.n - END_BYTES, END_BYTES);
+	return (size_t)((u * 0x9e3779b97f4a7c15u) >> 48);
+}
+
+static bool may_be_wanted(const struct ends *e, struct bytes path)
+{
+	size_t i = path.n < END_BYTES ? 0 : end_of(path);
+
+	return path.n < END_BYTES || (e->bits[i / 64] >> i % 64 & 1);
+}
+
+static void want_end(struct ends *e, struct bytes path)
+{
+	size_t i = path.n < END_BYTES ? 0 : end_of(path);
+
+	if (path.n >= END_BYTES)
+		e->bits[i / 64] |= UINT64_C(1) << i % 64;
+}
 
 static void own(struct owning *o, struct bytes path)
 {
@@ -107,6 +140,8 @@ static void own_listed(void *arg, struct bytes path)
 	struct owning *o = arg;
 	char room[4200];
 
+	if (!may_be_wanted(&o->ends, path))
+		return;
 	own(o, real_spelling(&o->sp, diverted(&o->sp, path, o->package), room,
 			     sizeof room));
 }
@@ -253,8 +288,12 @@ void packages_own(const struct sys *m, struct owner *v, size_t n, struct arena *
 	struct strs sites = { 0 };
 
 	spelling_open(&o.sp, m, a);
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		*map_at(&o.wanted, bytes_str(v[i].path)) = &v[i];
+		want_end(&o.ends, bytes_str(v[i].path));
+	}
+	for (size_t i = 0; i < o.sp.diversions.n; i++)
+		want_end(&o.ends, bytes_str(o.sp.diversions.v[i].from));
 	own_by_dpkg(&o);
 	for (size_t i = 0; i < n; i++) {
 		const char *site = v[i].package ? NULL : site_of(v[i].path, a);
