@@ -82,7 +82,9 @@ struct trainer *trainer_new(const struct net *net, const struct dataset *data,
 			    const struct recipe *r, const struct member *v, size_t n,
 			    struct team *team);
 void trainer_free(struct trainer *t);
-/* One step of every member. */
+/* n steps of every member: the fewer calls, the fewer waits of threads for each
+ * other. */
+void trainer_run(struct trainer *t, size_t n);
 void trainer_step(struct trainer *t);
 size_t trainer_at(const struct trainer *t);
 /* Member i's slabs: weights, and the rule's state (NULL where it has none). */

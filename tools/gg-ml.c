@@ -19,8 +19,9 @@ const struct ml_command ml_commands[] = {
 	  "it exits with 75) and continued with --resume. A network of layers is written "
 	  "'net 28x28x1: conv 16 5x5 pad 2 relu, pool 2, fc 10': conv OUT KxK [stride S] "
 	  "[pad P], fc OUT, norm, scale [of N], pool K, avgpool K, global, flatten, drop "
-	  "RATE, relu, tanh, sigmoid, add LAYER, from LAYER, head NAME; NAME=conv gives a layer a name. Several "
-	  "heads want a column of y and may have a loss each: --loss softmax,logistic. "
+	  "RATE, relu, tanh, sigmoid, add LAYER, from LAYER, head NAME; NAME=conv gives a "
+	  "layer a name. Several heads want a column of y and may have a loss each: "
+	  "--loss softmax,logistic. "
 	  "'mlp 784-128-10 fast 4' is a batch ensemble: four members that share all weights "
 	  "but the scales before and after each product." },
 	{ "eval", ml_eval, "dtjuv", "WEIGHTS...", "how good members and their ensemble are",

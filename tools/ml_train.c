@@ -6,6 +6,8 @@
 #include <unistd.h>
 #include "ml.h"
 
+enum { STEPS_MAX = 16 };        /* between two looks for signals */
+
 static volatile sig_atomic_t was_told;
 
 static void told(int sig)
@@ -304,24 +306,24 @@ static size_t least(size_t a, size_t b)
 	return a < b ? a : b;
 }
 
-/* On a device as many steps as nobody wants to look between. */
+/* As many steps as nobody wants to look between; a signal waits for them. */
 static int advance(struct job *j, struct err *e)
 {
-	size_t at = trainer_at(j->trainer), n = 1;
+	size_t at = trainer_at(j->trainer), n = j->fused ? FUSED_STEPS_MAX : STEPS_MAX;
 
+	n = least(n, j->recipe.steps - at);
+	n = least(n, every(j) - at % every(j));
+	if (j->m->snapshots)
+		n = least(n, j->recipe.period - at % j->recipe.period);
 	if (j->fused) {
-		n = least(FUSED_STEPS_MAX, j->recipe.steps - at);
-		n = least(n, every(j) - at % every(j));
-		if (j->m->snapshots)
-			n = least(n, j->recipe.period - at % j->recipe.period);
 		if (fused_run(j->fused, n, e) < 0)
 			return -1;
 		trainer_set_at(j->trainer, at + n);
 	} else {
-		trainer_step(j->trainer);
+		trainer_run(j->trainer, n);
 	}
 	j->n_last = n;
-	for (size_t k = 0; k < n; k++)
+	for (size_t k = j->fused ? 0 : n - 1; k < n; k++)
 		for (size_t i = 0; i < j->n; i++)
 			if (!(loss_of(j, k, i) - loss_of(j, k, i) == 0))
 				return err_set(e, ERR_FAILED, "member %zu: the loss is no "

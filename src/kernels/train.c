@@ -172,13 +172,13 @@ static void take_outputs(const struct trainer *t, struct bench *b, size_t k, siz
 	}
 }
 
-static void take_batch(struct trainer *t, size_t i, struct bench *b)
+static void take_batch(struct trainer *t, size_t i, size_t step, struct bench *b)
 {
 	const struct dataset *d = t->data;
 	const struct ops *o = ops_for(team_isa(t->team));
 
 	for (size_t k = 0; k < t->recipe.batch; k++) {
-		uint64_t position = (uint64_t)t->step * t->recipe.batch + k;
+		uint64_t position = (uint64_t)step * t->recipe.batch + k;
 		size_t at = example(t, i, position);
 		struct draw draw = { t->members[i].seed, position, b->image };
 
@@ -238,37 +238,54 @@ static double losses(const struct trainer *t, struct bench *b, float smoothing,
 	return sum;
 }
 
-static void train_member(struct trainer *t, size_t i, struct bench *b, struct team *team)
+static void train_member(struct trainer *t, size_t i, size_t step, struct bench *b,
+			 struct team *team)
 {
 	struct run_of r = {
 		.net = t->net, .team = team, .w = t->weights + i * t->slab,
 		.rows = t->recipe.batch, .x = b->x, .trains = true,
-		.seed = t->members[i].seed, .step = t->step,
+		.seed = t->members[i].seed, .step = step,
 	};
 	struct update u = { .t = t, .member = i, .gradient = b->gradient,
-			    .coefs = coefs_at(&t->recipe, &t->members[i], t->step) };
+			    .coefs = coefs_at(&t->recipe, &t->members[i], step) };
 
-	take_batch(t, i, b);
+	take_batch(t, i, step, b);
 	pass_forward(b->pass, &r);
 	t->losses[i] = losses(t, b, t->members[i].smoothing, team);
 	pass_backward(b->pass, &r, b->gradient);
 	team_for(team, t->n_spans, update_span, &u);
 }
 
+struct stretch {
+	struct trainer *t;
+	size_t n;
+};
+
+/* All steps of a member one after another: its weights stay in the cache. */
 static void train_one(void *arg, size_t i, unsigned thread)
 {
-	struct trainer *t = arg;
+	const struct stretch *s = arg;
+	struct trainer *t = s->t;
 
-	train_member(t, i, &t->benches[thread], t->benches[thread].alone);
+	for (size_t k = 0; k < s->n; k++)
+		train_member(t, i, t->step + k, &t->benches[thread],
+			     t->benches[thread].alone);
+}
+
+void trainer_run(struct trainer *t, size_t n)
+{
+	struct stretch s = { t, n };
+
+	if (t->n_members > 1)
+		team_for(t->team, t->n_members, train_one, &s);
+	for (size_t k = 0; t->n_members == 1 && k < n; k++)
+		train_member(t, 0, t->step + k, &t->benches[0], t->team);
+	t->step += n;
 }
 
 void trainer_step(struct trainer *t)
 {
-	if (t->n_members == 1)
-		train_member(t, 0, &t->benches[0], t->team);
-	else
-		team_for(t->team, t->n_members, train_one, t);
-	t->step++;
+	trainer_run(t, 1);
 }
 
 size_t trainer_at(const struct trainer *t)
