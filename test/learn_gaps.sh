@@ -199,4 +199,86 @@ S
 		says "same 1" 0 "$GG" verify --hermetic out/2
 fi
 
+# ---- settings that say what the output is called
+
+# settings KIND: a folder of four settings files, by what their names say.
+settings()
+{
+	local i=0 name
+
+	cd "$work" && chmod -R u+w set 2>/dev/null
+	rm -rf set && project set
+	cat >train.py <<'P'
+import argparse, os
+p = argparse.ArgumentParser()
+p.add_argument('--config')
+p.add_argument('--seed', type=int, default=0)
+a = p.parse_args()
+c = dict(l.strip().split(': ') for l in open(a.config))
+os.makedirs('out', exist_ok=True)
+open('out/%s-%d.npz' % (c['name'], a.seed), 'w').write('%s %d' % (c['lr'], a.seed))
+if 'log' in c:
+    open('out/' + c['log'], 'w').write(c['name'])
+P
+	mkdir conf
+	for name in red green blue grey; do
+		i=$((i + 1))
+		printf 'name: %s\nlr: 0.%s\n' $name $i >conf/$([ "$1" = stems ] && echo $name || echo $i).yaml
+	done
+	cat >sweep.sh <<'S'
+#!/bin/sh
+for c in conf/*.yaml; do
+	for s in 1 2 3; do python3 train.py --config $c --seed $s || exit; done
+done
+S
+	chmod +x sweep.sh
+}
+fails_nowhere() { "$GG" run ./sweep.sh >"$work/.log" 2>&1 && ! grep -q '^failed' "$work/.log"; }
+
+settings stems
+plainly stems.plain
+check "settings: outputs called as their file is are deferred" \
+	counts 11 1 0 "$GG" run ./sweep.sh
+check "settings: and right" diff -r "$work/stems.plain" out
+settings stems
+echo 'log: more.txt' >>conf/blue.yaml
+plainly more.plain
+check "settings: an output that one file alone asks for is noticed" fails_nowhere
+check "settings: and kept" diff -r "$work/more.plain" out
+settings numbers
+plainly numbers.plain
+check "settings: outputs called by what is in the file are made all the same" fails_nowhere
+check "settings: none is another's, none stands where nothing belongs" \
+	diff -r "$work/numbers.plain" out
+check "settings: why they run for real is said" \
+	grep -q "runs for real: it writes out/red-1.npz, and how that name comes" "$work/.log"
+sed -i 's/name: red/name: pink/' conf/1.yaml
+rm -rf out
+plainly pink.plain
+check "settings: so when the file calls it otherwise" fails_nowhere
+check "settings: the new name stands there" diff -r "$work/pink.plain" out
+
+# ---- a program that is called in several ways
+
+if command -v svm-scale >/dev/null; then
+	project scale
+	for i in 1 2 3; do
+		seq 12 | awk -v s=$i '{ print $1 % 2, "1:" $1 * s, "2:" ($1 * 7 + s) % 5 }' >d$i.txt
+	done
+	cat >sweep.sh <<'S'
+#!/bin/sh
+mkdir -p out
+for i in 1 2 3; do svm-scale -l 0 -s out/range$i d$i.txt >out/a$i || exit; done
+for i in 1 2 3; do svm-scale -r out/range$i d2.txt >out/b$i || exit; done
+for i in 1 2 3; do svm-scale d$i.txt >out/c$i || exit; done
+S
+	chmod +x sweep.sh
+	plainly scale.plain
+	check "svm-scale that writes ranges, then reads them: one each is studied" \
+		counts 7 2 0 "$GG" run ./sweep.sh
+	check "svm-scale: all is as without gg" diff -r "$work/scale.plain" out
+	check "svm-scale: that its model held is counted" \
+		says "held 7, asked for more 0" 0 "$GG" models svm-scale
+fi
+
 plan

@@ -7,6 +7,27 @@ struct tally {
 	size_t n_held, n_failed;
 };
 
+/* A script that is executed itself is known by its interpreter's words. */
+static void see_through(struct command *cmd, struct arena *a)
+{
+	char line[256], *save = NULL, *word;
+	const char **args;
+
+	if (!file_shebang(cmd->program, line, sizeof line))
+		return;
+	word = strtok_r(line, " \t", &save);
+	if (word && strcmp(path_base(word), "env") == 0)
+		word = strtok_r(NULL, " \t", &save);
+	if (!word)
+		return;
+	args = arena_alloc(a, (cmd->n_args + 1) * sizeof *args);
+	memcpy(args + 1, cmd->args, cmd->n_args * sizeof *args);
+	args[0] = arena_str(a, word);
+	cmd->program = args[0];
+	cmd->args = args;
+	cmd->n_args++;
+}
+
 /* The shape of the command that a thunk is; NULL if it has none. */
 static const char *shape_of(struct drive *d, const struct id *thunk, struct arena *a)
 {
@@ -23,7 +44,9 @@ static const char *shape_of(struct drive *d, const struct id *thunk, struct aren
 	cmd.cwd = path_clean(a, c->project.root, t.cwd);
 	cmd.args = t.args;
 	cmd.n_args = t.n_args;
-	cmd.program = strchr(t.args[0], '/') ? path_clean(a, cmd.cwd, t.args[0]) : t.args[0];
+	/* A name without a slash is found outside of the project. */
+	cmd.program = path_clean(a, strchr(t.args[0], '/') ? cmd.cwd : "/usr/bin", t.args[0]);
+	see_through(&cmd, a);
 	return learn_shape(&cmd, a, &why);
 }
 
