@@ -32,8 +32,8 @@ FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 NVCC   := $(if $(filter 0,$(CUDA)),,$(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
 CU_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/*.cu))
 NVCC_FLAGS = -std=c++20 -O3 -Iinclude -fmad=false -prec-div=true -prec-sqrt=true -ftz=false \
-	-Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden -gencode arch=compute_80,code=sm_80 \
-	-gencode 'arch=compute_90,code=[sm_90,compute_90]'
+	-gencode arch=compute_80,code=sm_80 -gencode 'arch=compute_90,code=[sm_90,compute_90]' \
+	-Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics
 
 .PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
@@ -58,7 +58,7 @@ $(BUILD)/gg-ml: $(ML_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(ALL_LDLIBS)
 
 $(BUILD)/gg-ml-cuda.so: $(CU_OBJ)
-	$(NVCC) -shared -cudart static -Xlinker -s -o $@ $^
+	$(NVCC) -shared -cudart static -Xlinker -s,--as-needed -o $@ $^
 $(CU_OBJ): $(BUILD)/%.o: %.cu
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
