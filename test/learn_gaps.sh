@@ -215,7 +215,7 @@ p.add_argument('--config')
 p.add_argument('--seed', type=int, default=0)
 a = p.parse_args()
 c = dict(l.strip().split(': ') for l in open(a.config))
-os.makedirs('out', exist_ok=True)
+import sys; os.makedirs('out', exist_ok=True)
 open('out/%s-%d.npz' % (c['name'], a.seed), 'w').write('%s %d' % (c['lr'], a.seed))
 if 'log' in c:
     open('out/' + c['log'], 'w').write(c['name'])
@@ -240,6 +240,9 @@ plainly stems.plain
 check "settings: outputs called as their file is are deferred" \
 	counts 11 1 0 "$GG" run ./sweep.sh
 check "settings: and right" diff -r "$work/stems.plain" out
+"$GG" models 'python3 train.py' >"$work/.model"
+check "settings: a module is looked for where one is imported, and nowhere else" \
+	sh -c 'grep -q -- --config=@in "$0" && ! grep -q exist_ok "$0"' "$work/.model"
 settings stems
 echo 'log: more.txt' >>conf/blue.yaml
 plainly more.plain

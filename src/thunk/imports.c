@@ -64,9 +64,9 @@ static void line_read(const char *p, const char *end, struct strs *names, struct
 		while (p < end && *p == ' ')
 			p++;
 		name_add(names, p, word_length(p, end), a);
-		while (p < end && *p != ',')
+		while (p < end && *p != ',' && *p != '#')
 			p++;
-		if (is_from || p == end)
+		if (is_from || p == end || *p == '#')
 			return;
 		p++;
 	}
@@ -80,9 +80,10 @@ static void source_read(const char *path, struct strs *names, struct arena *a)
 	if (file_read(AT_FDCWD, path, SOURCE_MAX, a, &text, &e) < 0)
 		return;
 	for (const char *p = text.p, *end = text.p + text.n; p < end;) {
-		const char *stop = memchr(p, '\n', (size_t)(end - p));
+		const char *stop = p;
 
-		stop = stop ? stop : end;
+		while (stop < end && *stop != '\n' && *stop != ';')
+			stop++;
 		while (p < stop && (*p == ' ' || *p == '\t'))
 			p++;
 		line_read(p, stop, names, a);
