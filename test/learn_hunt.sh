@@ -146,4 +146,25 @@ many_at_once()
 rm -rf .gg ./*.txt
 check "four runs that make the project at the same moment" many_at_once
 check "with one result" as_plain
+
+begin <<'B'
+echo 'for k in $(seq "$1"); do echo "$1 $k" >ckpt-$1-$k.txt; done' >fit.sh
+cat >sweep.sh <<'S'
+#!/bin/sh
+set -e
+for n in 2 3 1 4; do sh fit.sh $n; done
+S
+B
+# Which of the steps fails first is chance.
+twice_each_time()
+{
+	local i
+
+	for i in 1 2 3 4 5; do
+		rm -rf .gg ckpt-* && "$GG" init >/dev/null
+		"$GG" run ./sweep.sh && "$GG" run ./sweep.sh || return 1
+	done
+}
+check "what a model said before it was learned again is asked of nobody later" twice_each_time
+check "and all that was written is there" as_plain
 plan

@@ -350,6 +350,8 @@ int session_relearn(struct session *s, const struct id *thunk,
 		return err_set(e, ERR_MISSING, "it is not of this script");
 	shape = learn_shape(&k->c, &s->keep, &why);
 	map_release(&s->moved);
+	/* What was noted of the script says which outputs the old model gave. */
+	memo_spoil(s->o.memo, "a step was learned again");
 	rc = run_again(s, k, &now, e);
 	arena_reset(&s->arena);
 	if (rc < 0)
