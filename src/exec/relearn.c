@@ -231,6 +231,9 @@ static void note_moved(struct session *s, const struct id *was, const struct id 
 {
 	struct id *v = arena_alloc(&s->keep, 2 * sizeof *v);
 
+	/* Nobody makes what the old one promised: that is noted all the same. */
+	if (id_is_zero(now))
+		memo_spoil(s->o.memo, "a step that was deferred runs for real");
 	v[0] = *was;
 	v[1] = *now;
 	*map_at(&s->moved, id_key(&v[0])) = &v[1];
@@ -350,8 +353,6 @@ int session_relearn(struct session *s, const struct id *thunk,
 		return err_set(e, ERR_MISSING, "it is not of this script");
 	shape = learn_shape(&k->c, &s->keep, &why);
 	map_release(&s->moved);
-	/* What was noted of the script says which outputs the old model gave. */
-	memo_spoil(s->o.memo, "a step was learned again");
 	rc = run_again(s, k, &now, e);
 	arena_reset(&s->arena);
 	if (rc < 0)
