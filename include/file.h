@@ -1,5 +1,5 @@
 /* file.h - files that appear whole, folders that go whole, clean paths;
- * src/file.c, dir.c, path.c
+ * src/file.c, dir.c, path.c, handover.c (descriptors between processes)
  *
  * Every path is relative to dirfd unless it is absolute.
  */
@@ -26,6 +26,12 @@ int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
  * the count, less than n only at the end, or -1 with errno. */
 int file_write_fd(int fd, const void *p, size_t n);
 ssize_t file_read_fd(int fd, void *p, size_t n);
+
+/* Send n bytes as one message, and fd with it if it is not -1: 0, or -1 with
+ * errno.  Receive one: how many bytes came, 0 at the end, -1 with errno; *fd is
+ * the caller's, or -1. */
+int fd_send(int sock, const void *p, size_t n, int fd);
+ssize_t fd_receive(int sock, void *p, size_t n, int flags, int *fd);
 
 /* What stands behind "#!" in the first line of an executable script, in line,
  * cut at room.  false if it is no script or cannot be read. */

@@ -12,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#include "file.h"
 #include "guard.h"
 
 /* Newer than the headers of Debian 12; Linux 6.6. */
@@ -21,11 +22,6 @@
 #endif
 
 /* ---- the program's start */
-
-union fd_message {
-	struct cmsghdr h;
-	char room[CMSG_SPACE(sizeof(int))];
-};
 
 int guard_open(struct cell *c, struct err *e)
 {
@@ -44,44 +40,17 @@ int guard_open(struct cell *c, struct err *e)
 	return 0;
 }
 
-/* Say how far the child has come: 0 with the listener, else errno. */
+/* Say how far the child has come: 0 with the listener, else errno.  Where nobody
+ * is left to hear it this process is about to be killed. */
 static void tell(int sock, int errnum, int fd)
 {
-	union fd_message u = { .room = { 0 } };
-	struct iovec v = { &errnum, sizeof errnum };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
-
-	if (fd >= 0) {
-		u.h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-					.cmsg_type = SCM_RIGHTS,
-					.cmsg_len = CMSG_LEN(sizeof fd) };
-		memcpy(CMSG_DATA(&u.h), &fd, sizeof fd);
-		m.msg_control = &u;
-		m.msg_controllen = sizeof u;
-	}
-	/* Nobody is left to hear it: then this process is about to be killed. */
-	while (sendmsg(sock, &m, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	fd_send(sock, &errnum, sizeof errnum, fd);
 }
 
 /* 1 and what the child told, 0 when it has told nothing. */
 static int hear(struct guard *g, int flags, int *errnum, int *fd)
 {
-	union fd_message u;
-	struct iovec v = { errnum, sizeof *errnum };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &u,
-			    .msg_controllen = sizeof u };
-	ssize_t n;
-
-	do
-		n = recvmsg(g->sock, &m, MSG_CMSG_CLOEXEC | flags);
-	while (n < 0 && errno == EINTR);
-	if (n != sizeof *errnum)
-		return 0;
-	*fd = -1;
-	if (m.msg_controllen >= CMSG_LEN(sizeof *fd) && u.h.cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(&u.h), sizeof *fd);
-	return 1;
+	return fd_receive(g->sock, errnum, sizeof *errnum, flags, fd) == sizeof *errnum;
 }
 
 int guard_enter(struct guard *g)

@@ -23,18 +23,6 @@
 #include <unistd.h>
 #include "file.h"
 
-struct fd_path {
-	char s[40];
-};
-
-static struct fd_path fd_path(int fd)
-{
-	struct fd_path p;
-
-	snprintf(p.s, sizeof p.s, "/proc/self/fd/%d", fd);
-	return p;
-}
-
 struct building {
 	const struct sandbox *box;
 	struct strs points;             /* what else stands in it, plain paths */

@@ -63,4 +63,10 @@ int jail_make(struct sandbox *b, const struct jail_file *files, size_t n,
 /* Open for reading what an absolute path leads the program to. */
 int jail_open(const struct sandbox *b, const char *path);
 
+/* The name by which system calls that want a path find what fd is. */
+struct fd_path {
+	char s[40];
+};
+struct fd_path fd_path(int fd);
+
 #endif

@@ -15,11 +15,7 @@
 #include <unistd.h>
 #include "file.h"
 
-struct fd_path {
-	char s[40];
-};
-
-static struct fd_path fd_path(int fd)
+struct fd_path fd_path(int fd)
 {
 	struct fd_path p;
 

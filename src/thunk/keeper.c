@@ -13,6 +13,7 @@
  * after such a fork.  The command stays in gg's own process group, so that the
  * terminal's signals reach it; the keeper blocks them all.
  */
+#include "file.h"
 #include "tracee.h"
 
 #include <dirent.h>
@@ -40,50 +41,21 @@ enum {
 
 /* ---- messages */
 
-union fd_message {
-	struct cmsghdr h;
-	char room[CMSG_SPACE(sizeof(int))];
-};
-
+/* Where nobody is left to be told, that is seen as the end of the socket. */
 static void tell(int sock, enum news_kind kind, int value, int fd)
 {
 	struct news n = { .kind = (int)kind, .value = value };
-	union fd_message u = { .room = { 0 } };
-	struct iovec v = { &n, sizeof n };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1 };
 
-	if (fd >= 0) {
-		u.h = (struct cmsghdr){ .cmsg_level = SOL_SOCKET,
-					.cmsg_type = SCM_RIGHTS,
-					.cmsg_len = CMSG_LEN(sizeof fd) };
-		memcpy(CMSG_DATA(&u.h), &fd, sizeof fd);
-		m.msg_control = &u;
-		m.msg_controllen = sizeof u;
-	}
-	/* Nobody there to be told: that is seen as the end of the socket. */
-	while (sendmsg(sock, &m, MSG_NOSIGNAL) < 0 && errno == EINTR)
-		;
+	fd_send(sock, &n, sizeof n, fd);
 }
 
 int keeper_news(int sock, bool wait, struct news *out, int *fd)
 {
-	union fd_message u;
-	struct iovec v = { out, sizeof *out };
-	struct msghdr m = { .msg_iov = &v, .msg_iovlen = 1, .msg_control = &u,
-			    .msg_controllen = sizeof u };
-	ssize_t n;
+	ssize_t n = fd_receive(sock, out, sizeof *out, wait ? 0 : MSG_DONTWAIT, fd);
 
-	do
-		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC | (wait ? 0 : MSG_DONTWAIT));
-	while (n < 0 && errno == EINTR);
 	if (n < 0 && errno == EAGAIN)
 		return 0;
-	if (n != sizeof *out)
-		return -1;
-	*fd = -1;
-	if (m.msg_controllen >= CMSG_LEN(sizeof *fd) && u.h.cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(&u.h), sizeof *fd);
-	return 1;
+	return n == sizeof *out ? 1 : -1;
 }
 
 /* ---- all processes below one */
