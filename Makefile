@@ -21,8 +21,8 @@ FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
-ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c $(wildcard tools/ml_*.c))
-GG_OBJ   := $(filter-out $(ML_OBJ),$(patsubst %.c,$(BUILD)/%.o,$(wildcard tools/*.c)))
+ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c tools/wrap.c $(wildcard tools/ml_*.c))
+GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/gg-ml.c tools/ml_%,$(wildcard tools/*.c)))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(if $(ONLY),$(ONLY:%=test/%.c),$(wildcard test/t_*.c)))
 TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
 BENCHES  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/bench/b_*.c))

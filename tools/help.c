@@ -4,29 +4,7 @@
 #include "file.h"
 #include "gg.h"
 #include "help.h"
-
-enum { COLUMNS = 78 };
-
-/* Words of text in lines; the first line is at column `at` already, the others
- * start at `indent`. */
-static void print_wrapped(const char *text, int indent, int at)
-{
-	while (*text) {
-		int n = (int)strcspn(text, " ");
-
-		if (at > indent && at + 1 + n > COLUMNS) {
-			printf("\n%*s", indent, "");
-			at = indent;
-		} else if (at > indent) {
-			putchar(' ');
-			at++;
-		}
-		printf("%.*s", n, text);
-		at += n;
-		text += n + strspn(text + n, " ");
-	}
-	putchar('\n');
-}
+#include "wrap.h"
 
 static void option_text(const struct option_row *r, char *out, size_t n)
 {

@@ -1,8 +1,9 @@
 /* ml_help.c - help and the manual, from the tables of commands and options */
 #include <string.h>
 #include "ml.h"
+#include "wrap.h"
 
-enum { COLUMNS = 78, INDENT = 24 };
+enum { INDENT = 24 };
 
 void ml_usage(FILE *f)
 {
@@ -10,26 +11,6 @@ void ml_usage(FILE *f)
 	for (const struct ml_command *c = ml_commands; c->name; c++)
 		fprintf(f, "  %-9s %s\n", c->name, c->help);
 	fprintf(f, "\ngg-ml COMMAND --help tells more.\n");
-}
-
-/* Words in lines; the first is at column `at` already. */
-static void print_wrapped(const char *text, int indent, int at)
-{
-	while (*text) {
-		int n = (int)strcspn(text, " ");
-
-		if (at > indent && at + 1 + n > COLUMNS) {
-			printf("\n%*s", indent, "");
-			at = indent;
-		} else if (at > indent) {
-			putchar(' ');
-			at++;
-		}
-		printf("%.*s", n, text);
-		at += n;
-		text += n + strspn(text + n, " ");
-	}
-	putchar('\n');
 }
 
 static bool has(const struct ml_command *c, const struct ml_option *o)
