@@ -32,8 +32,8 @@ FUZZERS  := $(patsubst test/fuzz/%.c,$(FUZZ)/%,$(wildcard test/fuzz/f_*.c))
 NVCC   := $(if $(filter 0,$(CUDA)),,$(shell command -v nvcc || ls /usr/local/cuda/bin/nvcc 2>/dev/null))
 CU_OBJ := $(patsubst %.cu,$(BUILD)/%.o,$(wildcard src/kernels/*.cu))
 NVCC_FLAGS = -std=c++20 -O3 -Iinclude -fmad=false -prec-div=true -prec-sqrt=true -ftz=false \
-	-gencode arch=compute_80,code=sm_80 -gencode 'arch=compute_90,code=[sm_90,compute_90]' \
 	-Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics
+NVCC_ARCHS = -gencode arch=compute_80,code=sm_80 -gencode 'arch=compute_90,code=[sm_90,compute_90]'
 
 .PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
@@ -61,7 +61,10 @@ $(BUILD)/gg-ml-cuda.so: $(CU_OBJ)
 	$(NVCC) -shared -cudart static -Xlinker -s,--as-needed -o $@ $^
 $(CU_OBJ): $(BUILD)/%.o: %.cu
 	@mkdir -p $(@D)
-	$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
+	$(NVCC) $(NVCC_FLAGS) $(NVCC_ARCHS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/%.ptx: %.cu
+	$(NVCC) $(NVCC_FLAGS) -arch=compute_90 -ptx -o $@ $<
 
 # What the tracer puts into programs that look a lot: a library of its own, kept as bytes.
 $(BUILD)/notes.so: src/thunk/inside/notes_inside.c src/thunk/notes_ring.h

@@ -191,10 +191,11 @@ static void cuda_repeat(struct device *d, void (*fn)(void *arg), void *arg, size
 	struct cuda *c = cuda_of(d);
 	cudaGraph_t graph = NULL;
 
-	if (!again && c->step) {
+	if (c->step && (!again || c->step_of != arg)) {
 		cudaGraphExecDestroy(c->step);
 		c->step = NULL;
 	}
+	c->step_of = arg;
 	if (!c->step && n > 0) {
 		fn(arg);
 		n--;

@@ -10,7 +10,8 @@ struct blas;
 struct cuda {
 	struct device d;        /* first: a device is one of these */
 	cudaStream_t stream;
-	cudaGraphExec_t step;   /* what repeat records */
+	cudaGraphExec_t step;   /* what repeat records, and whose */
+	void *step_of;
 	struct blas *blas;      /* NULL: exact */
 	char trouble[200];      /* the first since the last wait */
 };
