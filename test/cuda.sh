@@ -36,11 +36,10 @@ check 'a run of a network with all layers' whole_run "$all" --rate 0.01 --steps 
 check 'a batch that no tile divides' whole_run 'mlp 784-77-33-10 tanh drop 0.1' --batch 37 \
 	--rate 0.01 --steps 400
 
-# To and fro between processor and GPU.
-to_and_fro()
+# How a state goes on elsewhere is ml.sh's to show.
+stopped()
 {
 	rm -f s.st p.st
-	on cpu --model "$mlp" --steps 900 -o whole.st || return 1
 	"$ML" train --data d.st --model "$mlp" --steps 900000 --device cuda --state s.st -o p.st \
 		2>err &
 	pid=$!
@@ -49,7 +48,7 @@ to_and_fro()
 	wait $pid
 	[ $? = 75 ] && [ -e s.st ] && ! [ -e p.st ]
 }
-check 'told to end, a run on the GPU leaves a state and no weights' to_and_fro
+check 'told to end, a run on the GPU leaves a state and no weights' stopped
 
 # cuBLAS: the same bytes again, and the profile in the weights.
 again()
