@@ -57,11 +57,13 @@ $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 $(BUILD)/gg-ml: $(ML_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(ALL_LDLIBS)
 
+# Without these names and bytes in an object change with each call.
+NVCC_SAME = -objtemp -frandom-seed=$(basename $(notdir $@))
 $(BUILD)/gg-ml-cuda.so: $(CU_OBJ)
-	$(NVCC) -shared -cudart static -Xlinker -s,--as-needed -o $@ $^
+	$(NVCC) $(NVCC_SAME) -shared -cudart static -Xlinker -s,--as-needed -o $@ $^
 $(CU_OBJ): $(BUILD)/%.o: %.cu
 	@mkdir -p $(@D)
-	$(NVCC) $(NVCC_FLAGS) $(NVCC_ARCHS) -MMD -MP -c -o $@ $<
+	$(NVCC) $(NVCC_FLAGS) $(NVCC_ARCHS) $(NVCC_SAME) -MMD -MP -c -o $@ $<
 
 $(BUILD)/%.ptx: %.cu
 	$(NVCC) $(NVCC_FLAGS) -arch=compute_90 -ptx -o $@ $<
