@@ -113,14 +113,6 @@ static void lay_out(void *arg, size_t i, unsigned thread)
 	}
 }
 
-static void activate(const struct at *a, size_t first, size_t n)
-{
-	size_t c = a->l->out.c;
-
-	a->p->ops->activate(a->l->act, n, c, a->y + first * c, at_param(a, a->r->w, 1),
-			    a->y + first * c);
-}
-
 void conv_forward(struct at *a)
 {
 	const struct layer *l = a->l;
@@ -140,15 +132,7 @@ void conv_forward(struct at *a)
 		g.c = a->y + at * spots * l->out.c;
 		gemm_run(&g, a->r->team);
 	}
-	each_rows(a, a->r->rows * spots, l->out.c, activate);
-}
-
-static void act_back(const struct at *a, size_t first, size_t n)
-{
-	size_t c = a->l->out.c;
-
-	a->p->ops->activate_back(a->l->act, n * c, a->y + first * c, a->dy + first * c,
-				 a->dy + first * c);
+	each_rows(a, a->r->rows * spots, l->out.c, add_bias);
 }
 
 /* Windows overlap: a pixel's gradient is the sum over those that hold it, in
@@ -182,7 +166,7 @@ void conv_backward(struct at *a)
 	size_t step = images(l, a->r->rows), spots = positions(l), size = window_floats(l);
 	float *dx = gradient_begin(a, l->from), *back = a->p->columns + a->p->n_columns;
 
-	each_rows(a, a->r->rows * spots, l->out.c, act_back);
+	each_rows(a, a->r->rows, shape_size(l->out), act_back);
 	a->p->ops->sum_rows(a->r->rows * spots, l->out.c, a->dy, false,
 			    at_param(a, a->g, 1));
 	for (size_t at = 0; at < a->r->rows; at += step) {

@@ -58,7 +58,7 @@ void each_rows(const struct at *a, size_t n_rows, size_t row_floats,
 
 /* ---- layers of few lines */
 
-static void fc_activate(const struct at *a, size_t first, size_t n)
+void add_bias(const struct at *a, size_t first, size_t n)
 {
 	size_t c = a->l->out.c;
 
@@ -75,10 +75,10 @@ static void fc_forward(struct at *a)
 	};
 
 	gemm_run(&g, a->r->team);
-	each_rows(a, a->r->rows, out, fc_activate);
+	each_rows(a, a->r->rows, out, add_bias);
 }
 
-static void act_back(const struct at *a, size_t first, size_t n)
+void act_back(const struct at *a, size_t first, size_t n)
 {
 	size_t c = shape_size(a->l->out);
 

@@ -41,6 +41,11 @@ void gradient_end(struct at *a, size_t from, float *written);
 void each_rows(const struct at *a, size_t n_rows, size_t row_floats,
 	       void (*fn)(const struct at *a, size_t first, size_t n));
 
+/* For each_rows(): the bias and the activation of n rows of y, a row being what
+ * the bias has; and dy times the activation's slope, of n examples. */
+void add_bias(const struct at *a, size_t first, size_t n);
+void act_back(const struct at *a, size_t first, size_t n);
+
 void conv_forward(struct at *a);
 void conv_backward(struct at *a);
 size_t conv_columns(const struct layer *l, size_t rows);
