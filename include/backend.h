@@ -1,12 +1,15 @@
 /* backend.h - a place where thunks run
  *
- * src/backends/local.c (cells on this machine), fake.c (answers as told).
+ * src/backends/local.c (cells on this machine), connect.c, container.c, slurm.c
+ * (workers that come to a pool), lambda.c, openwhisk.c (functions), fake.c
+ * (answers as told).
  * A backend is a const table of promises and a state of its own.  It lives on
  * the loop's thread and never blocks it.
  */
 #ifndef GG_BACKEND_H
 #define GG_BACKEND_H
 
+#include "depot.h"
 #include "loop.h"
 #include "model.h"
 #include "run.h"
@@ -28,10 +31,12 @@ struct job {
 	bool is_watched;                /* as in struct hints */
 	struct room needs;
 	double timeout_s;               /* 0: none */
+	double expected_s;              /* by observations; 0: no idea */
+	uint64_t expected_mem_bytes;    /* likewise */
 	void *backend_data;             /* the backend's own, while it runs */
 	/* Called once the job has ended in whatever way, on the loop's thread.
-	 * All objects that the report names are in the store by then.  The
-	 * report dies when it returns. */
+	 * All objects that the report names are in the store by then, or the
+	 * depot knows them.  The report dies when it returns. */
 	void (*done)(struct job *j, const struct run_report *r);
 	void *arg;
 };
@@ -43,6 +48,21 @@ struct backend_opts {
 	const char *self;               /* this program's own file */
 	unsigned jobs;                  /* cpus to use; 0: all there are */
 	bool is_hermetic;               /* a closure is the whole root */
+	/* For engines elsewhere; NULL where there is none. */
+	struct http *http;
+	struct depot *depot;
+	setting_fn *setting;            /* as in remote_opts */
+	void *setting_arg;
+	/* Room has come or gone: the scheduler looks again. */
+	void (*changed)(void *arg);
+	void *changed_arg;
+};
+
+/* What waits for an engine, for those that start workers by need. */
+struct demand {
+	size_t n_ready, n_running;      /* jobs that it could take; has */
+	double ready_s;                 /* expected of the ready ones, in all */
+	struct room widest;             /* the most that one of them needs */
 };
 
 struct backend;
@@ -51,19 +71,32 @@ struct backend_ops {
 	const char *name;               /* the scheme of its URI */
 	const char *help;               /* one line, for the help text */
 
-	/* Open with what follows the scheme in the URI ("" if nothing).
+	/* Inputs must be in the store before start(); else the depot knowing
+	 * them is enough. */
+	bool wants_objects_here;
+
+	/* Open with what follows the scheme in the URI ("" if nothing), which
+	 * is WORD=VALUE with commas between: see words.h.
 	 * close() cancels what runs and returns when no process is left. */
 	int (*open)(const struct backend_opts *o, const char *rest,
 		    struct backend **out, struct err *e);
 	void (*close)(struct backend *b);
 
-	/* All the room there is when nothing runs. */
+	/* All the room there is now if nothing ran.  It may change: see
+	 * backend_opts.changed. */
 	struct room (*room)(const struct backend *b);
+
+	/* May this job ever run here, perhaps once more workers have come?  No:
+	 * why, one line.  NULL: whatever fits into room() may. */
+	bool (*accepts)(const struct backend *b, const struct job *j, struct err *e);
+
+	/* What waits has changed; called at leisure.  NULL: not interested. */
+	void (*demand)(struct backend *b, const struct demand *d);
 
 	/* Begin j; the scheduler has seen to it that j's needs fit beside what
 	 * it has started and not yet heard of.  After 0 the backend owes
 	 * exactly one j->done, later and never from inside this call; after -1
-	 * it owes none. */
+	 * it owes none.  ERR_RETRY: not now (throttled, workers still come). */
 	int (*start)(struct backend *b, struct job *j, struct err *e);
 
 	/* Ask j to end early.  Its done still comes. */
@@ -73,6 +106,13 @@ struct backend_ops {
 	 * not permitted here: one line, borrowed, or NULL (the slot too).  To
 	 * be asked once a job has ended. */
 	const char *(*notice)(const struct backend *b);
+};
+
+/* One that is open, among those of a run. */
+struct engine {
+	const struct backend_ops *ops;
+	struct backend *backend;
+	const char *uri;                /* as the user wrote it */
 };
 
 extern const struct backend_ops backend_local, backend_fake;

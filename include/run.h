@@ -37,6 +37,10 @@ enum run_status {
 				 * thunk does not name (see is_watched) */
 	RUN_LOST_INPUT,         /* an object it needs is not in the store */
 	RUN_CELL_FAILED,        /* the machinery: no disk, no memory */
+	RUN_OUT_OF_MEMORY,      /* killed because it wanted more than it may have */
+	RUN_LOST_WORKER,        /* whoever had it is gone, or says nothing more */
+	RUN_THROTTLED,          /* the place takes no more just now: it never began */
+	RUN_UNREACHABLE,        /* objects could not be brought or taken away */
 	RUN_STATUS_COUNT
 };
 
@@ -50,6 +54,10 @@ struct run_report {
 	struct bytes log;       /* stdout and stderr as they came, last 256 KiB */
 	uint64_t log_dropped_bytes;
 	struct id missing;      /* RUN_LOST_INPUT */
+	const char *place;      /* the worker that ran it, for people; or NULL */
+	double dollars;         /* what the place charges for it */
+	double waited_s;        /* in the place, before it began; cold starts too */
+	bool is_cold;           /* a new worker was made for it */
 	const char *text;       /* not RUN_OK: thing, cause and remedy */
 	const char *undeclared; /* RUN_UNDECLARED: the path, plain; a / at its
 				 * end: the names in that folder.  Else NULL */

@@ -17,8 +17,8 @@ tools=$(ls tools/*.[ch])
 
 tell() { sed "s|\$|: $1|" >>"$breaches"; }
 
-# A header's first lines name the folder behind it.  The table of engines,
-# backend.h, is what exec is handed.
+# A header's first lines name the folder behind it.  The tables of engines and of
+# remotes are what exec is handed.
 rank_of_folder()
 {
 	case $1 in
@@ -35,7 +35,9 @@ done
 for f in $lib; do
 	rank[$f]=$(rank_of_folder "$f")
 done
-[ -e include/backend.h ] && rank[include/backend.h]=2
+for f in include/backend.h include/remote.h; do
+	rank[$f]=2
+done
 
 for f in $lib $headers; do
 	sed -n 's/^#include "\(.*\)"$/\1/p' "$f" | while read -r included; do
@@ -56,12 +58,14 @@ only() # HEADER-PATTERN PLACE-PATTERN WHAT
 only 'lmdb\.h' 'src/thunk/db\.c' 'the database'
 only 'uv\.h' 'src/exec/loop\.c' 'the event loop'
 only '(linux/)?seccomp\.h' 'src/thunk/(tracer|tracee|filter).*' 'seccomp'
-only 'openssl/' 'src/thunk/id\.c' 'the hash library'
-only 'jansson\.h' '(tools/.*|src/exec/(oci|registry|message).*|src/kernels/safetensors\.c)' 'the JSON library'
+only 'openssl/' '(src/thunk/id|src/exec/(keys|certificate)|src/backends/sigv4)\.c' 'the hash library'
+only 'microhttpd\.h' 'src/exec/serve\.c' 'the HTTP server'
+only 'hiredis/' 'src/backends/remote_redis\.c' 'the Redis client'
+only 'jansson\.h' '(tools/.*|src/backends/.*|src/exec/(oci|registry|message).*|src/kernels/safetensors\.c)' 'the JSON library'
 only 'curl/' 'src/exec/curl\.h' 'HTTP'
 only '(cuda|cublas).*' 'src/kernels/device_(cuda\.h|blas\.cu)' 'CUDA'
 only 'zlib\.h' 'src/(exec/squeeze|kernels/gzip)\.c' 'the other compressor'
-only 'zstd\.h' 'src/(thunk/store|exec/chunks)\.c' 'the compressor'
+only 'zstd\.h' 'src/(thunk/store|exec/(chunks|codec))\.c' 'the compressor'
 
 # Only tools/ prints, exits or reads the environment.  A process that gg has
 # just forked ends by _exit.

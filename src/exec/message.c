@@ -14,6 +14,8 @@ static const char *const statuses[RUN_STATUS_COUNT] = {
 	[RUN_NO_OUTPUT] = "no-output", [RUN_BAD_OUTPUT] = "bad-output",
 	[RUN_WROTE_INPUT] = "wrote-input", [RUN_UNDECLARED] = "undeclared",
 	[RUN_LOST_INPUT] = "lost-input", [RUN_CELL_FAILED] = "cell-failed",
+	[RUN_OUT_OF_MEMORY] = "out-of-memory", [RUN_LOST_WORKER] = "lost-worker",
+	[RUN_THROTTLED] = "throttled", [RUN_UNREACHABLE] = "unreachable",
 };
 
 /* ---- writing */

@@ -37,6 +37,12 @@ static const struct policy {
 	[RUN_LOST_INPUT]  = { .tries = 4, .rewinds = true, .text = "an input is gone" },
 	[RUN_CELL_FAILED] = { .tries = 3, .elsewhere = true,
 			      .text = "the place it ran in failed" },
+	[RUN_OUT_OF_MEMORY] = { .tries = 1, .text = "it wanted more memory than it may have" },
+	[RUN_LOST_WORKER] = { .tries = 4, .elsewhere = true,
+			      .text = "the worker that had it is gone" },
+	[RUN_THROTTLED]   = { .tries = 8, .text = "the place takes no more just now" },
+	[RUN_UNREACHABLE] = { .tries = 4, .elsewhere = true,
+			      .text = "its objects could not be moved" },
 };
 
 static void run_free(struct run *r)

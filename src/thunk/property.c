@@ -5,6 +5,7 @@
 #include <string.h>
 #include "file.h"
 #include "pattern.h"
+#include "quantity.h"
 
 struct property {
 	const char *name;
@@ -101,24 +102,11 @@ static const char *read_env(struct source *s, struct words *w)
 	return NULL;
 }
 
-/* A plain decimal number, no sign, no exponent: what follows it, or NULL. */
-static const char *number_read(const char *s, double *out)
-{
-	char *end;
-
-	if (*s < '0' || *s > '9' || strspn(s, "0123456789.") > 15 || s[1] == 'x' ||
-	    s[1] == 'X')
-		return NULL;
-	*out = strtod(s, &end);
-	return strspn(s, "0123456789.") == (size_t)(end - s) ? end : NULL;
-}
-
 static const char *read_cpus(struct source *s, struct words *w)
 {
 	double *n = strcmp(w->v[0].s, "gpus") == 0 ? &s->m->hints.gpus : &s->m->hints.cpus;
-	const char *end = number_read(w->v[1].s, n);
 
-	return end && *end == '\0' && *n > 0 && *n <= 65536
+	return quantity_number(w->v[1].s, n) && *n > 0 && *n <= 65536
 		       ? NULL
 		       : arena_printf(s->a, "%s %s: say a number such as 1 or 0.5", w->v[0].s,
 				      w->v[1].s);
@@ -126,46 +114,18 @@ static const char *read_cpus(struct source *s, struct words *w)
 
 static const char *read_mem(struct source *s, struct words *w)
 {
-	static const char units[] = "KMGT";
-	double n = 0;
-	const char *end = number_read(w->v[1].s, &n);
-	const char *unit = end && *end ? strchr(units, *end) : NULL;
-
-	if (!unit || (strcmp(end + 1, "") && strcmp(end + 1, "iB")) || n <= 0)
-		return arena_printf(s->a, "mem %s: say a number and K, M, G or T, as in 2G",
-				    w->v[1].s);
-	for (const char *u = units; u <= unit; u++)
-		n *= 1024;
-	if (n < 1 || n > 1e18)
-		return arena_printf(s->a, "mem %s: no machine has that", w->v[1].s);
-	s->m->hints.mem_bytes = (uint64_t)n;
-	return NULL;
+	return quantity_bytes(w->v[1].s, &s->m->hints.mem_bytes)
+		       ? NULL
+		       : arena_printf(s->a, "mem %s: say a number and K, M, G or T, as in 2G",
+				      w->v[1].s);
 }
 
 static const char *read_time(struct source *s, struct words *w)
 {
-	static const struct { char unit; double seconds; } units[] = {
-		{ 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 },
-	};
-	double sum = 0, n;
-	const char *p = w->v[1].s;
-
-	while (*p) {
-		const char *end = number_read(p, &n);
-		size_t i = 0;
-
-		while (end && i < 4 && units[i].unit != *end)
-			i++;
-		if (!end || i == 4)
-			break;
-		sum += n * units[i].seconds;
-		p = end + 1;
-	}
-	if (*p || sum <= 0 || sum > 3e9)
-		return arena_printf(s->a, "time %s: say a number and s, m, h or d, as in 90s "
-				    "or 1h30m", w->v[1].s);
-	s->m->hints.time_s = sum;
-	return NULL;
+	return quantity_seconds(w->v[1].s, &s->m->hints.time_s)
+		       ? NULL
+		       : arena_printf(s->a, "time %s: say a number and s, m, h or d, as in 90s "
+				      "or 1h30m", w->v[1].s);
 }
 
 static const char *read_priority(struct source *s, struct words *w)

@@ -1,0 +1,70 @@
+/* pool.h - workers that come by themselves and ask for work; src/backends/pool.c
+ * (who does what), pool_serve.c (the Runtime API), pool_lease.c (who is alive),
+ * pool_objects.c (cas/ and ac/ for them)
+ *
+ * An engine that starts workers somewhere embeds a pool and hands them its
+ * ticket.  What a worker says:
+ *
+ *     POST /gg/1/hello          what it is and holds: JSON, see pool_worker.h
+ *     GET  /2018-06-01/runtime/invocation/next         waits for work
+ *     POST /2018-06-01/runtime/invocation/ID/response  or /error
+ *     POST /gg/1/beat           alive, what it dropped; told what to cancel
+ *     GET, HEAD, PUT /cas/HEX   objects, as any HTTP cache
+ *
+ * Who never says hello is a plain Runtime API client: one step at a time.
+ * A request leases its steps for lease_s; each beat renews.  When a lease ends
+ * its steps end as RUN_LOST_WORKER, and an answer that comes all the same is
+ * put into the store and told to nobody.
+ */
+#ifndef GG_POOL_H
+#define GG_POOL_H
+
+#include "backend.h"
+#include "serve.h"
+#include "ticket.h"
+
+struct pool;
+
+/* One worker, for those who started it. */
+struct pool_worker {
+	const char *name;               /* as it said in hello: what the engine
+					 * passed by --name */
+	const char *host;
+	struct room room;
+	unsigned n_running;
+	bool is_idle;
+	uint64_t idle_since_ms;
+};
+
+struct pool_opts {
+	const struct backend_opts *o;   /* copied */
+	const char *name;               /* of the engine: the ticket's pool */
+	const char *unix_path;          /* where to listen; or */
+	const char *address;
+	struct room worst_room;         /* what one worker has at least, for the
+					 * question whether a thunk ever fits */
+	double lease_s, beat_s;         /* 0: 30 and 5 */
+	unsigned steps_per_request;     /* at most, of short ones; 0: 16 */
+	/* A worker came, went, or became idle or busy: think again. */
+	void (*changed)(void *arg);
+	void *arg;
+};
+
+int pool_open(const struct pool_opts *o, struct pool **out, struct err *e);
+/* Workers are told to end; what runs ends as cancelled. */
+void pool_close(struct pool *p);
+void pool_ticket(const struct pool *p, struct ticket *out);
+
+/* As in backend_ops: room is what the workers that are here have in all. */
+struct room pool_room(const struct pool *p);
+int pool_start(struct pool *p, struct job *j, struct err *e);
+void pool_cancel(struct pool *p, struct job *j);
+
+size_t pool_n_workers(const struct pool *p);
+void pool_each(struct pool *p, void (*fn)(void *arg, const struct pool_worker *w), void *arg);
+/* Let this worker end once it is idle; it gets no more work. */
+void pool_retire(struct pool *p, const char *name);
+/* The engine knows that it is gone, before its lease says so. */
+void pool_lost(struct pool *p, const char *name, const char *why);
+
+#endif
