@@ -1,0 +1,75 @@
+#!/bin/bash
+# terminal.sh - gg on a real terminal: Ctrl-C by the keyboard, the status line, its width
+. "$(dirname "$0")/lib.sh"
+[ -x /usr/bin/python3 ] || skip 'needs python3'
+own_gg
+
+# keyboard SECONDS KEYS COMMAND...: run it on a terminal of 80 columns of its
+# own, type KEYS after so long, and end as it ends; what it shows is in .tty.
+cat >"$work/keyboard.py" <<'END'
+import fcntl, os, pty, select, struct, sys, termios, time
+
+after, keys, command = float(sys.argv[1]), sys.argv[2], sys.argv[3:]
+pid, tty = pty.fork()
+if pid == 0:
+    fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack('HHHH', 25, 80, 0, 0))
+    os.execvp(command[0], command)
+start, shown = time.monotonic(), b''
+keys = [bytes([ord(k)]) for k in keys.replace('^C', '\x03')]
+while True:
+    if select.select([tty], [], [], 0.05)[0]:
+        try:
+            part = os.read(tty, 65536)
+        except OSError:
+            break
+        if not part:
+            break
+        shown += part
+    if keys and time.monotonic() - start > after:
+        os.write(tty, keys.pop(0))
+        after += 0.3
+open(os.environ['TTY_LOG'], 'wb').write(shown)
+status = os.waitpid(pid, 0)[1]
+sys.exit(os.WEXITSTATUS(status) if os.WIFEXITED(status) else 128 + os.WTERMSIG(status))
+END
+export TTY_LOG=$work/.tty TERM=xterm
+
+# typed STATUS SECONDS KEYS COMMAND...
+typed()
+{
+	local want=$1 rc
+
+	shift
+	timeout 60 /usr/bin/python3 "$work/keyboard.py" "$@"
+	rc=$?
+	[ "$rc" = "$want" ] && return
+	echo "ended with $rc"
+	tr '\r' '\n' <"$work/.tty" | tail -5
+	return 1
+}
+
+project keys
+cat >gg.models <<'END'
+sh short.sh @in @out
+sh long.sh @in @out
+END
+echo 'sleep 0.2; cp "$1" "$2"' >short.sh
+echo "sleep 1001 # ${work##*/}" >long.sh
+echo one >a
+"$GG" infer sh -c 'sh short.sh a f1; sh long.sh a f2' >/dev/null
+check "Ctrl-C at the keyboard ends a force" typed 1 0.8 '^C' "$GG" force -j2 f1 f2
+check "it says so once" test "$(tr '\r' '\n' <"$work/.tty" | grep -c 'stopping:')" = 1
+check "what had finished is kept" test "$(cat f1)" = one
+check "no process is left" none_left
+check "nothing half done either" nothing_temporary
+start=$(date +%s)
+check "twice: at once" typed 1 0.8 '^C^C' "$GG" force f2
+check "without the grace" test $(($(date +%s) - start)) -le 4
+check "Ctrl-C ends a script that only waits" typed 1 0.8 '^C' "$GG" run --fresh sh -c "sleep 1000; : ${work##*/}"
+check "no process is left" none_left
+check "and the store is right" store_is_right
+check "the status line says what runs" typed 1 1.2 '^C' "$GG" force f2
+check "with the command in it" grep -aq 'long.sh a f2' "$work/.tty"
+no_wider() { tr '\r' '\n' <"$work/.tty" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | grep -aq '.\{81\}' && return 1; return 0; }
+check "and is no wider than the terminal" no_wider
+plan
