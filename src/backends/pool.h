@@ -64,7 +64,9 @@ size_t pool_n_workers(const struct pool *p);
 void pool_each(struct pool *p, void (*fn)(void *arg, const struct pool_worker *w), void *arg);
 /* Let this worker end once it is idle; it gets no more work. */
 void pool_retire(struct pool *p, const char *name);
-/* The engine knows that it is gone, before its lease says so. */
-void pool_lost(struct pool *p, const char *name, const char *why);
+/* The engine knows that it is gone, before its lease says so, and whether that
+ * was for lack of memory or not: RUN_OUT_OF_MEMORY, RUN_LOST_WORKER.  A name
+ * that never said hello is fine. */
+void pool_lost(struct pool *p, const char *name, enum run_status how, const char *why);
 
 #endif
