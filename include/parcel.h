@@ -14,17 +14,24 @@ struct parcel_opts {
 	struct store *store;
 	struct depot *depot;            /* NULL: everything travels inside */
 	const char *root;               /* where steps see the project; or NULL */
-	uint64_t max_bytes;             /* of the request; 6 MB less some on Lambda */
+	bool is_json;                   /* for those who take nothing else (functions);
+					 * else message.h's form with parts */
+	uint64_t max_bytes;             /* of the request; 6 MB less some on Lambda;
+					 * 0: 256 MiB */
+	uint64_t answer_bytes;          /* likewise; 0: the worker's own limit */
 	uint64_t inline_bytes;          /* larger objects go by the depot; 0: 64 KiB */
 	/* Does the worker hold it already, so that it need not travel at all?
-	 * NULL: no. */
+	 * Asked of values, trees' texts and closures (whose texts travel to a
+	 * worker that does not hold them).  NULL: no. */
 	bool (*holds)(void *arg, const struct id *id);
 	void *arg;
 };
 
 struct parcel {
-	struct buf body;                /* the JSON */
-	struct ref *outside;            /* must be at a remote before it is sent */
+	struct buf body;                /* of the POST or the event */
+	struct ref *outside;            /* in the store; must be at a remote before
+					 * it is sent, unless the worker can ask
+					 * us.  Each one object, REF_VALUE */
 	size_t n_outside;
 	uint64_t n_input_bytes;
 	struct arena arena;
@@ -40,8 +47,9 @@ void parcel_release(struct parcel *p);
 /* Take an answer: objects inside are checked and put into the store, those that
  * rest at a remote are noted in the depot.  each() is called once for every
  * step answered, in order; a report that names objects that are nowhere is
- * turned into RUN_CELL_FAILED.  ERR_BAD: no such answer. */
-int parcel_open(const struct parcel_opts *o, struct bytes json,
+ * turned into RUN_CELL_FAILED.  ERR_BAD: no such answer; ERR_IO: the store cannot
+ * keep it.  text may be of either form. */
+int parcel_open(const struct parcel_opts *o, struct bytes text,
 		void (*each)(void *arg, const struct id *reduced, const struct run_report *r),
 		void *arg, struct err *e);
 

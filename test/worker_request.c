@@ -10,7 +10,10 @@
 
 static int ask(char **argv, struct arena *a, struct err *e)
 {
-	struct message_request q = { .root = argv[3] };
+	struct message_step step = { .timeout_s = 0 };
+	struct message_request q = { .root = argv[3], .steps = &step, .n_steps = 1,
+				     .is_json = true };
+	struct message_gather g = { .arena = a, .all_max = UINT64_MAX, .takes_all = true };
 	struct buf out = { 0 };
 	struct thunk t;
 	struct store *s;
@@ -18,34 +21,38 @@ static int ask(char **argv, struct arena *a, struct err *e)
 
 	if (store_open(argv[1], 0, &s, e) < 0)
 		return -1;
-	if (store_find(s, argv[2], &id, e) != 1 || store_get(s, &id, a, &q.thunk, e) < 0 ||
-	    thunk_decode(q.thunk, a, &t, e) < 0)
+	if (store_find(s, argv[2], &id, e) != 1 || store_get(s, &id, a, &step.thunk, e) < 0 ||
+	    thunk_decode(step.thunk, a, &t, e) < 0)
 		return -1;
+	g.store = s;
 	for (size_t i = 0; i < t.n_in; i++)
-		if (message_gather(s, &t.in[i].ref, UINT64_MAX, a, &q.objects, e) < 0)
+		if (message_gather(&g, &t.in[i].ref, e) < 0)
 			return -1;
+	q.objects = g.inside;
 	message_put_request(&q, &out);
 	fwrite(out.p, 1, out.n, stdout);
 	buf_release(&out);
-	message_objects_release(&q.objects);
+	message_gather_release(&g);
 	return store_close(s, e);
 }
 
 static int tell(const char *file, struct arena *a, struct err *e)
 {
 	struct message_answer m;
+	const struct run_report *r;
 	struct bytes text;
 
 	if (file_read(AT_FDCWD, file, 1 << 28, a, &text, e) < 0 ||
 	    message_read_answer(text, a, &m, e) < 0)
 		return -1;
-	printf("status %d code %d %s\n", m.report.status, m.report.code,
-	       m.report.text ? m.report.text : "");
-	fwrite(m.report.log.p, 1, m.report.log.n, stdout);
-	for (size_t i = 0; i < m.report.result.n; i++)
+	r = &m.reports[0].report;
+	printf("status %d code %d %s\n", r->status, r->code,
+	       r->text ? r->text : "");
+	fwrite(r->log.p, 1, r->log.n, stdout);
+	for (size_t i = 0; i < r->result.n; i++)
 		for (size_t k = 0; k < m.objects.n; k++)
-			if (id_equal(&m.report.result.v[i].ref.id, &m.objects.v[k].id)) {
-				printf("%s:\n", m.report.result.v[i].name);
+			if (id_equal(&r->result.v[i].ref.id, &m.objects.v[k].id)) {
+				printf("%s:\n", r->result.v[i].name);
 				fwrite(m.objects.v[k].bytes.p, 1, m.objects.v[k].bytes.n, stdout);
 			}
 	message_objects_release(&m.objects);

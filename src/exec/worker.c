@@ -21,12 +21,14 @@ struct worker {
 	char *root;                     /* that the backend is open for */
 };
 
-/* One step on its way. */
+/* One request on its way. */
 struct doing {
 	struct worker *w;
 	struct arena *a;
-	struct message_answer answer;
-	struct err err;                 /* of the answer; code 0: none */
+	const struct message_request *q;
+	struct message_gather gather;   /* what the outputs hold */
+	struct message_report *report;  /* of the step that runs */
+	struct err err;                 /* of its outputs; code 0: none */
 	bool is_done;
 };
 
@@ -90,12 +92,12 @@ static int keep_objects(struct worker *w, const struct message_request *q, struc
 	return store_flush(w->o.store, e);
 }
 
-static int check_step(struct worker *w, const struct message_request *q, struct arena *a,
+static int check_step(struct worker *w, const struct message_step *step, struct arena *a,
 		      struct err *e)
 {
 	struct thunk t;
 
-	if (thunk_decode(q->thunk, a, &t, e) < 0)
+	if (thunk_decode(step->thunk, a, &t, e) < 0)
 		return err_wrap(e, "thunk");
 	if (!thunk_is_reduced(&t))
 		return err_set(e, ERR_BAD, "thunk: an input is another step's output still");
@@ -126,9 +128,7 @@ static void copy_result(struct arena *a, struct result *r)
 static void on_done(struct job *j, const struct run_report *r)
 {
 	struct doing *d = j->arg;
-	struct run_report *copy = &d->answer.report;
-	struct worker *w = d->w;
-	uint64_t max = w->o.max_bytes ? w->o.max_bytes : MAX_BYTES;
+	struct run_report *copy = &d->report->report;
 
 	*copy = *r;
 	copy_result(d->a, &copy->result);
@@ -136,8 +136,7 @@ static void on_done(struct job *j, const struct run_report *r)
 	copy->text = r->text ? arena_str(d->a, r->text) : NULL;
 	copy->undeclared = r->undeclared ? arena_str(d->a, r->undeclared) : NULL;
 	for (size_t i = 0; r->status == RUN_OK && i < copy->result.n && !d->err.code; i++)
-		if (message_gather(w->o.store, &copy->result.v[i].ref, max, d->a,
-				   &d->answer.objects, &d->err) < 0)
+		if (message_gather(&d->gather, &copy->result.v[i].ref, &d->err) < 0)
 			err_wrap(&d->err, "output %s", copy->result.v[i].name);
 	d->is_done = true;
 }
@@ -145,9 +144,8 @@ static void on_done(struct job *j, const struct run_report *r)
 /* The machinery's word instead of the step's. */
 static void refuse(struct doing *d, enum run_status status, const struct err *why)
 {
-	message_objects_release(&d->answer.objects);
-	d->answer.report.status = status;
-	d->answer.report.text = arena_str(d->a, why->text);
+	d->report->report.status = status;
+	d->report->report.text = arena_str(d->a, why->text);
 }
 
 static double shorter(double a, double b)
@@ -155,20 +153,23 @@ static double shorter(double a, double b)
 	return a > 0 && (b <= 0 || a < b) ? a : b;
 }
 
-static void run_step(struct doing *d, const struct message_request *q, double limit_s)
+static void run_step(struct doing *d, const struct message_step *step, double limit_s)
 {
 	struct worker *w = d->w;
-	struct job j = { .reduced = id_of(q->thunk), .text = q->thunk,
-			 .is_watched = q->is_watched,
-			 .timeout_s = shorter(q->timeout_s, limit_s),
+	struct job j = { .reduced = id_of(step->thunk), .text = step->thunk,
+			 .host = step->host, .is_watched = step->is_watched,
+			 .timeout_s = shorter(step->timeout_s, limit_s),
 			 .done = on_done, .arg = d };
 	struct err e;
 
-	if (check_step(w, q, d->a, &e) < 0) {
+	d->report->step = j.reduced;
+	d->is_done = false;
+	d->err.code = ERR_NONE;
+	if (check_step(w, step, d->a, &e) < 0) {
 		refuse(d, RUN_NOT_STARTED, &e);
 		return;
 	}
-	if (keep_objects(w, q, &e) < 0 || open_engine(w, q->root, &e) < 0 ||
+	if (keep_objects(w, d->q, &e) < 0 || open_engine(w, d->q->root, &e) < 0 ||
 	    w->o.engine->start(w->backend, &j, &e) < 0) {
 		refuse(d, RUN_CELL_FAILED, &e);
 		return;
@@ -178,18 +179,37 @@ static void run_step(struct doing *d, const struct message_request *q, double li
 		refuse(d, RUN_CELL_FAILED, &d->err);
 }
 
+static uint64_t answer_room(const struct worker *w, const struct message_request *q)
+{
+	uint64_t max = w->o.max_bytes ? w->o.max_bytes : MAX_BYTES;
+
+	return q->max_bytes && q->max_bytes < max ? q->max_bytes : max;
+}
+
 int worker_do(struct worker *w, struct bytes request, double limit_s, struct buf *out,
 	      struct err *e)
 {
 	struct arena a = { 0 };
-	struct doing d = { .w = w, .a = &a };
 	struct message_request q;
+	struct message_answer m;
+	struct message_report *reports;
+	struct doing d = { .w = w, .a = &a, .q = &q };
 	int rc = message_read_request(request, &a, &q, e);
 
 	if (rc == 0) {
-		run_step(&d, &q, limit_s);
-		message_put_answer(&d.answer, out);
-		message_objects_release(&d.answer.objects);
+		reports = arena_alloc(&a, q.n_steps * sizeof *reports);
+		d.gather = (struct message_gather){ .store = w->o.store, .arena = &a,
+						    .takes_all = true };
+		d.gather.all_max = answer_room(w, &q);
+		for (size_t i = 0; i < q.n_steps; i++) {
+			d.report = &reports[i];
+			run_step(&d, &q.steps[i], limit_s);
+		}
+		m = (struct message_answer){ .reports = reports, .n_reports = q.n_steps,
+					     .objects = d.gather.inside,
+					     .is_json = q.is_json };
+		message_put_answer(&m, out);
+		message_gather_release(&d.gather);
 		message_objects_release(&q.objects);
 	}
 	arena_release(&a);

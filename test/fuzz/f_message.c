@@ -32,7 +32,8 @@ static void as_message(struct bytes in, struct arena *a)
 	if (message_read_request(in, a, &q, &e) == 0) {
 		message_put_request(&q, &out);
 		if (message_read_request(buf_bytes(&out), a, &q2, &e) < 0 ||
-		    !bytes_equal(q.thunk, q2.thunk) || q.objects.n != q2.objects.n)
+		    !bytes_equal(q.steps[0].thunk, q2.steps[0].thunk) ||
+		    q.n_steps != q2.n_steps || q.objects.n != q2.objects.n)
 			abort();
 		message_objects_release(&q.objects);
 		message_objects_release(&q2.objects);
@@ -41,7 +42,8 @@ static void as_message(struct bytes in, struct arena *a)
 	if (message_read_answer(in, a, &m, &e) == 0) {
 		message_put_answer(&m, &out);
 		if (message_read_answer(buf_bytes(&out), a, &m2, &e) < 0 ||
-		    m.report.status != m2.report.status)
+		    m.reports[0].report.status != m2.reports[0].report.status ||
+		    m.n_elsewhere != m2.n_elsewhere)
 			abort();
 		message_objects_release(&m.objects);
 		message_objects_release(&m2.objects);
