@@ -1,8 +1,8 @@
 /* backend.h - a place where thunks run
  *
  * src/backends/local.c (cells on this machine), connect.c, container.c, slurm.c
- * (workers that come to a pool), lambda.c, openwhisk.c (functions), fake.c
- * (answers as told).
+ * (workers that come to a pool), lambda.c, openwhisk.c (functions), sim.c (a
+ * clock of its own), fake.c (answers as told).
  * A backend is a const table of promises and a state of its own.  It lives on
  * the loop's thread and never blocks it.
  */
@@ -115,7 +115,7 @@ struct engine {
 	const char *uri;                /* as the user wrote it */
 };
 
-extern const struct backend_ops backend_local, backend_fake;
+extern const struct backend_ops backend_local, backend_fake, backend_sim;
 /* All of them, NULL at the end. */
 extern const struct backend_ops *const backends[];
 

@@ -7,5 +7,6 @@
 const struct backend_ops *const backends[] = {
 	&backend_local,
 	&backend_fake,
+	&backend_sim,
 	NULL,
 };
