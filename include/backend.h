@@ -10,6 +10,7 @@
 #define GG_BACKEND_H
 
 #include "depot.h"
+#include "engine_words.h"
 #include "loop.h"
 #include "model.h"
 #include "run.h"
@@ -70,10 +71,13 @@ struct backend;
 struct backend_ops {
 	const char *name;               /* the scheme of its URI */
 	const char *help;               /* one line, for the help text */
+	const struct engine_word *words;        /* for the same; NULL: none */
 
 	/* Inputs must be in the store before start(); else the depot knowing
 	 * them is enough. */
 	bool wants_objects_here;
+	/* It runs on this machine, which must hold the closure of a step. */
+	bool is_here;
 
 	/* Open with what follows the scheme in the URI ("" if nothing), which
 	 * is WORD=VALUE with commas between: see words.h.
@@ -87,7 +91,9 @@ struct backend_ops {
 	struct room (*room)(const struct backend *b);
 
 	/* May this job ever run here, perhaps once more workers have come?  No:
-	 * why, one line.  NULL: whatever fits into room() may. */
+	 * why, one line.  Asked early, when j has needs, text and host, and the
+	 * text is as written: its inputs may be thunks still.  NULL: whatever
+	 * fits into room() may. */
 	bool (*accepts)(const struct backend *b, const struct job *j, struct err *e);
 
 	/* What waits has changed; called at leisure.  NULL: not interested. */
@@ -96,7 +102,9 @@ struct backend_ops {
 	/* Begin j; the scheduler has seen to it that j's needs fit beside what
 	 * it has started and not yet heard of.  After 0 the backend owes
 	 * exactly one j->done, later and never from inside this call; after -1
-	 * it owes none.  ERR_RETRY: not now (throttled, workers still come). */
+	 * it owes none.  ERR_RETRY: not now (throttled, workers still come);
+	 * it is left alone for a while, or until `changed`.  ERR_REFUSED: not
+	 * this job: the next engine is asked. */
 	int (*start)(struct backend *b, struct job *j, struct err *e);
 
 	/* Ask j to end early.  Its done still comes. */

@@ -1,8 +1,8 @@
 /* exec.h - make these targets real
  *
- * src/exec/exec.c (the graph of what is wanted), sched.c (order, room, what
- * follows a failure), profile.c (observations), place.c (files in the
- * project).
+ * src/exec/exec.c (the graph of what is wanted), order.c and site.c (which is
+ * next, and where), sched.c (what follows a failure), profile.c
+ * (observations), place.c (files in the project).
  *
  * Nothing runs twice for the same content: results are looked up for a thunk
  * as written and as reduced, claimed across processes, and an object that is
@@ -58,8 +58,11 @@ struct exec_opts {
 	struct loop *loop;
 	struct store *store;
 	const struct project *project;
-	const struct backend_ops *engine;
-	struct backend *backend;
+	/* A thunk runs on the first of these that accepts it and has room at
+	 * that moment; lent until exec_free(). */
+	const struct engine *engines;
+	size_t n_engines;
+	struct depot *depot;            /* NULL: no remotes */
 	bool keeps_going;               /* after a failure start others still */
 	bool is_hermetic;               /* as in backend_opts */
 	void (*event)(void *arg, const struct exec_event *ev);
@@ -67,7 +70,9 @@ struct exec_opts {
 };
 
 int exec_new(const struct exec_opts *o, struct exec **out, struct err *e);
-/* The backend is closed first, or nothing runs.  Wants that are left end
+/* For backend_opts.changed: the room of an engine is another now. */
+void exec_room_changed(struct exec *x);
+/* Engines are closed first, or nothing runs.  Wants that are left end
  * without a word.  Flushes; an error shows at store_close. */
 void exec_free(struct exec *x);
 
@@ -93,11 +98,12 @@ void exec_stop(struct exec *x, uint64_t grace_ms);
 bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
 
-/* What an engine has to know of the machine part of t, which is reduced: the
- * host text (in a, empty for a closure), after it was seen that t can run here:
- * the host text is known, the machine holds the closure. */
-int exec_runtime(struct exec *x, const struct thunk *t, struct arena *a,
-		 struct bytes *host, struct err *e);
+/* Can t, whose runtime this is, run on this machine: does it hold the closure? */
+int exec_runtime_is_here(struct exec *x, const struct thunk *t, struct err *e);
+/* What an engine has to know of the machine part of t: the host text, in a;
+ * empty for a closure. */
+int exec_runtime_host(struct exec *x, const struct thunk *t, struct arena *a,
+		      struct bytes *host, struct err *e);
 
 /* A short command line for people: "python3 train.py --seed 3", at most
  * `width` columns. */

@@ -18,7 +18,7 @@ static char root[64];
 static struct project project;
 static struct store *store;
 static struct loop *loop;
-static struct backend *backend;
+static struct engine engine = { .ops = &backend_fake, .uri = "fake" };
 static struct exec *x;
 static struct id host;
 static struct err e;
@@ -62,9 +62,9 @@ static inline void open_all(const char *fake, bool keeps_going)
 	MUST(loop_new(&loop, &e), e);
 	bo.loop = loop;
 	bo.store = store;
-	MUST(backend_fake.open(&bo, fake, &backend, &e), e);
+	MUST(backend_fake.open(&bo, fake, &engine.backend, &e), e);
 	xo = (struct exec_opts){ .loop = loop, .store = store, .project = &project,
-				 .engine = &backend_fake, .backend = backend,
+				 .engines = &engine, .n_engines = 1,
 				 .keeps_going = keeps_going, .event = heard };
 	MUST(exec_new(&xo, &x, &e), e);
 	n_started = n_done = n_failed = n_cached = n_own_failures = 0;
@@ -76,7 +76,7 @@ static inline void open_all(const char *fake, bool keeps_going)
 
 static inline void close_all(void)
 {
-	backend_fake.close(backend);
+	backend_fake.close(engine.backend);
 	exec_free(x);
 	loop_free(loop);
 	MUST(store_close(store, &e), e);

@@ -148,6 +148,7 @@ static bool fits(const struct verify *v, const struct room *n)
 static void begin(struct check *k)
 {
 	struct verify *v = k->v;
+	const struct engine *en = v->engine;
 	struct trial *t = memset(mem_alloc(sizeof *t), 0, sizeof *t);
 	struct err e;
 
@@ -156,7 +157,7 @@ static void begin(struct check *k)
 		.reduced = k->reduced, .text = k->reduced_text, .host = k->host,
 		.is_watched = k->hints.is_watched, .needs = k->needs,
 		.timeout_s = k->hints.time_s, .done = done } };
-	if (backend_local.start(v->d.c->backend, &t->job, &e) < 0) {
+	if (en->ops->start(en->backend, &t->job, &e) < 0) {
 		free(t);
 		settle(k, VERDICT_FAILED, e.text);
 		return;
@@ -205,7 +206,7 @@ static void tick(void *arg)
 	    (v->d.n_interrupts > 1 || now >= v->stop_ms)) {
 		v->has_cancelled = true;
 		for (struct trial *t = v->trials; t; t = t->next)
-			backend_local.cancel(v->d.c->backend, &t->job);
+			v->engine->ops->cancel(v->engine->backend, &t->job);
 	}
 	if (v->is_stopping && !v->n_running)
 		v->is_idle = true;
@@ -214,7 +215,7 @@ static void tick(void *arg)
 
 static void run_all(struct verify *v)
 {
-	v->room = backend_local.room(v->d.c->backend);
+	v->room = v->engine->ops->room(v->engine->backend);
 	v->timer = loop_after(v->d.c->loop, TICK_MS, tick, v);
 	v->is_idle = false;
 	if (fill(v) > 0 || v->n_running)
@@ -285,7 +286,10 @@ static int reduce(struct check *k, struct err *e)
 	if (rc == 0) {
 		k->reduced_text = arena_bytes(&v->arena, buf_bytes(&text));
 		k->reduced = id_of(k->reduced_text);
-		rc = exec_runtime(v->d.c->exec, &k->thunk, &v->arena, &k->host, e);
+		rc = v->engine->ops->is_here ?
+			exec_runtime_is_here(v->d.c->exec, &k->thunk, e) : 0;
+		if (rc == 0)
+			rc = exec_runtime_host(v->d.c->exec, &k->thunk, &v->arena, &k->host, e);
 	}
 	buf_release(&text);
 	return rc;
@@ -383,6 +387,7 @@ int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e)
 
 	v.checks_end = &v.checks;
 	drive_begin(&v.d, c);
+	v.engine = &c->engines[0];
 	rc = add_all(&v, argc, argv, e);
 	if (rc == 0)
 		rc = want_inputs(&v, e);

@@ -57,7 +57,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 {
 	struct exec_opts o = {
 		.loop = c->loop, .store = c->store, .project = &c->project,
-		.engine = &backend_local, .backend = c->backend,
+		.engines = c->engines, .n_engines = c->n_engines,
 		.keeps_going = c->o.keep_going, .is_hermetic = c->o.hermetic,
 		.event = on_event, .arg = d,
 	};
@@ -163,8 +163,7 @@ static int settle(struct drive *d)
 		d->c->has_told = true;
 		rc = EXIT_STORE;
 	}
-	if (backend_local.notice && backend_local.notice(d->c->backend))
-		note("%s", backend_local.notice(d->c->backend));
+	engines_notice(d->c);
 	return rc;
 }
 

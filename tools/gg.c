@@ -17,14 +17,14 @@ const struct verb verbs[] = {
 	  "finds it from any folder below. gg run, infer and learn do so "
 	  "themselves where there is no project." },
 	{ "infer", cmd_infer, RUNS_SCRIPT,
-	  "efjkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
+	  "efjEkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
 	  "Runs COMMAND and all below it under a tracer. A command that a model "
 	  "explains does not run: its outputs become placeholders. All others run "
 	  "for real; what they read is made real first. When nothing that the "
 	  "script saw has changed since the last time, it is not run at all. With "
 	  "--learn the first command of each program that no model explains is "
 	  "watched while it runs, and explains the others." },
-	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jknqvHJ", "[PATH...]",
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEknqvHJ", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "
 	  "all placeholders of the project are meant. What two outputs share runs "
@@ -33,7 +33,7 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, RUNS_SCRIPT,
-	  "efjkqvHJNc", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "efjEkqvHJNc", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },
@@ -55,7 +55,7 @@ const struct verb verbs[] = {
 	{ "show", cmd_show, NEED_STORE | NEED_ARGS, "J", "PATH|ID...",
 	  "print a thunk, its result and what running it took",
 	  "IDs may be shortened to any unique beginning of four or more digits." },
-	{ "cat", cmd_cat, NEED_STORE | NEED_EXEC | NEED_ARGS, "jqv", "PATH|ID...",
+	{ "cat", cmd_cat, NEED_STORE | NEED_EXEC | NEED_ARGS, "jEqv", "PATH|ID...",
 	  "print the content of an output, forcing it first",
 	  "An ID may be that of an object, or of a thunk with one output." },
 	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "", "PATH|ID...",
@@ -68,7 +68,7 @@ const struct verb verbs[] = {
 	{ "graph", cmd_graph, NEED_STORE, "oJ", "[PATH...]",
 	  "write the graph of thunks, as DOT, SVG or JSON",
 	  "SVG and PNG need Graphviz." },
-	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC, "jqvaRHJ", "[PATH|ID...]",
+	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC, "jEqvaRHJ", "[PATH|ID...]",
 	  "run thunks again, and say where what they give differs",
 	  "Each thunk runs past all that is kept, and its outputs are compared with "
 	  "the kept result, or, when there is none, with those of a second run. "
@@ -94,7 +94,7 @@ const struct verb verbs[] = {
 	  "one after the other, and answers with results and what the outputs hold. "
 	  "It serves in images made by gg image, and runs steps whose closures are "
 	  "in its image." },
-	{ "help", cmd_help, 0, "", "[COMMAND]", "print help", "" },
+	{ "help", cmd_help, 0, "", "[COMMAND|models|engines]", "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },
 	{ "_completion", cmd_completion, HIDDEN, "", "", "", "" },

@@ -29,6 +29,7 @@ struct options {
 	unsigned keep_runs, runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify;
+	struct strs engines;
 };
 
 struct ctx {
@@ -38,7 +39,9 @@ struct ctx {
 	struct models *models;
 	struct bytes models_text;
 	struct loop *loop;
-	struct backend *backend;
+	struct http *http;              /* for engines elsewhere; or NULL */
+	struct engine *engines;         /* in the user's order */
+	size_t n_engines;
 	struct exec *exec;
 	struct arena arena;             /* as long as the command */
 	char *cwd, *self;
@@ -104,6 +107,15 @@ const struct option_row *option_find(char letter);
 /* Fill c->o; the index of the first argument, or -1. */
 int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		  struct err *e);
+
+/* The engines of --engine or GG_ENGINE, else this machine (engines.c). */
+int engines_open(struct ctx *c, struct err *e);
+void engines_close(struct ctx *c);
+/* What those that have run something want said. */
+void engines_notice(const struct ctx *c);
+void engines_help(void);
+/* The environment, as a setting_fn. */
+const char *setting_of(void *arg, const char *name);
 
 /* Open what cmd needs, and close all of it. */
 int ctx_open(struct ctx *c, unsigned needs, struct err *e);

@@ -23,7 +23,8 @@ static void help_all(void)
 	for (const struct verb *v = verbs; v->name; v++)
 		if (!(v->needs & HIDDEN))
 			printf("  %-8s%s\n", v->name, v->help);
-	printf("\ngg COMMAND --help says more, gg help models the notation of gg.models.\n"
+	printf("\ngg COMMAND --help says more, gg help models the notation of gg.models,\n"
+	       "gg help engines where thunks may run.\n"
 	       "Exit status: 0 fine, 1 a thunk or the script failed, 2 usage, 3 the store\n"
 	       "or the machine, 4 gg verify found outputs that differ.\n");
 }
@@ -45,6 +46,14 @@ static void help_models(void)
 	}
 }
 
+static const struct {
+	const char *name;
+	void (*print)(void);
+} topics[] = {
+	{ "models", help_models },
+	{ "engines", engines_help },
+};
+
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	const struct verb *v;
@@ -55,10 +64,11 @@ int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 		help_all();
 		return EXIT_FINE;
 	}
-	if (strcmp(argv[0], "models") == 0) {
-		help_models();
-		return EXIT_FINE;
-	}
+	for (size_t i = 0; i < sizeof topics / sizeof *topics; i++)
+		if (strcmp(argv[0], topics[i].name) == 0) {
+			topics[i].print();
+			return EXIT_FINE;
+		}
 	v = verb_find(argv[0]);
 	if (!v || (v->needs & HIDDEN))
 		return err_set(e, ERR_USAGE, "there is no command \"%s\"; see gg help",

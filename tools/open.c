@@ -6,6 +6,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "http.h"
 
 enum { MODELS_MAX = 16 << 20 };
 
@@ -63,19 +64,6 @@ static int open_models(struct ctx *c, struct err *e)
 	if (e->code == ERR_BAD)
 		e->code = ERR_USAGE;
 	return -1;
-}
-
-static int open_exec(struct ctx *c, struct err *e)
-{
-	struct backend_opts o = { .store = c->store, .project_root = c->project.root,
-				  .store_dir = c->project.store_dir,
-				  .self = c->self, .jobs = c->o.jobs,
-				  .is_hermetic = c->o.hermetic };
-
-	if (loop_new(&c->loop, e) < 0)
-		return -1;
-	o.loop = c->loop;
-	return backend_local.open(&o, "", &c->backend, e);
 }
 
 static char *self_path(void)
@@ -143,16 +131,20 @@ int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 		return -1;
 	if ((needs & NEED_MODELS) && open_models(c, e) < 0)
 		return -1;
-	return needs & NEED_EXEC ? open_exec(c, e) : 0;
+	if (!(needs & NEED_EXEC))
+		return 0;
+	if (loop_new(&c->loop, e) < 0)
+		return -1;
+	return engines_open(c, e);
 }
 
 int ctx_close(struct ctx *c, struct err *e)
 {
 	int rc = 0;
 
-	if (c->backend)
-		backend_local.close(c->backend);
+	engines_close(c);
 	exec_free(c->exec);
+	http_free(c->http);
 	loop_free(c->loop);
 	models_free(c->models);
 	if (c->store)
@@ -160,6 +152,7 @@ int ctx_close(struct ctx *c, struct err *e)
 	if (c->lock_fd >= 0)
 		close(c->lock_fd);
 	project_close(&c->project);
+	strs_release(&c->o.engines);
 	arena_release(&c->arena);
 	free(c->cwd);
 	free(c->self);

@@ -6,6 +6,9 @@
 
 const struct option_row option_rows[] = {
 	{ 'j', true, "jobs", "N", "run at most N thunks at once (default: all cores)" },
+	{ 'E', false, "engine", "URI",
+	  "where thunks run; may be said again, in order of preference (default "
+	  "GG_ENGINE, else local; see gg help engines)" },
 	{ 'k', true, "keep-going", NULL, "after a failure go on with what does not need it" },
 	{ 'e', false, "explain", NULL,
 	  "say for each command which model matched, or why none did" },
@@ -85,6 +88,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'R': return number(optarg, &o->runs, e);
 	case 'a': o->all = true; break;
 	case 'c': return closure_mode(optarg, &o->files, e);
+	case 'E': strs_add(&o->engines, optarg); break;
 	case 'k': o->keep_going = true; break;
 	case 'e': o->explain = true; break;
 	case 'f': o->fresh = true; break;
@@ -113,7 +117,7 @@ static int take(struct options *o, int letter, struct err *e)
 int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		  struct err *e)
 {
-	struct option longs[16] = { 0 };
+	struct option longs[32] = { 0 };
 	char shorts[64];
 	size_t n = 0, k = 0;
 	int letter;

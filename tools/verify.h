@@ -30,6 +30,7 @@ struct check {
 
 struct verify {
 	struct drive d;
+	const struct engine *engine;    /* the first of the user's */
 	struct arena arena;
 	struct map by_id;
 	struct check *checks, **checks_end;

@@ -385,6 +385,8 @@ static void fake_cancel(struct backend *b, struct job *j)
 const struct backend_ops backend_fake = {
 	.name = "fake",
 	.help = "runs nothing and answers as told, for tests",
+	.wants_objects_here = true,
+	.is_here = true,
 	.open = fake_open,
 	.close = fake_close,
 	.room = fake_room,

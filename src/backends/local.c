@@ -359,21 +359,50 @@ static struct room local_room(const struct backend *b)
 	return b->room;
 }
 
+struct local_words {
+	unsigned jobs;
+	double gpus;
+	uint64_t mem_bytes;
+};
+
+static const struct engine_word local_words[] = {
+	{ "jobs", WORD_COUNT, offsetof(struct local_words, jobs),
+	  "cpus to use (default: -j, or all there are)" },
+	{ "gpus", WORD_NUMBER, offsetof(struct local_words, gpus), "GPUs to use (default 0)" },
+	{ "mem", WORD_BYTES, offsetof(struct local_words, mem_bytes),
+	  "memory to use (default: all there is)" },
+	{ 0 }
+};
+
+static int read_words(const struct backend_opts *o, const char *rest,
+		      struct local_words *w, struct err *e)
+{
+	struct arena a = { 0 };
+	int rc = engine_words_read("local", rest, local_words, &a, w, e);
+
+	arena_release(&a);
+	if (rc == 0 && !w->jobs)
+		w->jobs = o->jobs;
+	return rc;
+}
+
 static int local_open(const struct backend_opts *o, const char *rest,
 		      struct backend **out, struct err *e)
 {
 	struct backend *b;
 	struct sysinfo info;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+	struct local_words words = { 0 };
 
-	if (*rest)
-		return err_set(e, ERR_USAGE, "local takes nothing after its name, not "
-			       "\"%s\"", rest);
+	if (read_words(o, rest, &words, e) < 0)
+		return -1;
 	b = memset(mem_alloc(sizeof *b), 0, sizeof *b);
 	b->o = *o;
 	b->is_empty = true;
-	b->room.cpus = o->jobs ? o->jobs : cpus > 0 ? (double)cpus : 1;
-	if (sysinfo(&info) == 0)
+	b->room.cpus = words.jobs ? words.jobs : cpus > 0 ? (double)cpus : 1;
+	b->room.gpus = words.gpus;
+	b->room.mem_bytes = words.mem_bytes;
+	if (!words.mem_bytes && sysinfo(&info) == 0)
 		b->room.mem_bytes = (uint64_t)info.totalram * info.mem_unit;
 	if (work_folder_open(&b->work, o->store_dir, e) < 0) {
 		free(b);
@@ -405,6 +434,9 @@ static const char *local_notice(const struct backend *b)
 const struct backend_ops backend_local = {
 	.name = "local",
 	.help = "run steps on this machine, each shut in",
+	.words = local_words,
+	.wants_objects_here = true,
+	.is_here = true,
 	.open = local_open,
 	.close = local_close,
 	.room = local_room,

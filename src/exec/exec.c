@@ -188,17 +188,18 @@ int exec_new(const struct exec_opts *o, struct exec **out, struct err *e)
 {
 	struct exec *x = mem_alloc(sizeof(*x));
 
-	*x = (struct exec){ .o = *o, .least_cpus = 1 };
+	*x = (struct exec){ .o = *o };
 	x->queue_end = &x->queue;
 	x->wanted.last = &x->wanted.first;
 	x->placing.last = &x->placing.first;
 	x->failing.last = &x->failing.first;
-	x->room = o->engine->room(o->backend);
 	x->other.name = "other";
-	if (x->room.cpus <= 0) {
+	/* Only spreads waiting: it may be anything but 0. */
+	x->random = loop_now_ms(o->loop) * 0x9e3779b97f4a7c15u | 1;
+	if (sites_open(x, e) < 0) {
+		arena_release(&x->keep);
 		free(x);
-		return err_set(e, ERR_USAGE, "%s: there is no room to run anything",
-			       o->engine->name);
+		return -1;
 	}
 	*out = x;
 	return 0;
@@ -214,7 +215,7 @@ static void free_wants(struct want_kept *w)
 
 void exec_free(struct exec *x)
 {
-	struct timer *timers[4];
+	struct timer *timers[6];
 
 	if (!x)
 		return;
@@ -224,8 +225,9 @@ void exec_free(struct exec *x)
 	x->placing.first = NULL;
 	exec_flush(x);
 	memcpy(timers, (struct timer *[]){ x->pump_timer, x->flush_timer, x->poll_timer,
-					   x->grace_timer }, sizeof(timers));
-	for (size_t i = 0; i < 4; i++)
+					   x->grace_timer, x->rest_timer, x->demand_timer },
+	       sizeof(timers));
+	for (size_t i = 0; i < 6; i++)
 		if (timers[i])
 			loop_cancel(timers[i]);
 	for (size_t i = 0; i < x->by_id.room; i++) {
@@ -237,11 +239,11 @@ void exec_free(struct exec *x)
 			exec_drop_claim(x, n);
 	}
 	sched_free_runs(x);
+	sites_close(x);
 	free(x->by_id.v);
 	free(x->by_reduced.v);
 	free(x->loads);
 	free(x->order.v);
-	free(x->ready.v);
 	free(x->polling.v);
 	free(x->held.v);
 	map_release(&x->closures);
@@ -306,7 +308,7 @@ static double guess_remaining(const struct exec *x, uint64_t now_ms)
 {
 	double gone_s = ((double)x->n_running * (double)now_ms -
 			 (double)x->started_sum_ms) / 1000;
-	double left_s = (x->work_s - gone_s) / x->room.cpus;
+	double left_s = (x->work_s - gone_s) / sites_cpus(x);
 
 	if (x->n_unknown * 2 > x->n_open)
 		return 0;

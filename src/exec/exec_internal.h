@@ -2,7 +2,8 @@
  *
  * graph.c    which thunk waits for which; reaching them all, in what order
  * node.c     the life of one thunk from wanted to known or failed
- * order.c    the ready ones: which is next, is there room
+ * order.c    the ready ones: which is next, and where is there room
+ * site.c     engines: their room, who rests, what they are told
  * sched.c    start, end, what follows a failure
  * rewind.c   what was known and is gone is made again
  * exec.c     wants
@@ -60,6 +61,32 @@ struct shape {
 	bool is_dirty;
 };
 
+enum { SITES_MAX = 32 };
+
+struct node_list {
+	struct node **v;
+	size_t n, room;
+};
+
+/* An engine and what exec has there. */
+struct site {
+	const struct engine *engine;
+	struct room room, used;
+	size_t n_running, n_ran;
+	double seconds, dollars;        /* of what has run there */
+	uint64_t rests_until_ms;        /* nothing is started there before */
+	unsigned n_busy;                /* times in a row it took no more */
+};
+
+/* Ready nodes with the same needs that the same sites take: a heap.  Whether
+ * there is room is asked once for all of them. */
+struct lane {
+	float cpus, gpus;
+	uint32_t mem_mib, sites, seen;
+	struct node_list heap;
+	double ready_s;                 /* expected of them */
+};
+
 struct node {
 	struct id id, reduced;          /* reduced: zero until known */
 	struct edge *waiters;
@@ -71,6 +98,8 @@ struct node {
 	float remaining_s;              /* longest path from here to a want */
 	float cpus, gpus, timeout_s;
 	uint32_t mem_mib;
+	uint32_t sites;                 /* those that may ever take it, as bits */
+	uint32_t avoids;                /* of them, where it failed */
 	int priority;
 	uint8_t state, why;
 	uint8_t n_tries, n_rewinds;
@@ -85,11 +114,6 @@ struct node {
 
 /* Nodes by one of their ids. */
 struct node_index {
-	struct node **v;
-	size_t n, room;
-};
-
-struct node_list {
 	struct node **v;
 	size_t n, room;
 };
@@ -109,6 +133,8 @@ struct run {
 	struct job job;                 /* first: the backend gives it back */
 	struct exec *x;
 	struct node *node;
+	struct site *site;
+	struct room needs;
 	struct arena arena;
 	const char *label;
 	uint64_t started_ms;
@@ -122,7 +148,11 @@ struct load_step {
 
 struct exec {
 	struct exec_opts o;
-	struct room room, used;
+	struct site *sites;
+	size_t n_sites;
+	struct lane *lanes;
+	size_t n_lanes, lanes_room, n_ready;
+	uint32_t n_picks;
 	struct arena keep;              /* nodes, edges, failures, shapes */
 	struct arena scratch;           /* one step of the pump */
 	struct buf text;                /* the reduced thunk of this step */
@@ -134,7 +164,6 @@ struct exec {
 	struct node_list order;         /* open nodes, inputs first */
 	size_t n_ordered;               /* of them, seen by graph_order */
 	struct node *queue, **queue_end;
-	struct node_list ready;         /* heap */
 	struct node_list polling, held;
 	struct want_list wanted, placing;
 	struct want_list failing;       /* told when nothing runs any more, so
@@ -143,10 +172,11 @@ struct exec {
 	struct map closures;            /* closure -> struct err: is it here? */
 	struct map shapes;
 	struct shape other;             /* for shapes beyond those kept */
-	float least_cpus;               /* no node seen so far wants less */
 
-	struct timer *pump_timer, *flush_timer, *poll_timer, *grace_timer;
-	uint64_t flush_took_ms, flushed_ms;
+	struct timer *pump_timer, *flush_timer, *poll_timer, *grace_timer,
+		*rest_timer, *demand_timer;
+	uint64_t flush_took_ms, flushed_ms, told_demand_ms;
+	uint64_t random;
 	size_t n_wants, n_open, n_running, n_total, n_forced, n_cached, n_failed,
 		n_unrun;
 	size_t n_unknown;               /* open nodes whose shape is new */
@@ -232,16 +262,42 @@ void node_fail_above(struct exec *x, struct node *n, const struct failure *f);
 const char *node_label(struct exec *x, const struct node *n, struct arena *a,
 		       size_t width);
 
-/* order.c and sched.c */
+/* order.c */
 void sched_ready(struct exec *x, struct node *n);
 void sched_rebuild(struct exec *x);
-void sched_start(struct exec *x);
-/* The first ready node that fits, or NULL. */
-struct node *sched_pick(struct exec *x);
+void sched_forget_ready(struct exec *x);
+/* Take the first ready node for which there is room, and where; or NULL. */
+struct node *sched_pick(struct exec *x, struct site **where);
+struct room node_needs(const struct node *n);
+bool room_fits(const struct room *left, const struct room *needs);
 void room_take(struct room *left, const struct room *needs);
+
+/* sched.c */
+void sched_start(struct exec *x);
 void sched_free_runs(struct exec *x);
 void sched_cancel_all(struct exec *x);
-struct room node_needs(const struct node *n);
+
+/* site.c */
+int sites_open(struct exec *x, struct err *e);
+void sites_close(struct exec *x);
+uint32_t site_bit(const struct exec *x, const struct site *s);
+/* Which sites may ever take n: 0, or -1 when there is none, with what it needs
+ * and what there is. */
+int sites_accept(struct exec *x, struct node *n, const struct thunk *t,
+		 struct bytes text, struct err *e);
+/* Those on this machine can run t only with its runtime here: they leave
+ * n->sites, or, when no other is left, -1. */
+int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
+			struct err *e);
+bool site_is_open(const struct exec *x, const struct site *s);
+/* It took no more, or it did: it rests for a while, longer each time. */
+void site_is_busy(struct exec *x, struct site *s);
+void site_took(struct site *s);
+double sites_cpus(const struct exec *x);
+/* Tell engines that want to know what waits for them, now and then. */
+void sites_tell_demand(struct exec *x);
+/* From 0 up to 1. */
+double exec_random(struct exec *x);
 
 /* rewind.c.  Is all of it in the store, trees to their leaves? */
 bool ref_is_whole(struct exec *x, const struct ref *r);

@@ -265,7 +265,8 @@ void graph_break_ring(struct exec *x)
 void graph_reset(struct exec *x)
 {
 	assert(!x->queue && !x->n_loads);
-	x->ready.n = x->polling.n = 0;
+	sched_forget_ready(x);
+	x->polling.n = 0;
 	for (size_t i = 0; i < x->order.n; i++) {
 		struct node *n = x->order.v[i];
 		struct edge *g;

@@ -204,6 +204,10 @@ void node_load(struct exec *x, struct node *n)
 	read_hints(x, n);
 	n->shape = profile_shape(x, &t);
 	profile_open(x, n);
+	if (sites_accept(x, n, &t, text, &e) < 0) {
+		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
+		return;
+	}
 	for (size_t i = 0; i < t.n_in; i++) {
 		struct node *dep;
 
@@ -308,6 +312,10 @@ static void reduce(struct exec *x, struct node *n)
 	}
 	if (rc == 2) {
 		node_gave(x, n, &r, false);
+		return;
+	}
+	if (sites_check_runtime(x, n, &red.thunk, &e) < 0) {
+		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
 		return;
 	}
 	lead = graph_leader(x, &n->reduced);

@@ -1,12 +1,19 @@
-/* order.c - the ready ones: which is next, is there room
+/* order.c - the ready ones: which is next, and where is there room
  *
- * A heap by priority, then longest remaining path, then fan-out, then order
- * of appearance.  The first that does not fit keeps the room it needs from
- * those behind it, so that it is not starved; others may pass.
+ * Ready nodes stand in lanes, one for each vector of needs and set of engines,
+ * each a heap: by priority, gpus before none, longest remaining path, fan-out,
+ * order of appearance.  A choice looks at the first of each lane, so a full
+ * engine costs one look and not one for each node that waits for it.
+ *
+ * The first that does not fit keeps the room it needs from those behind it, so
+ * that it is not starved; others may pass.  One that waits for a GPU keeps
+ * nothing: the cpus it needs come free together with the GPU.
  */
+#include <math.h>
 #include "exec_internal.h"
 
-enum { LOOK_AHEAD = 64 };
+/* Beyond so many lanes, needs that are alike share one. */
+enum { LANES_EXACT = 64 };
 
 struct room node_needs(const struct node *n)
 {
@@ -16,7 +23,7 @@ struct room node_needs(const struct node *n)
 /* Sums of fractions are not exact. */
 static const double slack = 1e-6;
 
-static bool fits(const struct room *left, const struct room *needs)
+bool room_fits(const struct room *left, const struct room *needs)
 {
 	return needs->cpus <= left->cpus + slack && needs->gpus <= left->gpus + slack &&
 		needs->mem_bytes <= left->mem_bytes;
@@ -34,6 +41,8 @@ static bool is_before(const struct node *a, const struct node *b)
 {
 	if (a->priority != b->priority)
 		return a->priority > b->priority;
+	if ((a->gpus > 0) != (b->gpus > 0))
+		return a->gpus > 0;
 	if (a->remaining_s < b->remaining_s || a->remaining_s > b->remaining_s)
 		return a->remaining_s > b->remaining_s;
 	if (a->fan_out != b->fan_out)
@@ -78,48 +87,144 @@ static struct node *heap_pop(struct node_list *h)
 
 void sched_rebuild(struct exec *x)
 {
-	for (size_t i = x->ready.n / 2; i-- > 0;)
-		heap_down(&x->ready, i);
+	for (size_t l = 0; l < x->n_lanes; l++)
+		for (size_t i = x->lanes[l].heap.n / 2; i-- > 0;)
+			heap_down(&x->lanes[l].heap, i);
+}
+
+void sched_forget_ready(struct exec *x)
+{
+	for (size_t l = 0; l < x->n_lanes; l++) {
+		x->lanes[l].heap.n = 0;
+		x->lanes[l].ready_s = 0;
+	}
+	x->n_ready = 0;
+}
+
+static struct lane *find_lane(struct exec *x, const struct lane *like)
+{
+	for (size_t i = 0; i < x->n_lanes; i++) {
+		struct lane *l = &x->lanes[i];
+
+		if (l->sites == like->sites && l->mem_mib == like->mem_mib &&
+		    fabsf(l->cpus - like->cpus) < 1e-6f && fabsf(l->gpus - like->gpus) < 1e-6f)
+			return l;
+	}
+	return NULL;
+}
+
+/* The next power of two; 0 stays 0. */
+static float round_up(float v)
+{
+	return v > 0 ? exp2f(ceilf(log2f(v))) : 0;
+}
+
+static struct lane *lane_of(struct exec *x, const struct node *n)
+{
+	uint32_t fresh = n->sites & ~n->avoids;
+	struct lane like = { .cpus = n->cpus, .gpus = n->gpus, .mem_mib = n->mem_mib,
+			     .sites = fresh ? fresh : n->sites };
+	struct lane *l = find_lane(x, &like);
+
+	if (!l && x->n_lanes >= LANES_EXACT) {
+		like.cpus = round_up(like.cpus);
+		like.gpus = round_up(like.gpus);
+		like.mem_mib = (uint32_t)fminf(round_up((float)like.mem_mib), 4e9f);
+		l = find_lane(x, &like);
+	}
+	if (l)
+		return l;
+	if (x->n_lanes == x->lanes_room) {
+		x->lanes_room = x->lanes_room ? x->lanes_room * 2 : 8;
+		x->lanes = mem_grow(x->lanes, x->lanes_room * sizeof *x->lanes);
+	}
+	x->lanes[x->n_lanes] = like;
+	return &x->lanes[x->n_lanes++];
 }
 
 void sched_ready(struct exec *x, struct node *n)
 {
-	struct room needs = node_needs(n);
-	struct err e;
+	struct lane *l = lane_of(x, n);
 
 	n->state = NODE_READY;
-	if (fits(&x->room, &needs)) {
-		if (n->cpus < x->least_cpus)
-			x->least_cpus = n->cpus;
-		heap_push(&x->ready, n);
-		return;
-	}
-	err_set(&e, ERR_REFUSED, "it can never fit: it needs %g cpus, %g gpus and %llu MiB, and "
-		"there are %g, %g and %llu here; change its hints in gg.models or -j",
-		needs.cpus, needs.gpus, (unsigned long long)n->mem_mib, x->room.cpus,
-		x->room.gpus, (unsigned long long)(x->room.mem_bytes >> 20));
-	node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
+	heap_push(&l->heap, n);
+	l->ready_s += profile_seconds(n->shape);
+	x->n_ready++;
 }
 
-struct node *sched_pick(struct exec *x)
-{
-	struct node *passed[LOOK_AHEAD], *n = NULL;
-	struct room left = x->room;
-	size_t n_passed = 0;
+/* Room that one that did not fit keeps from those behind it. */
+struct kept {
+	const struct site *site;
+	struct room needs;
+};
 
-	room_take(&left, &x->used);
-	while (n_passed < LOOK_AHEAD && left.cpus + slack >= (double)x->least_cpus &&
-	       (n = heap_pop(&x->ready))) {
+static struct site *site_with_room(struct exec *x, const struct lane *l,
+				   const struct room *needs, const struct kept *kept)
+{
+	for (size_t i = 0; i < x->n_sites; i++) {
+		struct site *s = &x->sites[i];
+		struct room left = s->room;
+
+		if (!(l->sites & (1u << i)) || !site_is_open(x, s))
+			continue;
+		room_take(&left, &s->used);
+		if (kept->site == s)
+			room_take(&left, &kept->needs);
+		if (room_fits(&left, needs))
+			return s;
+	}
+	return NULL;
+}
+
+static void keep_room(struct exec *x, const struct lane *l, const struct room *needs,
+		      struct kept *kept)
+{
+	for (size_t i = 0; i < x->n_sites; i++) {
+		const struct site *s = &x->sites[i];
+
+		if (!(l->sites & (1u << i)) || !site_is_open(x, s) ||
+		    !room_fits(&s->room, needs))
+			continue;
+		if (needs->gpus <= s->room.gpus - s->used.gpus + slack)
+			*kept = (struct kept){ s, *needs };
+		return;
+	}
+}
+
+static struct lane *best_lane(struct exec *x)
+{
+	struct lane *best = NULL;
+
+	for (size_t i = 0; i < x->n_lanes; i++) {
+		struct lane *l = &x->lanes[i];
+
+		if (l->heap.n && l->seen != x->n_picks &&
+		    (!best || is_before(l->heap.v[0], best->heap.v[0])))
+			best = l;
+	}
+	return best;
+}
+
+struct node *sched_pick(struct exec *x, struct site **where)
+{
+	struct kept kept = { 0 };
+	struct lane *l;
+
+	x->n_picks++;
+	while ((l = best_lane(x))) {
+		struct node *n = l->heap.v[0];
 		struct room needs = node_needs(n);
 
-		if (fits(&left, &needs))
-			break;
-		if (!n_passed)
-			room_take(&left, &needs);
-		passed[n_passed++] = n;
-		n = NULL;
+		*where = site_with_room(x, l, &needs, &kept);
+		if (*where) {
+			heap_pop(&l->heap);
+			l->ready_s = l->heap.n ? l->ready_s - profile_seconds(n->shape) : 0;
+			x->n_ready--;
+			return n;
+		}
+		l->seen = x->n_picks;
+		if (!kept.site)
+			keep_room(x, l, &needs, &kept);
 	}
-	for (size_t i = 0; i < n_passed; i++)
-		heap_push(&x->ready, passed[i]);
-	return n;
+	return NULL;
 }

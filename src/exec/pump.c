@@ -180,7 +180,7 @@ void exec_poll_later(struct exec *x, struct node *n)
 static bool stir(struct exec *x)
 {
 	bool is_ending = x->is_halted || x->is_stopped;
-	bool is_still = !x->n_running && (!x->ready.n || is_ending);
+	bool is_still = !x->n_running && (!x->n_ready || is_ending);
 
 	if (x->is_unflushed && ((is_still && x->placing.first) || x->held.n >= HELD_MOST)) {
 		exec_flush(x);
@@ -232,6 +232,7 @@ void exec_pump(struct exec *x)
 			break;
 		}
 	}
+	sites_tell_demand(x);
 	x->is_pumping = false;
 }
 

@@ -53,30 +53,32 @@ static void run_free(struct run *r)
 
 static void run_link(struct exec *x, struct run *r)
 {
-	struct room needs = node_needs(r->node);
+	struct site *s = r->site;
 
 	r->prev = x->last_run;
 	*(r->prev ? &r->prev->next : &x->runs) = r;
 	x->last_run = r;
-	x->used.cpus += needs.cpus;
-	x->used.gpus += needs.gpus;
-	x->used.mem_bytes += needs.mem_bytes;
+	s->used.cpus += r->needs.cpus;
+	s->used.gpus += r->needs.gpus;
+	s->used.mem_bytes += r->needs.mem_bytes;
+	s->n_running++;
 	x->n_running++;
 	x->started_sum_ms += r->started_ms;
 }
 
 static void run_unlink(struct exec *x, struct run *r)
 {
-	struct room needs = node_needs(r->node);
+	struct site *s = r->site;
 
 	*(r->prev ? &r->prev->next : &x->runs) = r->next;
 	*(r->next ? &r->next->prev : &x->last_run) = r->prev;
-	room_take(&x->used, &needs);
+	room_take(&s->used, &r->needs);
+	s->n_running--;
 	x->n_running--;
 	x->started_sum_ms -= r->started_ms;
 	/* Sums of fractions drift; with nothing running the truth is known. */
-	if (!x->n_running)
-		x->used = (struct room){ 0 };
+	if (!s->n_running)
+		s->used = (struct room){ 0 };
 }
 
 /* Keep what running n took, under both of its names. */
@@ -245,18 +247,21 @@ static int check_closure(struct exec *x, const struct id *closure, struct err *e
 	return -1;
 }
 
-int exec_runtime(struct exec *x, const struct thunk *t, struct arena *a,
-		 struct bytes *host, struct err *e)
+int exec_runtime_is_here(struct exec *x, const struct thunk *t, struct err *e)
 {
-	*host = (struct bytes){ 0 };
 	if (t->runtime == RUNTIME_CLOSURE)
 		return check_closure(x, &t->runtime_id, e);
-	if (x->o.is_hermetic)
-		return err_set(e, ERR_REFUSED, "it has no closure and cannot run with "
-			       "--hermetic: let gg learn it, or give its model a `uses` line");
-	if (t->runtime != RUNTIME_HOST)
+	if (!x->o.is_hermetic)
 		return 0;
-	if (store_get(x->o.store, &t->runtime_id, a, host, e) == 0)
+	return err_set(e, ERR_REFUSED, "it has no closure and cannot run with --hermetic: let "
+		       "gg learn it, or give its model a `uses` line");
+}
+
+int exec_runtime_host(struct exec *x, const struct thunk *t, struct arena *a,
+		      struct bytes *host, struct err *e)
+{
+	*host = (struct bytes){ 0 };
+	if (t->runtime != RUNTIME_HOST || store_get(x->o.store, &t->runtime_id, a, host, e) == 0)
 		return 0;
 	if (e->code == ERR_MISSING)
 		err_set(e, ERR_MISSING, "its runtime, host %.12s, is not in the store; infer it "
@@ -264,26 +269,44 @@ int exec_runtime(struct exec *x, const struct thunk *t, struct arena *a,
 	return -1;
 }
 
+/* It did not start.  An engine that is busy costs the node nothing, and one
+ * that refuses it leaves it to the others. */
+static void not_started(struct exec *x, struct run *r, const struct err *e)
+{
+	struct run_report rep = { .status = RUN_CELL_FAILED, .text = e->text };
+	struct node *n = r->node;
+	uint32_t others = n->sites & ~site_bit(x, r->site);
+
+	if (e->code == ERR_RETRY) {
+		site_is_busy(x, r->site);
+		sched_ready(x, n);
+	} else if (e->code == ERR_REFUSED && others) {
+		n->sites = others;
+		sched_ready(x, n);
+	} else {
+		if (e->code == ERR_BAD || e->code == ERR_REFUSED)
+			rep.status = RUN_NOT_STARTED;
+		ended_badly(x, r, &rep);
+	}
+	run_free(r);
+}
+
 static void launch(struct exec *x, struct run *r)
 {
+	const struct engine *en = r->site->engine;
 	struct exec_event ev = { .kind = EXEC_STARTED, .thunk = &r->node->id,
 				 .label = r->label };
-	struct node *n = r->node;
-	struct run_report rep = { .status = RUN_CELL_FAILED };
 	struct err e;
 
 	r->started_ms = loop_now_ms(x->o.loop);
-	n->state = NODE_RUNNING;
-	if (x->o.engine->start(x->o.backend, &r->job, &e) == 0) {
-		run_link(x, r);
-		exec_tell(x, &ev);
+	r->node->state = NODE_RUNNING;
+	if (en->ops->start(en->backend, &r->job, &e) < 0) {
+		not_started(x, r, &e);
 		return;
 	}
-	if (e.code == ERR_BAD || e.code == ERR_REFUSED)
-		rep.status = RUN_NOT_STARTED;
-	rep.text = e.text;
-	ended_badly(x, r, &rep);
-	run_free(r);
+	site_took(r->site);
+	run_link(x, r);
+	exec_tell(x, &ev);
 }
 
 /* Claim n, and look once more whether another process was first. */
@@ -310,14 +333,14 @@ static int claim(struct exec *x, struct node *n, struct err *e)
 	return 0;
 }
 
-static void begin(struct exec *x, struct node *n)
+static void begin(struct exec *x, struct node *n, struct site *site)
 {
 	struct run *r = mem_alloc(sizeof(*r));
 	struct reduced red;
 	struct err e;
 	int rc;
 
-	*r = (struct run){ .x = x, .node = n };
+	*r = (struct run){ .x = x, .node = n, .site = site, .needs = node_needs(n) };
 	rc = node_reduced(x, n, &r->arena, &red, &e);
 	if (rc > 0 && !id_equal(&red.id, &n->reduced)) {
 		/* An input was made again meanwhile and differs. */
@@ -331,10 +354,10 @@ static void begin(struct exec *x, struct node *n)
 	if (rc > 0) {
 		r->label = thunk_label(&red.thunk, &r->arena, LABEL_WIDTH);
 		r->job = (struct job){ .reduced = red.id, .text = red.text,
-				       .needs = node_needs(n), .done = job_done, .arg = r,
+				       .needs = r->needs, .done = job_done, .arg = r,
 				       .timeout_s = (double)n->timeout_s,
 				       .is_watched = n->is_watched };
-		if (exec_runtime(x, &red.thunk, &r->arena, &r->job.host, &e) == 0) {
+		if (exec_runtime_host(x, &red.thunk, &r->arena, &r->job.host, &e) == 0) {
 			launch(x, r);
 			return;
 		}
@@ -347,19 +370,22 @@ static void begin(struct exec *x, struct node *n)
 
 void sched_start(struct exec *x)
 {
+	struct site *site;
 	struct node *n;
 
-	while (!x->is_halted && !x->is_stopped && (n = sched_pick(x))) {
+	while (!x->is_halted && !x->is_stopped && (n = sched_pick(x, &site))) {
 		arena_reset(&x->scratch);
-		begin(x, n);
+		begin(x, n, site);
 	}
 }
 
 void sched_cancel_all(struct exec *x)
 {
 	for (struct run *r = x->runs, *next; r; r = next) {
+		const struct engine *en = r->site->engine;
+
 		next = r->next;
-		x->o.engine->cancel(x->o.backend, &r->job);
+		en->ops->cancel(en->backend, &r->job);
 	}
 }
 

@@ -32,7 +32,7 @@ struct work {
 	struct project project;
 	struct store *store;
 	struct loop *loop;
-	struct backend *backend;
+	struct engine engine;
 	struct exec *x;
 	struct id host;
 	size_t n_bad;
@@ -80,15 +80,16 @@ static void open_all(struct work *w)
 	MUST(loop_new(&w->loop, &e));
 	bo.loop = w->loop;
 	bo.store = w->store;
-	MUST(backend_fake.open(&bo, "cpus=64", &w->backend, &e));
+	w->engine = (struct engine){ .ops = &backend_fake, .uri = "fake" };
+	MUST(backend_fake.open(&bo, "cpus=64", &w->engine.backend, &e));
 	xo = (struct exec_opts){ .loop = w->loop, .store = w->store, .project = &w->project,
-				 .engine = &backend_fake, .backend = w->backend };
+				 .engines = &w->engine, .n_engines = 1 };
 	MUST(exec_new(&xo, &w->x, &e));
 }
 
 static void close_all(struct work *w)
 {
-	backend_fake.close(w->backend);
+	backend_fake.close(w->engine.backend);
 	exec_free(w->x);
 	loop_free(w->loop);
 	MUST(store_close(w->store, &e));

@@ -1,0 +1,239 @@
+/* site.c - engines: their room, who rests, what they are told
+ *
+ * An engine that takes no more just now is left alone for a while, longer each
+ * time in a row and never for exactly as long as another; when it says that its
+ * room has changed it is asked at once.
+ */
+#include <stdlib.h>
+#include "exec_internal.h"
+
+enum {
+	REST_LEAST_MS = 50, REST_MOST_MS = 10000,
+	DEMAND_MS = 200,                /* between two words on what waits */
+};
+
+uint32_t site_bit(const struct exec *x, const struct site *s)
+{
+	return 1u << (s - x->sites);
+}
+
+double exec_random(struct exec *x)
+{
+	x->random ^= x->random << 13;
+	x->random ^= x->random >> 7;
+	x->random ^= x->random << 17;
+	return (double)(x->random >> 11) / 9007199254740992.0;
+}
+
+static void read_room(struct site *s)
+{
+	s->room = s->engine->ops->room(s->engine->backend);
+}
+
+int sites_open(struct exec *x, struct err *e)
+{
+	if (!x->o.n_engines || x->o.n_engines > SITES_MAX)
+		return err_set(e, ERR_USAGE, "%zu engines: say one at least and %d at most",
+			       x->o.n_engines, SITES_MAX);
+	x->n_sites = x->o.n_engines;
+	x->sites = arena_alloc(&x->keep, x->n_sites * sizeof *x->sites);
+	for (size_t i = 0; i < x->n_sites; i++) {
+		struct site *s = &x->sites[i];
+
+		s->engine = &x->o.engines[i];
+		read_room(s);
+		if (s->room.cpus <= 0 && !s->engine->ops->accepts)
+			return err_set(e, ERR_USAGE, "%s: there is no room to run anything",
+				       s->engine->uri);
+	}
+	return 0;
+}
+
+void sites_close(struct exec *x)
+{
+	for (size_t i = 0; i < x->n_lanes; i++)
+		free(x->lanes[i].heap.v);
+	free(x->lanes);
+}
+
+double sites_cpus(const struct exec *x)
+{
+	double n = 0;
+
+	for (size_t i = 0; i < x->n_sites; i++)
+		n += x->sites[i].room.cpus;
+	return n > 0 ? n : 1;
+}
+
+/* ---- who may take what */
+
+static bool takes(const struct site *s, const struct job *j, struct err *e)
+{
+	const struct room *all = &s->room;
+
+	if (s->engine->ops->accepts)
+		return s->engine->ops->accepts(s->engine->backend, j, e);
+	if (room_fits(all, &j->needs))
+		return true;
+	err_set(e, ERR_REFUSED, "there are %g cpus, %g gpus and %llu MiB", all->cpus, all->gpus,
+		(unsigned long long)(all->mem_bytes >> 20));
+	return false;
+}
+
+static int refuse(struct exec *x, const struct job *j, struct err *e)
+{
+	struct buf why = { 0 };
+	struct err one;
+
+	for (size_t i = 0; i < x->n_sites; i++)
+		if (!takes(&x->sites[i], j, &one))
+			buf_printf(&why, "; %s: %s", x->sites[i].engine->uri, one.text);
+	err_set(e, ERR_REFUSED, "it can never run: it needs %g cpus, %g gpus and %llu MiB%s; "
+		"change its hints in gg.models, -j or --engine", j->needs.cpus, j->needs.gpus,
+		(unsigned long long)(j->needs.mem_bytes >> 20), why.p ? why.p : "");
+	buf_release(&why);
+	return -1;
+}
+
+int sites_accept(struct exec *x, struct node *n, const struct thunk *t,
+		 struct bytes text, struct err *e)
+{
+	struct job j = { .reduced = n->id, .text = text, .needs = node_needs(n) };
+	struct err why;
+
+	n->sites = 0;
+	for (size_t i = 0; i < x->n_sites; i++) {
+		if (x->sites[i].engine->ops->accepts && !j.host.p &&
+		    exec_runtime_host(x, t, &x->scratch, &j.host, e) < 0)
+			return -1;
+		if (takes(&x->sites[i], &j, &why))
+			n->sites |= 1u << i;
+	}
+	return n->sites ? 0 : refuse(x, &j, e);
+}
+
+int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
+			struct err *e)
+{
+	bool asked = false, is_here = false;
+
+	for (size_t i = 0; i < x->n_sites; i++) {
+		if (!x->sites[i].engine->ops->is_here || !(n->sites & (1u << i)))
+			continue;
+		if (!asked)
+			is_here = exec_runtime_is_here(x, t, e) == 0;
+		asked = true;
+		if (!is_here)
+			n->sites &= ~(1u << i);
+	}
+	return n->sites ? 0 : -1;
+}
+
+/* ---- rest */
+
+bool site_is_open(const struct exec *x, const struct site *s)
+{
+	return s->rests_until_ms <= loop_now_ms(x->o.loop);
+}
+
+static void rest_is_over(void *arg)
+{
+	struct exec *x = arg;
+
+	x->rest_timer = NULL;
+	exec_pump(x);
+}
+
+/* Wake up when the first of those that rest may be asked again. */
+static void wait_for_rest(struct exec *x)
+{
+	uint64_t now = loop_now_ms(x->o.loop), first = UINT64_MAX;
+
+	for (size_t i = 0; i < x->n_sites; i++)
+		if (x->sites[i].rests_until_ms > now && x->sites[i].rests_until_ms < first)
+			first = x->sites[i].rests_until_ms;
+	if (x->rest_timer)
+		loop_cancel(x->rest_timer);
+	x->rest_timer = first == UINT64_MAX ? NULL :
+		loop_after(x->o.loop, first - now + 1, rest_is_over, x);
+}
+
+void site_is_busy(struct exec *x, struct site *s)
+{
+	double ms = REST_LEAST_MS * (double)(1u << (s->n_busy < 10 ? s->n_busy : 10));
+
+	s->n_busy++;
+	ms = ms < REST_MOST_MS ? ms : REST_MOST_MS;
+	s->rests_until_ms = loop_now_ms(x->o.loop) + 1 +
+		(uint64_t)(ms * (0.5 + exec_random(x) / 2));
+	wait_for_rest(x);
+}
+
+void site_took(struct site *s)
+{
+	s->n_busy = 0;
+}
+
+void exec_room_changed(struct exec *x)
+{
+	for (size_t i = 0; i < x->n_sites; i++) {
+		struct site *s = &x->sites[i];
+
+		read_room(s);
+		if (s->n_busy)
+			s->rests_until_ms = 0;
+	}
+	exec_pump_later(x);
+}
+
+/* ---- demand */
+
+static struct demand demand_of(const struct exec *x, size_t i)
+{
+	struct demand d = { .n_running = x->sites[i].n_running };
+
+	for (size_t k = 0; k < x->n_lanes; k++) {
+		const struct lane *l = &x->lanes[k];
+		uint64_t mem = (uint64_t)l->mem_mib << 20;
+
+		if (!l->heap.n || !(l->sites & (1u << i)))
+			continue;
+		d.n_ready += l->heap.n;
+		d.ready_s += l->ready_s;
+		d.widest.cpus = (double)l->cpus > d.widest.cpus ? (double)l->cpus : d.widest.cpus;
+		d.widest.gpus = (double)l->gpus > d.widest.gpus ? (double)l->gpus : d.widest.gpus;
+		d.widest.mem_bytes = mem > d.widest.mem_bytes ? mem : d.widest.mem_bytes;
+	}
+	return d;
+}
+
+static void demand_is_due(void *arg)
+{
+	struct exec *x = arg;
+
+	x->demand_timer = NULL;
+	sites_tell_demand(x);
+}
+
+void sites_tell_demand(struct exec *x)
+{
+	uint64_t now = loop_now_ms(x->o.loop), due = x->told_demand_ms + DEMAND_MS;
+	bool listens = false;
+
+	for (size_t i = 0; i < x->n_sites; i++)
+		listens |= x->sites[i].engine->ops->demand != NULL;
+	if (!listens || x->demand_timer)
+		return;
+	if (x->told_demand_ms && now < due) {
+		x->demand_timer = loop_after(x->o.loop, due - now, demand_is_due, x);
+		return;
+	}
+	x->told_demand_ms = now;
+	for (size_t i = 0; i < x->n_sites; i++) {
+		const struct engine *en = x->sites[i].engine;
+		struct demand d = demand_of(x, i);
+
+		if (en->ops->demand)
+			en->ops->demand(en->backend, &d);
+	}
+}

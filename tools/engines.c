@@ -1,0 +1,120 @@
+/* engines.c - where thunks run, as --engine and GG_ENGINE say */
+#include <stdlib.h>
+#include <string.h>
+#include "gg.h"
+#include "wrap.h"
+
+const char *setting_of(void *arg, const char *name)
+{
+	(void)arg;
+	return getenv(name);
+}
+
+/* Without --engine: the words of GG_ENGINE, or this machine. */
+static void default_engines(struct ctx *c)
+{
+	const char *given = getenv("GG_ENGINE");
+	char *words = arena_str(&c->arena, given ? given : ""), *save = NULL;
+
+	for (char *w = strtok_r(words, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
+		strs_add(&c->o.engines, w);
+	if (!c->o.engines.n)
+		strs_add(&c->o.engines, "local");
+}
+
+static const struct backend_ops *find(const char *uri, struct err *e)
+{
+	size_t n = strcspn(uri, ":");
+	struct buf all = { 0 };
+
+	for (size_t i = 0; backends[i]; i++)
+		if (strlen(backends[i]->name) == n && memcmp(backends[i]->name, uri, n) == 0)
+			return backends[i];
+	for (size_t i = 0; backends[i]; i++)
+		buf_printf(&all, "%s%s", i ? ", " : "", backends[i]->name);
+	err_set(e, ERR_USAGE, "--engine %s: there is no engine %.*s, only %s; see gg help engines",
+		uri, (int)n, uri, all.p);
+	buf_release(&all);
+	return NULL;
+}
+
+static void room_changed(void *arg)
+{
+	struct ctx *c = arg;
+
+	if (c->exec)
+		exec_room_changed(c->exec);
+}
+
+static int open_one(struct ctx *c, const char *uri, struct err *e)
+{
+	struct engine *en = &c->engines[c->n_engines];
+	const char *rest = uri + strcspn(uri, ":");
+	struct backend_opts o = {
+		.loop = c->loop, .store = c->store, .project_root = c->project.root,
+		.store_dir = c->project.store_dir, .self = c->self, .jobs = c->o.jobs,
+		.is_hermetic = c->o.hermetic, .setting = setting_of,
+		.changed = room_changed, .changed_arg = c,
+	};
+
+	*en = (struct engine){ .ops = find(uri, e), .uri = uri };
+	if (!en->ops)
+		return -1;
+	/* What is not here is reached over HTTP. */
+	if (!en->ops->is_here && !c->http && online_open(c, &c->http, e) < 0)
+		return err_wrap(e, "--engine %s", uri);
+	o.http = c->http;
+	if (en->ops->open(&o, *rest ? rest + 1 : rest, &en->backend, e) < 0)
+		return err_wrap(e, "--engine %s", uri);
+	c->n_engines++;
+	return 0;
+}
+
+int engines_open(struct ctx *c, struct err *e)
+{
+	if (!c->o.engines.n)
+		default_engines(c);
+	c->engines = arena_alloc(&c->arena, c->o.engines.n * sizeof *c->engines);
+	for (size_t i = 0; i < c->o.engines.n; i++)
+		if (open_one(c, c->o.engines.v[i], e) < 0)
+			return -1;
+	return 0;
+}
+
+void engines_close(struct ctx *c)
+{
+	for (size_t i = 0; i < c->n_engines; i++)
+		c->engines[i].ops->close(c->engines[i].backend);
+	c->n_engines = 0;
+}
+
+void engines_notice(const struct ctx *c)
+{
+	for (size_t i = 0; i < c->n_engines; i++) {
+		const struct engine *en = &c->engines[i];
+		const char *text = en->ops->notice ? en->ops->notice(en->backend) : NULL;
+
+		if (text)
+			note("%s", text);
+	}
+}
+
+void engines_help(void)
+{
+	print_wrapped("--engine URI says where thunks run; said more than once, a thunk runs on "
+		      "the first that takes it and has room at that moment. GG_ENGINE holds "
+		      "such URIs, with spaces between. A URI is the name of an engine, and "
+		      "after a colon WORD=VALUE, with commas between.", 0, 0);
+	printf("\n    gg force --engine local:jobs=2 --engine container:gpus=2\n");
+	for (size_t i = 0; backends[i]; i++) {
+		printf("\n%s: %s\n", backends[i]->name, backends[i]->help);
+		for (const struct engine_word *w = backends[i]->words; w && w->name; w++) {
+			char text[40];
+
+			snprintf(text, sizeof text, "%s%s", w->name,
+				 w->kind == WORD_YES ? "" : "=...");
+			printf("  %-18s ", text);
+			print_wrapped(w->help, 21, 21);
+		}
+	}
+}
