@@ -72,6 +72,9 @@ struct http_request {
 	unsigned n_redirects;           /* to follow; Authorization stays with
 					 * the first host */
 	const char *unix_path;          /* socket to connect to instead of the host */
+	const char *pinned_key;         /* "sha256//BASE64": the server is who has
+					 * this public key, whatever it is called
+					 * and whoever signed its certificate */
 	/* Called exactly once, later, unless cancelled.  e is NULL when a whole
 	 * answer has come.  Otherwise ERR_RETRY (no connection, cut off, too
 	 * slow), ERR_REFUSED (certificate, too large), ERR_IO (a file here),

@@ -1,4 +1,5 @@
-/* serve.h - answering HTTP on the loop; src/exec/serve.c (libmicrohttpd)
+/* serve.h - answering HTTP on the loop; src/exec/serve.c (connections,
+ * waiting, libmicrohttpd), serve_call.c (one request), certificate.c, listen.c
  *
  * One listener: a unix socket, or TCP with TLS and a certificate made for it.
  * Who does not show the token gets 401 and nothing else: no path, no version.

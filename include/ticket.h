@@ -17,6 +17,9 @@ struct ticket {
 	char url[256], token[65], key[64], pool[32];
 };
 
+/* A new token.  ERR_IO. */
+int ticket_token(char token[65], struct err *e);
+
 void ticket_write(const struct ticket *t, struct buf *out);
 /* ERR_BAD says what is wrong. */
 int ticket_read(struct bytes text, struct ticket *out, struct err *e);

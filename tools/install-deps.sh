@@ -8,7 +8,7 @@
 
 set -u
 PKGS='libuv lmdb libseccomp libcrypto jansson libzstd zlib'
-HEADERS='libcurl'       # opened when it is first needed, not linked
+HEADERS='libcurl libmicrohttpd'   # opened when first needed, not linked
 missing=
 
 # need PACKAGE COMMAND...: PACKAGE is there when COMMAND succeeds.
@@ -47,6 +47,7 @@ need_build()
 	need libzstd-dev pkg-config --exists libzstd
 	need zlib1g-dev pkg-config --exists zlib
 	need libcurl4-openssl-dev pkg-config --exists libcurl
+	need libmicrohttpd-dev pkg-config --exists libmicrohttpd
 }
 
 need_demo()

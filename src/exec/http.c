@@ -279,6 +279,8 @@ static const struct reason {
 	  "no TLS connection: does the server speak https on this port?" },
 	{ CURLE_PEER_FAILED_VERIFICATION, ERR_REFUSED,
 	  "the server's certificate is not trusted" },
+	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, ERR_REFUSED,
+	  "somebody else answers there: its key is not the one that was expected" },
 	{ CURLE_SSL_CACERT_BADFILE, ERR_USAGE, "the file of authorities cannot be read" },
 	{ CURLE_TOO_MANY_REDIRECTS, ERR_BAD, "sent from one place to another without end" },
 	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_BAD, "neither http nor https, or no HTTP was spoken" },
@@ -456,7 +458,9 @@ static void set_server(struct http_call *c)
 	api->easy_setopt(c->easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
 	if (h->ca_file)
 		api->easy_setopt(c->easy, CURLOPT_CAINFO, h->ca_file);
-	if (h->trusts_anyone) {
+	if (c->r.pinned_key)
+		api->easy_setopt(c->easy, CURLOPT_PINNEDPUBLICKEY, c->r.pinned_key);
+	if (h->trusts_anyone || c->r.pinned_key) {
 		api->easy_setopt(c->easy, CURLOPT_SSL_VERIFYPEER, 0L);
 		api->easy_setopt(c->easy, CURLOPT_SSL_VERIFYHOST, 0L);
 	}
