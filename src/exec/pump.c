@@ -17,7 +17,7 @@ enum {
 	POLL_MS = 50, POLL_TAKES = 64,
 	FLUSH_LEAST_MS = 20, FLUSH_MOST_MS = 1000,
 	FLUSH_SHARE = 30,               /* a flush takes one part in 30 */
-	HELD_MOST = 2048,
+	HELD_MOST = 16384,
 	PENDING_MOST = 8 << 20,
 };
 

@@ -4,7 +4,7 @@
  *	db, db-lock     small objects and all tables
  *	objects/HH/HEX  large objects, read-only files
  *	objects/tmp     files that are being written, each locked by its writer
- *	claims          locks, one byte for each thunk that is being made
+ *	locks           one byte for each thunk that is being made
  *
  * The order in a flush is what makes a power cut harmless: first the folders
  * that hold new object files, then the records that speak of them.
@@ -161,7 +161,9 @@ int store_open(const char *dir, unsigned flags, struct store **out,
 	struct arena a = { 0 };
 
 	s->dir = mem_str(dir);
-	s->dir_fd = s->objects_fd = s->claims_fd = -1;
+	s->dir_fd = s->objects_fd = -1;
+	for (size_t i = 0; i < CLAIM_FILES; i++)
+		s->claim_fds[i] = -1;
 	s->is_read_only = flags & STORE_READ_ONLY;
 	s->piece = mem_alloc(PIECE_BYTES);
 	s->hash = hash_new();

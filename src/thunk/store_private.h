@@ -26,9 +26,11 @@ struct noted {
  * holds every small object and one byte more. */
 enum { PIECE_BYTES = 1 << 17 };
 
+enum { CLAIM_FILES = 64, CLAIM_BUCKETS = 64 * CLAIM_FILES };
+
 struct store {
 	char *dir;
-	int dir_fd, objects_fd, claims_fd;
+	int dir_fd, objects_fd, claim_fds[CLAIM_FILES];
 	bool is_read_only;
 	/* A page that the kernel clears in the child of a fork. */
 	const unsigned char *is_mine;
@@ -45,7 +47,7 @@ struct store {
 	struct mapping *mappings;       /* large objects that are lent */
 	struct map mapped;              /* their ids */
 
-	struct claim *claims[64];
+	struct claim *claims[CLAIM_BUCKETS];
 	struct noted *noted;
 	size_t n_noted, noted_room;
 };
