@@ -3,6 +3,7 @@
 # make test     everything, the real servers included
 # make demo     the digits ensemble, start to finish
 # make bench    how fast, beside its peers; ROW=infer for one row
+# make worker   gg-worker, which needs nothing of the machine it runs on
 # The rest: all fuzz lint fmt install clean
 
 CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
@@ -13,7 +14,7 @@ COMPLETIONS := share/bash-completion/completions
 FUZZ   := $(BUILD)-fuzz
 CFLAGS ?= -O2 -g
 WARN   := -Wall -Wextra -Wpedantic -Wshadow -Wmissing-prototypes
-ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -Iinclude $(PKG_CFLAGS) \
+ALL_CFLAGS = -std=c17 -D_GNU_SOURCE $(WARN) $(CFLAGS) -ffunction-sections -fdata-sections -Iinclude $(PKG_CFLAGS) \
 	$(if $(SAN),-fsanitize=$(SAN) -fno-sanitize-recover=all -fno-omit-frame-pointer)
 KERNEL_CFLAGS = -O3 -ffp-contract=off -fno-math-errno -fno-trapping-math
 ALL_LDLIBS = $(PKG_LIBS) -lpthread -lm
@@ -22,7 +23,9 @@ FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c tools/wrap.c $(wildcard tools/ml_*.c))
-GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/gg-ml.c tools/ml_%,$(wildcard tools/*.c)))
+GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/gg-ml.c tools/gg-worker.c tools/ml_%,$(wildcard tools/*.c)))
+WORKER_OBJ := $(patsubst %.c,$(BUILD)/%.o,tools/gg-worker.c $(wildcard src/exec/static/*.c)) \
+	$(filter-out $(BUILD)/tools/gg.o,$(GG_OBJ))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(if $(ONLY),$(ONLY:%=test/%.c),$(wildcard test/t_*.c)))
 TESTS_SH := $(filter-out test/run.sh test/lib.sh,$(wildcard test/*.sh))
 BENCHES  := $(patsubst test/%.c,$(BUILD)/test/%,$(wildcard test/bench/b_*.c))
@@ -35,7 +38,7 @@ NVCC_FLAGS = -std=c++20 -O3 -Iinclude -fmad=false -prec-div=true -prec-sqrt=true
 	-Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics
 NVCC_ARCHS = -gencode arch=compute_80,code=sm_80 -gencode 'arch=compute_90,code=[sm_90,compute_90]'
 
-.PHONY: all deps-demo deps-test deps-bench check test demo bench fuzz lint fmt install clean
+.PHONY: all deps-demo deps-test deps-bench deps-worker worker check test demo bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
@@ -48,11 +51,17 @@ $(BUILD)/deps.mk: tools/install-deps.sh
 	@mkdir -p $(@D)
 	@tools/install-deps.sh build >$@
 
-deps-demo deps-test deps-bench:
+deps-demo deps-test deps-bench deps-worker:
 	@tools/install-deps.sh $(@:deps-%=%)
 
 $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -o $@ $^ $(ALL_LDLIBS)
+
+# All of it in one file, libcurl too.  glibc's remark is on names of hosts: those in files and DNS
+# are found without its modules.
+worker: deps-worker $(BUILD)/gg-worker
+$(BUILD)/gg-worker: $(WORKER_OBJ) $(BUILD)/libgg.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -static -s -Wl,--gc-sections,--no-warnings -o $@ $^ $(WORKER_LIBS) -lpthread -lm
 
 $(BUILD)/gg-ml: $(ML_OBJ) $(BUILD)/libgg.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--as-needed -o $@ $^ $(ALL_LDLIBS)
@@ -100,7 +109,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 check: all $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request $(BUILD)/test/old_kernel
+test: deps-test worker all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request $(BUILD)/test/old_kernel
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
 demo: deps-demo all

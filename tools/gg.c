@@ -1,12 +1,7 @@
-/* gg.c - the command table, and main */
-#include <errno.h>
-#include <stdarg.h>
-#include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
-#include "file.h"
+/* gg.c - the command table */
 #include "gg.h"
-#include "shown.h"
+
+const struct program program = { .fallback = "help" };
 
 enum { RUNS_SCRIPT = NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_COMMAND |
 	MAKES_STORE };
@@ -89,110 +84,10 @@ const struct verb verbs[] = {
 	  "function (which wants --compress=gzip); podman load -i FILE takes it. "
 	  "For --push the user and password are those of podman login, of docker "
 	  "login, or of GG_REGISTRY_USER and GG_REGISTRY_PASSWORD." },
-	{ "worker", cmd_worker, 0, "O", "", "run steps for others, inside an image",
-	  "Takes requests from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, "
-	  "one after the other, and answers with results and what the outputs hold. "
-	  "It serves in images made by gg image, and runs steps whose closures are "
-	  "in its image." },
+	WORKER_VERB,
 	{ "help", cmd_help, 0, "", "[COMMAND|models|engines]", "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },
 	{ "_completion", cmd_completion, HIDDEN, "", "", "", "" },
 	{ 0 }
 };
-
-const struct verb *verb_find(const char *name)
-{
-	for (const struct verb *c = verbs; c->name; c++)
-		if (strcmp(c->name, name) == 0)
-			return c;
-	return NULL;
-}
-
-void note(const char *fmt, ...)
-{
-	struct arena a = { 0 };
-	char text[4096], *line, *rest = text;
-	va_list ap;
-
-	va_start(ap, fmt);
-	vsnprintf(text, sizeof text, fmt, ap);
-	va_end(ap);
-	fputs("gg: ", stderr);
-	while ((line = strsep(&rest, "\n")))
-		fprintf(stderr, "%s\n", shown(&a, line));
-	arena_release(&a);
-}
-
-static int exit_code(enum err_code code)
-{
-	return code == ERR_USAGE ? EXIT_USAGE : code == ERR_FAILED ? EXIT_THUNK : EXIT_STORE;
-}
-
-static int run_command(struct ctx *c, const struct verb *cmd, int argc,
-		       char **argv, struct err *e)
-{
-	int first, rc;
-	struct err late;
-
-	if (cmd->needs & HIDDEN)
-		return cmd->run(c, argc, argv, e);
-	first = options_parse(c, cmd, argc, argv, e);
-	if (first < 0)
-		return -1;
-	if (c->o.help)
-		return cmd_help(c, 1, (char *[]){ (char *)cmd->name, NULL }, e);
-	if ((cmd->needs & NEED_ARGS) && first == argc)
-		return err_set(e, ERR_USAGE, "gg %s needs %s; see gg %s --help",
-			       cmd->name, cmd->args, cmd->name);
-	rc = ctx_open(c, cmd->needs, e);
-	if (rc == 0)
-		rc = cmd->run(c, argc - first, argv + first, e);
-	if (ctx_close(c, rc < 0 ? &late : e) < 0 && !c->has_told)
-		rc = -1;
-	return rc;
-}
-
-/* gg-infer and gg-force are gg infer and gg force. */
-static const char *called_as(const char *argv0)
-{
-	const char *base = path_base(argv0);
-
-	return strncmp(base, "gg-", 3) == 0 && verb_find(base + 3) ? base + 3 : NULL;
-}
-
-int main(int argc, char **argv)
-{
-	const char *name = called_as(argv[0]);
-	const struct verb *cmd;
-	struct ctx c = { .lock_fd = -1 };
-	struct err e = { 0 };
-	int rc;
-
-	if (!name) {
-		argc--;
-		argv++;
-		name = argc ? argv[0] : "help";
-	}
-	if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0)
-		name = "help";
-	if (strcmp(name, "--version") == 0) {
-		puts("gg 1");
-		return EXIT_FINE;
-	}
-	cmd = verb_find(name);
-	if (!cmd) {
-		note("there is no command \"%s\"; see gg help", name);
-		return EXIT_USAGE;
-	}
-	rc = run_command(&c, cmd, argc, argv, &e);
-	if (rc < 0) {
-		note("%s", e.text);
-		rc = exit_code(e.code);
-	}
-	if (fflush(stdout) != 0 && errno != EPIPE && rc == 0) {
-		note("cannot write to standard output: %s", strerror(errno));
-		rc = EXIT_STORE;
-	}
-	return rc;
-}

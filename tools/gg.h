@@ -70,7 +70,20 @@ struct verb {
 	const char *more;               /* for its man page */
 };
 
+/* A program is its table of verbs, and which of them is meant when no word is
+ * given; with one verb, when the first word is none. */
+struct program {
+	const char *fallback;
+	bool has_one_verb;
+};
+extern const struct program program;
 extern const struct verb verbs[];
+/* A row of gg's table, and the one of gg-worker's. */
+#define WORKER_VERB { "worker", cmd_worker, 0, "O", "", "run steps for others", \
+	"Takes requests from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, " \
+	"one after the other, and answers with results and what the outputs hold. " \
+	"It serves in images made by gg image, and runs steps whose closures are " \
+	"in its image." }
 const struct verb *verb_find(const char *name);
 
 /* Each returns an exit status, or -1 with *e filled. */

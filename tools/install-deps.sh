@@ -1,7 +1,7 @@
 #!/bin/sh
 # install-deps.sh SET... - see that what `make` needs is on this machine
 #
-# SET is build, demo, test or bench.  What is missing is installed when we are
+# SET is build, demo, test, bench or worker.  What is missing is installed when we are
 # root or sudo asks for no password; otherwise the one line to type is printed.
 # With "build" the compiler flags of the libraries are printed as make
 # variables, so that make asks pkg-config only once.
@@ -93,6 +93,11 @@ need_trainers()
 	need nodejs have node
 }
 
+need_worker()
+{
+	need libnghttp2-dev any /usr/lib/*/libnghttp2.a
+}
+
 need_bench()
 {
 	need_demo
@@ -131,7 +136,7 @@ install()
 
 for set; do
 	case $set in
-	build|demo|test|bench) ;;
+	build|demo|test|bench|worker) ;;
 	*) echo "install-deps.sh: no such set: $set" >&2; exit 2 ;;
 	esac
 done
@@ -152,5 +157,9 @@ case " $* " in
 	cflags=$(pkg-config --cflags $PKGS) && libs=$(pkg-config --libs $PKGS) || exit 1
 	echo "PKG_CFLAGS := $cflags"
 	echo "PKG_LIBS := $libs"
+	# Archives, for gg-worker: libcurl and what it needs for HTTP; for the rest
+	# see src/exec/static/curl_absent.c.
+	static=$(pkg-config --static --libs $PKGS | sed 's/-luv /-luv_a /; s/-luv$/-luv_a/')
+	echo "WORKER_LIBS := -lcurl -lnghttp2 -lssl $static"
 	;;
 esac
