@@ -19,6 +19,7 @@ struct sim_rig {
 	struct store *store;
 	struct loop *loop;
 	struct backend *backend;
+	struct engine engine;
 	struct exec *x;
 	struct id host;
 	size_t n_ended, n_bad;
@@ -38,8 +39,9 @@ static inline int rig_open(struct sim_rig *r, const char *words, struct err *e)
 	bo.store = r->store;
 	if (backend_sim.open(&bo, words, &r->backend, e) < 0)
 		return -1;
+	r->engine = (struct engine){ &backend_sim, r->backend, "sim" };
 	xo = (struct exec_opts){ .loop = r->loop, .store = r->store, .project = &r->project,
-				 .engine = &backend_sim, .backend = r->backend };
+				 .engines = &r->engine, .n_engines = 1 };
 	return exec_new(&xo, &r->x, e);
 }
 

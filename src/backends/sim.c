@@ -409,6 +409,7 @@ static const char *sim_notice(const struct backend *b)
 
 const struct backend_ops backend_sim = {
 	.name = "sim",
+	.words = words,
 	.help = "workers that are only simulated, with a clock of their own",
 	.wants_objects_here = true,
 	.open = sim_open,
