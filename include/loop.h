@@ -21,13 +21,14 @@ void loop_turn(struct loop *l);
 uint64_t loop_now_ms(const struct loop *l);
 
 /* A child with a stream socket as its fd 3; stdin is /dev/null, stdout and
- * stderr are ours.  bytes() may be called with any cut of what it sent.
+ * stderr are ours.  env NULL: our environment.  bytes() may be called with any cut of what it sent.
  * gone() comes exactly once, after the last bytes(): exit code, or -signal. */
 struct proc;
 struct proc_ops {
 	void (*bytes)(void *arg, struct bytes b);
 	void (*gone)(void *arg, int status);
 	void *arg;
+	bool takes_output;      /* its stdout and stderr are the socket too */
 };
 int loop_spawn(struct loop *l, const char **args, const char **env,
 	       const struct proc_ops *ops, struct proc **out, struct err *e);

@@ -38,12 +38,29 @@ static struct proc *spawn(struct child *c, const char *script)
 {
 	const char *args[] = { "/bin/sh", "-c", script, NULL };
 	const char *env[] = { "PATH=/usr/bin:/bin", "X=from the test", NULL };
-	const struct proc_ops ops = { on_bytes, on_gone, c };
+	const struct proc_ops ops = { .bytes = on_bytes, .gone = on_gone, .arg = c };
 	struct proc *p;
 
 	*c = (struct child){ .n_gone = 0 };
 	MUST(loop_spawn(loop, args, env, &ops, &p, &e), e);
 	return p;
+}
+
+/* What it prints is taken when that is asked for, to its last byte. */
+static void child_prints(void)
+{
+	struct child c = { 0 };
+	const char *args[] = { "/bin/sh", "-c", "echo out; echo err >&2; echo $X", NULL };
+	const char *env[] = { "X=end", NULL };
+	const struct proc_ops ops = { .bytes = on_bytes, .gone = on_gone, .arg = &c,
+				      .takes_output = true };
+	struct proc *p;
+
+	MUST(loop_spawn(loop, args, env, &ops, &p, &e), e);
+	loop_run(loop, &c.is_gone);
+	CHECK(c.status == 0 && c.n_gone == 1);
+	CHECK_STR(c.got.p, "out\nerr\nend\n");
+	buf_release(&c.got);
 }
 
 static void child_ends(void)
@@ -100,7 +117,7 @@ static void child_is_killed(void)
 static void absent_program(void)
 {
 	const char *args[] = { "/no/such/program", NULL }, *env[] = { NULL };
-	const struct proc_ops ops = { on_bytes, on_gone, NULL };
+	const struct proc_ops ops = { .bytes = on_bytes, .gone = on_gone };
 	struct proc *p;
 
 	CHECK(loop_spawn(loop, args, env, &ops, &p, &e) < 0);
@@ -261,6 +278,7 @@ static void ends_by_itself(void)
 
 static const struct test tests[] = {
 	{ "a child's end is told once, as status or signal", child_ends },
+	{ "what a child prints is taken, to its last byte", child_prints },
 	{ "what is sent arrives whole and in order, whatever its size", child_echoes },
 	{ "a child that is killed or deaf harms nobody", child_is_killed },
 	{ "a program that is not there is named", absent_program },

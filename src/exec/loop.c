@@ -214,10 +214,11 @@ static void proc_exited(uv_process_t *h, int64_t code, int sig)
 static int proc_start(struct proc *p, int child_fd, const char **args,
 		      const char **env, struct err *e)
 {
+	bool takes = p->ops.takes_output;
 	uv_stdio_container_t io[CHILD_FD + 1] = {
 		{ .flags = UV_IGNORE },
-		{ .flags = UV_INHERIT_FD, .data.fd = 1 },
-		{ .flags = UV_INHERIT_FD, .data.fd = 2 },
+		{ .flags = UV_INHERIT_FD, .data.fd = takes ? child_fd : 1 },
+		{ .flags = UV_INHERIT_FD, .data.fd = takes ? child_fd : 2 },
 		{ .flags = UV_INHERIT_FD, .data.fd = child_fd },
 	};
 	uv_process_options_t o = {
