@@ -49,6 +49,7 @@ struct backend_opts {
 	const char *self;               /* this program's own file */
 	unsigned jobs;                  /* cpus to use; 0: all there are */
 	bool is_hermetic;               /* a closure is the whole root */
+	bool is_volatile;               /* the store is STORE_VOLATILE */
 	/* For engines elsewhere; NULL where there is none. */
 	struct http *http;
 	struct depot *depot;

@@ -28,6 +28,7 @@ struct remote_opts {
 	void *setting_arg;
 	const char *token;              /* Authorization: Bearer, or NULL */
 	const char *unix_path;          /* HTTP goes through this socket, or NULL */
+	const char *pinned_key;         /* of the server, as in http_request */
 };
 
 enum remote_verb {

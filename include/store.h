@@ -26,8 +26,9 @@ struct store;
  * caller's until store_close(), which flushes.  A process has a folder open
  * once at most.  ERR_MISSING if there is none, ERR_IO, ERR_REFUSED if it may
  * not be written (STORE_READ_ONLY opens it all the same), ERR_BAD if a newer
- * version made it or it is damaged. */
-enum { STORE_CREATE = 1, STORE_READ_ONLY = 2 };
+ * version made it or it is damaged.  STORE_VOLATILE waits for no disk, ever: a
+ * power cut may leave it damaged, for those who can do without it. */
+enum { STORE_CREATE = 1, STORE_READ_ONLY = 2, STORE_VOLATILE = 4 };
 int store_open(const char *dir, unsigned flags, struct store **out,
 	       struct err *e);
 int store_close(struct store *s, struct err *e);

@@ -245,7 +245,7 @@ static struct worker *start_worker(struct backend *b, const struct kind *k,
 	struct worker *w = memset(mem_alloc(sizeof *w), 0, sizeof *w);
 	const struct proc_ops ops = { .bytes = on_bytes, .gone = on_gone, .arg = w };
 	struct arena a = { 0 };
-	const char *args[9] = { b->o.self, "cell", b->o.store_dir, b->o.project_root };
+	const char *args[10] = { b->o.self, "cell", b->o.store_dir, b->o.project_root };
 	const char *env[] = { "LC_ALL=C.UTF-8", NULL };
 	int rc, n = 5;
 
@@ -257,6 +257,8 @@ static struct worker *start_worker(struct backend *b, const struct kind *k,
 		args[n++] = "network";
 	if (k->uses_gpus)
 		args[n++] = "gpus";
+	if (b->o.is_volatile)
+		args[n++] = "volatile";
 	if (!id_is_zero(&k->closure))
 		args[n++] = arena_printf(&a, "closure=%s", id_hex(&k->closure).s);
 	rc = loop_spawn(b->o.loop, args, env, &ops, &w->proc, e);

@@ -342,7 +342,7 @@ static void cell_free(struct cell *c)
 	free(c);
 }
 
-/* "network", "gpus", "closure=ID" */
+/* "network", "gpus", "volatile", "closure=ID" */
 static bool take_option(struct cell *c, const char *word)
 {
 	static const char closure[] = "closure=";
@@ -351,6 +351,8 @@ static bool take_option(struct cell *c, const char *word)
 		return c->box.uses_network = true;
 	if (strcmp(word, "gpus") == 0)
 		return c->box.uses_gpus = true;
+	if (strcmp(word, "volatile") == 0)
+		return c->is_volatile = true;
 	if (strncmp(word, closure, sizeof closure - 1) != 0)
 		return false;
 	c->box.closure = word + sizeof closure - 1;

@@ -65,7 +65,8 @@ static int take_large(struct cell *c, int dirfd, const char *name, int fd,
 	p = store_object_path(id);
 	if (faccessat(c->box.objects, p.s, F_OK, 0) == 0)
 		return 0;
-	if (fchmod(fd, 0444) < 0 || futimens(fd, times) < 0 || fsync(fd) < 0)
+	if (fchmod(fd, 0444) < 0 || futimens(fd, times) < 0 ||
+	    (!c->is_volatile && fsync(fd) < 0))
 		return err_sys(e, "cannot keep an output");
 	return move_in(c, dirfd, name, id, e);
 }

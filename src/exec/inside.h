@@ -60,6 +60,7 @@ struct cell {
 	bool is_spoiled;                /* the folder: serve no more */
 	bool has_fine_stamps;           /* two changes never have one stamp */
 	bool has_no_reflink;
+	bool is_volatile;               /* outputs need not survive a power cut */
 	struct layout layouts[2], *now, *next;
 	struct spares few, many;        /* used again, and only kept */
 	struct item waiting[WAITING_MAX]; /* old files whose place is not needed */

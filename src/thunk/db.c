@@ -28,7 +28,7 @@
 
 struct db {
 	char *path;
-	bool is_read_only, has_no_lock;
+	bool is_read_only, has_no_lock, is_relaxed;
 	bool has_committed;             /* there is a count to wait for */
 	MDB_env *env;
 	MDB_dbi dbi;
@@ -220,6 +220,8 @@ static int try_open(struct db *d, int map_bits)
 		return rc;
 	if (d->is_read_only)
 		flags |= MDB_RDONLY;
+	if (d->is_relaxed)
+		flags |= MDB_NOSYNC;
 	if (d->has_no_lock)
 		flags |= MDB_NOLOCK;
 	rc = mdb_env_set_mapsize(d->env, (size_t)1 << map_bits);
@@ -320,9 +322,15 @@ out:
 	return -1;
 }
 
+void db_relax(struct db *d)
+{
+	d->is_relaxed = true;
+	mdb_env_set_flags(d->env, MDB_NOSYNC, 1);
+}
+
 int db_close(struct db *d, struct err *e)
 {
-	int rc = d->has_committed ? mdb_env_sync(d->env, 1) : 0;
+	int rc = d->has_committed && !d->is_relaxed ? mdb_env_sync(d->env, 1) : 0;
 
 	if (rc)
 		fail(d, rc, e);

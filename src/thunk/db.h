@@ -18,6 +18,8 @@ struct db;
  * this folder cannot be written, ERR_IO, ERR_BAD if it is no database. */
 int db_open(const char *path, bool is_read_only, struct db **out,
 	    struct err *e);
+/* From now on wait for no disk: a power cut may damage the file. */
+void db_relax(struct db *d);
 /* Close, and make the last commit proof against a power cut. */
 int db_close(struct db *d, struct err *e);
 /* For the child of a fork: let go of the memory and touch nothing else. */

@@ -99,7 +99,7 @@ static int temp_keep(struct store *s, struct temp *t, const struct id *id,
 	int rc;
 
 	if (fchmod(t->fd, 0444) < 0 || futimens(t->fd, put_times) < 0 ||
-	    fsync(t->fd) < 0)
+	    (!s->is_volatile && fsync(t->fd) < 0))
 		goto fail;
 	rc = renameat(s->objects_fd, t->name, s->objects_fd, p.s);
 	if (rc < 0 && errno == ENOENT) {
@@ -107,7 +107,7 @@ static int temp_keep(struct store *s, struct temp *t, const struct id *id,
 		if (mkdirat(s->objects_fd, p.s, 0755) < 0 && errno != EEXIST)
 			goto fail;
 		p.s[2] = '/';
-		rc = fsync(s->objects_fd) < 0 ? -1 :
+		rc = !s->is_volatile && fsync(s->objects_fd) < 0 ? -1 :
 			renameat(s->objects_fd, t->name, s->objects_fd, p.s);
 	}
 	if (rc < 0)
@@ -422,7 +422,7 @@ int object_file_sync(struct store *s, struct err *e)
 		unsigned char bit = (unsigned char)(1 << i % 8);
 		int fd, rc;
 
-		if (!(s->dirty[i / 8] & bit))
+		if (!(s->dirty[i / 8] & bit) || s->is_volatile)
 			continue;
 		snprintf(folder, sizeof(folder), "%02x", i);
 		fd = openat(s->objects_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -165,6 +165,7 @@ int store_open(const char *dir, unsigned flags, struct store **out,
 	for (size_t i = 0; i < CLAIM_FILES; i++)
 		s->claim_fds[i] = -1;
 	s->is_read_only = flags & STORE_READ_ONLY;
+	s->is_volatile = flags & STORE_VOLATILE;
 	s->piece = mem_alloc(PIECE_BYTES);
 	s->hash = hash_new();
 	if (mark_as_mine(s, e) < 0 ||
@@ -175,6 +176,8 @@ int store_open(const char *dir, unsigned flags, struct store **out,
 		return -1;
 	}
 	arena_release(&a);
+	if (s->is_volatile)
+		db_relax(s->db);
 	if (!s->is_read_only)
 		object_file_tidy(s);
 	*out = s;

@@ -31,7 +31,7 @@ enum { CLAIM_FILES = 64, CLAIM_BUCKETS = 64 * CLAIM_FILES };
 struct store {
 	char *dir;
 	int dir_fd, objects_fd, claim_fds[CLAIM_FILES];
-	bool is_read_only;
+	bool is_read_only, is_volatile;
 	/* A page that the kernel clears in the child of a fork. */
 	const unsigned char *is_mine;
 	struct db *db;
