@@ -32,8 +32,9 @@ enum closure_mode {
 /* From absolute paths that commands touched (those not there included) to uses:
  * sorted, each once, in a; what is ignored by the table of treatments is left
  * out.  What a path leads over (links) and what an ELF file needs is found by
- * the tracer and need not be added. */
-int closure_uses(const char *const *paths, size_t n, enum closure_mode mode,
+ * the tracer and need not be added.  The store remembers who owns which path;
+ * without one (NULL) dpkg's lists are read, 10 MB in 30 ms. */
+int closure_uses(struct store *s, const char *const *paths, size_t n, enum closure_mode mode,
 		 struct arena *a, struct strs *out, struct err *e);
 
 /* NULL, or what path is, in words, if it is neither the system's nor can be

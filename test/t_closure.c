@@ -112,7 +112,7 @@ static struct strs uses_of(const struct sys *m, enum closure_mode mode,
 
 	while (paths[n])
 		n++;
-	MUST(closure_uses_at(m, paths, n, mode, &a, &out, &e), e);
+	closure_uses_at(NULL, m, paths, n, mode, &a, &out);
 	return out;
 }
 
@@ -195,6 +195,47 @@ static void owners(void)
 	CHECK_STR(USES(&m, CLOSURE_PACKAGE, "/bin/../bin//python3.11"), "python3");
 	CHECK_STR(USES(&m, CLOSURE_FILES, NUMPY "/core.py", "/usr/bin/python3"),
 		  "/usr/bin/python3 " NUMPY "/core.py");
+	sys_close(&m);
+}
+
+static const char *remembered_uses(const struct sys *m, const char *path)
+{
+	struct strs out = { 0 };
+
+	closure_uses_at(s, m, &path, 1, CLOSURE_PACKAGE, &a, &out);
+	return joined(out);
+}
+
+static int cut_owners(void *arg, struct bytes key, struct bytes value)
+{
+	size_t *keep = arg;
+
+	if (key.n == 1)
+		MUST(store_table_put(s, TABLE_CLOSURE, key,
+				     (struct bytes){ value.p, *keep < value.n ? *keep : value.n },
+				     &e), e);
+	return 0;
+}
+
+static void owners_remembered(void)
+{
+	struct sys m;
+
+	build_machine(&m, "remembered");
+	put(&m, "/usr/lib/libnew.so", "new");
+	rest();
+	CHECK_STR(remembered_uses(&m, "/usr/lib/libnew.so"), "/usr/lib/libnew.so");
+	CHECK_STR(remembered_uses(&m, NUMPY "/core.py"), "python3-numpy");
+	CHECK_STR(remembered_uses(&m, "/usr/lib/libnew.so"), "/usr/lib/libnew.so");
+	put(&m, LIBNEW_LIST, "/.\n/usr/lib/libnew.so\n");
+	CHECK_STR(remembered_uses(&m, "/usr/lib/libnew.so"), "libnew");
+	rest();
+	CHECK_STR(remembered_uses(&m, "/usr/lib/libnew.so"), "libnew");
+	for (size_t keep = 200; keep < 201; keep -= 7) {
+		MUST(store_table_each(s, TABLE_CLOSURE, cut_owners, &keep, &e), e);
+		CHECK_STR(remembered_uses(&m, "/usr/lib/libnew.so"), "libnew");
+		CHECK_STR(remembered_uses(&m, NUMPY "/core.py"), "python3-numpy");
+	}
 	sys_close(&m);
 }
 
@@ -629,6 +670,7 @@ static void swept(void)
 
 static const struct test tests[] = {
 	{ "what a package owns stands for it", owners },
+	{ "who owns what is remembered until a package comes or goes", owners_remembered },
 	{ "links on the way are part of the tree", links_on_the_way },
 	{ "diversions are followed", diverted },
 	{ "what is personal, made or for people is left out", left_out },

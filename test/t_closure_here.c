@@ -133,7 +133,7 @@ static struct id make_mode(enum closure_mode mode, struct strs *uses)
 {
 	struct id id;
 
-	MUST(closure_uses(paths.v, paths.n, mode, &a, uses, &e), e);
+	MUST(closure_uses(NULL, paths.v, paths.n, mode, &a, uses, &e), e);
 	MUST(closure_make(s, uses->v, uses->n, &id, &e), e);
 	return id;
 }

@@ -135,7 +135,7 @@ static void ask_owners(struct comparing *c, const struct sys *m, struct owner *v
 {
 	for (size_t i = 0; i < c->n; i++)
 		v[i] = (struct owner){ .path = c->v[i].path };
-	packages_own(m, v, c->n, &c->a);
+	packages_own(m, c->s, v, c->n, &c->a);
 }
 
 static void tell_all(struct comparing *c, const struct map *was, const struct map *is,

@@ -2,9 +2,10 @@
  *
  * sys.c (the machine), treatment.c (what becomes of which path), dpkg.c and
  * pip.c (readers of the two databases), packages.c (who owns what, what is in
- * what), walk.c (where a path leads), closure_uses.c, closure.c (make),
- * closure_hash.c, loader_cache.c, closure_mark.c (what is remembered), closure_look.c (check,
- * open), closure_compare.c.
+ * what), owned.c (what is remembered of it), walk.c (where a path leads),
+ * closure_uses.c, closure.c (make), closure_hash.c, loader_cache.c,
+ * closure_mark.c (what is remembered), closure_look.c (check, open),
+ * closure_compare.c.
  */
 #ifndef GG_CLOSURE_PRIVATE_H
 #define GG_CLOSURE_PRIVATE_H
@@ -78,7 +79,10 @@ void pip_record_each(struct bytes text, struct arena *a,
 bool pip_dist_name(const char *folder, struct arena *a, const char **name,
 		   const char **version);
 
-/* ---- packages.c */
+/* ---- packages.c and owned.c */
+
+#define DPKG_LISTS "/var/lib/dpkg/info"
+#define DPKG_DIVERSIONS "/var/lib/dpkg/diversions"
 
 struct owner {
 	const char *path;               /* absolute, parents resolved */
@@ -86,8 +90,22 @@ struct owner {
 	const char *version;            /* only of pip */
 	unsigned n_owners;              /* packages of dpkg that list it */
 };
-/* Fill in who owns each; strings live in a. */
-void packages_own(const struct sys *m, struct owner *v, size_t n, struct arena *a);
+/* Fill in who owns each; strings live in a.  What dpkg says is remembered in
+ * s, unless that is NULL. */
+void packages_own(const struct sys *m, struct store *s, struct owner *v, size_t n,
+		  struct arena *a);
+
+/* What is remembered of dpkg's owners; strings live in the arena. */
+struct owned {
+	struct store *store;
+	struct map by_path;             /* -> struct owner */
+	struct buf text;
+	bool is_trusted, has_new;
+};
+void owned_open(struct owned *k, struct store *s, const struct sys *m, struct arena *a);
+bool owned_get(const struct owned *k, struct owner *v);
+void owned_add(struct owned *k, const struct owner *v);
+void owned_close(struct owned *k);
 
 struct package {
 	const char *name;               /* the use */
@@ -171,12 +189,12 @@ bool mark_owners(struct store *s, const struct id *tree, struct arena *a,
 		 struct map *out);
 
 /* For tests: on the machine below root. */
-int closure_uses_at(const struct sys *m, const char *const *paths, size_t n,
-		    enum closure_mode mode, struct arena *a, struct strs *out,
-		    struct err *e);
+int closure_uses_at(struct store *s, const struct sys *m, const char *const *paths,
+		    size_t n, enum closure_mode mode, struct arena *a, struct strs *out);
 int closure_make_at(struct store *s, const struct sys *m, const char *const *uses,
 		    size_t n, struct id *tree, struct err *e);
-const char *closure_package_at(const struct sys *m, const char *path, struct arena *a);
+const char *closure_package_at(struct store *s, const struct sys *m, const char *path,
+			       struct arena *a);
 int closure_compare_at(struct store *s, const struct sys *m, const struct id *was,
 		       const struct id *now, struct buf *out, struct err *e);
 int closure_check_at(struct store *s, const struct sys *m, const struct id *tree,

@@ -14,6 +14,7 @@
 #include "file.h"
 
 struct gathering {
+	struct store *store;            /* or NULL */
 	struct walk_state w;
 	enum closure_mode mode;
 	struct owner *owners;           /* one for each leaf */
@@ -122,7 +123,7 @@ static void find_owners(struct gathering *g)
 			*slot = &v[n_owned++];
 		}
 	}
-	packages_own(g->w.m, v, n_owned, g->w.a);
+	packages_own(g->w.m, g->store, v, n_owned, g->w.a);
 	for (size_t i = 0; i < n; i++) {
 		const struct leaf *l = &g->w.v[i];
 		const char *path = l->kind == LEAF_ABSENT ? folder_above(g, l->path) : l->path;
@@ -213,15 +214,14 @@ static void copy_out(struct strs *from, struct arena *a, struct strs *out)
 			strs_add(out, arena_str(a, from->v[i]));
 }
 
-int closure_uses_at(const struct sys *m, const char *const *paths, size_t n,
-		    enum closure_mode mode, struct arena *a, struct strs *out,
-		    struct err *e)
+int closure_uses_at(struct store *s, const struct sys *m, const char *const *paths,
+		    size_t n, enum closure_mode mode, struct arena *a, struct strs *out)
 {
 	struct arena own = { 0 };
 	struct strs found = { 0 };
-	struct gathering g = { .w = { .m = m, .a = &own }, .mode = mode, .out = &found };
+	struct gathering g = { .store = s, .w = { .m = m, .a = &own }, .mode = mode,
+			       .out = &found };
 
-	(void)e;
 	walk_all(&g, paths, n);
 	find_owners(&g);
 	for (size_t i = 0; i < g.w.n; i++)
@@ -233,15 +233,15 @@ int closure_uses_at(const struct sys *m, const char *const *paths, size_t n,
 	return 0;
 }
 
-int closure_uses(const char *const *paths, size_t n, enum closure_mode mode,
-		 struct arena *a, struct strs *out, struct err *e)
+int closure_uses(struct store *s, const char *const *paths, size_t n,
+		 enum closure_mode mode, struct arena *a, struct strs *out, struct err *e)
 {
 	struct sys m;
 	int rc;
 
 	if (sys_open(&m, "/", e) < 0)
 		return -1;
-	rc = closure_uses_at(&m, paths, n, mode, a, out, e);
+	rc = closure_uses_at(s, &m, paths, n, mode, a, out);
 	sys_close(&m);
 	return rc;
 }

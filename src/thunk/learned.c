@@ -309,7 +309,8 @@ static void record_add(struct store *st, struct record *r, const struct sighting
 		drop_oldest(r, a);
 }
 
-static int uses_of(const struct record *r, struct arena *a, struct strs *out, struct err *e)
+static int uses_of(struct store *s, const struct record *r, struct arena *a,
+		   struct strs *out, struct err *e)
 {
 	const struct sighting *last = &r->l.v[r->l.n - 1];
 	struct strs paths = { 0 };
@@ -318,7 +319,7 @@ static int uses_of(const struct record *r, struct arena *a, struct strs *out, st
 	for (size_t i = 0; i < r->l.n; i++)
 		learn_system(&r->l.v[i], a, &paths);
 	strs_sort(&paths);
-	rc = closure_uses(paths.v, paths.n,
+	rc = closure_uses(s, paths.v, paths.n,
 			  last->takes_files ? CLOSURE_FILES : CLOSURE_PACKAGE, a, out, e);
 	strs_release(&paths);
 	return rc;
@@ -361,7 +362,7 @@ static int add(struct store *st, struct record *r, const struct sighting *s, str
 	int rc;
 
 	record_add(st, r, s, a);
-	rc = uses_of(r, a, &uses, e);
+	rc = uses_of(st, r, a, &uses, e);
 	if (rc == 0)
 		rc = record_derive(r, &uses, &text, e);
 	r->l.never = NULL;

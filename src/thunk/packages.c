@@ -1,9 +1,10 @@
 /* packages.c - which package owns a file, and what is in one
  *
  * Debian's by /var/lib/dpkg/info, pip's by what lies beside the modules.  The
- * lists are read whole each time that owners are asked for: 10 MB in 30 ms,
- * which happens when a command is studied or a message written, while a closure
- * that is made needs the lists of its own packages only.
+ * lists are read whole when the owner of a path is asked for that owned.c does
+ * not remember: 10 MB in 30 ms.  That happens when a command is studied or a
+ * message written; a closure that is made needs the lists of its own packages
+ * only.
  *
  * dpkg spells paths as the package was built, and follows root's links (/lib is
  * usr/lib); here all are written as they lie.
@@ -13,7 +14,6 @@
 #include "closure_private.h"
 #include "file.h"
 
-#define DPKG "/var/lib/dpkg"
 #define PIP "pip:"
 
 static const char native[] =
@@ -47,7 +47,7 @@ static void spelling_open(struct spelling *sp, const struct sys *m, struct arena
 		if (to && strcmp(to + (*to == '/'), arena_printf(a, "usr%s", roots[i])) == 0)
 			sp->links[sp->n_links++] = arena_printf(a, "%s/", roots[i]);
 	}
-	if (sys_read(m, DPKG "/diversions", a, &text))
+	if (sys_read(m, DPKG_DIVERSIONS, a, &text))
 		dpkg_diversions(text, a, &sp->diversions);
 }
 
@@ -165,11 +165,11 @@ static void own_by_dpkg(struct owning *o)
 	struct strs files = { 0 };
 	struct bytes b;
 
-	sys_names(o->m, DPKG "/info", &names, &files);
+	sys_names(o->m, DPKG_LISTS, &names, &files);
 	for (size_t i = 0; i < files.n; i++) {
 		o->package = package_of_list(files.v[i], o->a);
 		if (o->package &&
-		    sys_read(o->m, arena_printf(&text, DPKG "/info/%s", files.v[i]),
+		    sys_read(o->m, arena_printf(&text, DPKG_LISTS "/%s", files.v[i]),
 			     &text, &b))
 			dpkg_list_each(b, own_listed, o);
 		arena_reset(&text);
@@ -282,19 +282,41 @@ static void add_sites_beside(const struct sys *m, const char *path, struct strs 
 	strs_release(&names);
 }
 
-void packages_own(const struct sys *m, struct owner *v, size_t n, struct arena *a)
+/* Those that are not remembered are looked for in all lists. */
+static void own_again(struct owning *o, struct owned *k, struct owner *v, size_t n)
+{
+	struct owner **asked = arena_alloc(o->a, (n + 1) * sizeof(*asked));
+	size_t n_asked = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (owned_get(k, &v[i]))
+			continue;
+		asked[n_asked++] = &v[i];
+		want_end(&o->ends, bytes_str(v[i].path));
+		*map_at(&o->wanted, bytes_str(v[i].path)) = &v[i];
+	}
+	if (!n_asked)
+		return;
+	spelling_open(&o->sp, o->m, o->a);
+	for (size_t i = 0; i < o->sp.diversions.n; i++)
+		want_end(&o->ends, bytes_str(o->sp.diversions.v[i].from));
+	own_by_dpkg(o);
+	for (size_t i = 0; i < n_asked; i++)
+		owned_add(k, asked[i]);
+}
+
+void packages_own(const struct sys *m, struct store *s, struct owner *v, size_t n,
+		  struct arena *a)
 {
 	struct owning o = { .m = m, .a = a };
 	struct strs sites = { 0 };
+	struct owned known;
 
-	spelling_open(&o.sp, m, a);
-	for (size_t i = 0; i < n; i++) {
+	owned_open(&known, s, m, a);
+	own_again(&o, &known, v, n);
+	owned_close(&known);
+	for (size_t i = 0; i < n; i++)
 		*map_at(&o.wanted, bytes_str(v[i].path)) = &v[i];
-		want_end(&o.ends, bytes_str(v[i].path));
-	}
-	for (size_t i = 0; i < o.sp.diversions.n; i++)
-		want_end(&o.ends, bytes_str(o.sp.diversions.v[i].from));
-	own_by_dpkg(&o);
 	for (size_t i = 0; i < n; i++) {
 		const char *site = v[i].package ? NULL : site_of(v[i].path, a);
 
@@ -339,14 +361,14 @@ static void dpkg_files(const struct sys *m, struct bytes status, struct arena *a
 {
 	const char *full = arena_printf(a, "%s%s", out->name,
 					strchr(out->name, ':') ? "" : native);
-	const char *lists[] = { arena_printf(a, DPKG "/info/%s.list", full),
-				arena_printf(a, DPKG "/info/%s.list", out->name) };
+	const char *lists[] = { arena_printf(a, DPKG_LISTS "/%s.list", full),
+				arena_printf(a, DPKG_LISTS "/%s.list", out->name) };
 	const char *version;
 	struct bytes text;
 
 	add_place(out, lists[0]);
 	add_place(out, lists[1]);
-	add_place(out, DPKG "/diversions");
+	add_place(out, DPKG_DIVERSIONS);
 	if (!sys_read(m, lists[0], a, &text) && !sys_read(m, lists[1], a, &text))
 		return;
 	spelling_open(&l->sp, m, a);

@@ -71,7 +71,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1 && strcmp(argv[1], "uses") == 0) {
 		read_lines(&a, &in);
-		rc = closure_uses(in.v, in.n, argc > 2 ? CLOSURE_FILES : CLOSURE_PACKAGE, &a,
+		rc = closure_uses(NULL, in.v, in.n, argc > 2 ? CLOSURE_FILES : CLOSURE_PACKAGE, &a,
 				  &out, &e);
 		for (size_t i = 0; i < out.n; i++)
 			puts(out.v[i]);

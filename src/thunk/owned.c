@@ -1,0 +1,114 @@
+/* owned.c - which package of dpkg owns a path, remembered
+ *
+ * One record in TABLE_CLOSURE for all paths that were ever asked for.  dpkg
+ * moves each list it writes into place, so that the stamp of their folder says
+ * whether any has changed; then the record starts anew.
+ *
+ *	struct stamp of the folder, of the diversions
+ *	for each path: u32 owners, path NUL, package NUL ("" for none)
+ */
+#include <string.h>
+#include "closure_private.h"
+
+enum { RECORD_MAX = 4 << 20 };
+
+static const char record_key[] = "o";
+
+/* False when a change from now on might not show. */
+static bool stamp_at(const struct sys *m, const char *path, struct stamp *out)
+{
+	struct stat st;
+
+	*out = (struct stamp){ 0 };
+	if (!sys_lstat(m, path, &st))
+		return true;
+	*out = stamp_of(&st);
+	return stamp_is_old(out);
+}
+
+static bool take_string(struct bytes *rest, const char **out)
+{
+	const char *end = memchr(rest->p, 0, rest->n);
+
+	if (!end)
+		return false;
+	*out = rest->p;
+	rest->n -= (size_t)(end + 1 - rest->p);
+	rest->p = end + 1;
+	return true;
+}
+
+static bool take_line(struct bytes *rest, struct owner *v)
+{
+	uint32_t n;
+
+	if (rest->n < sizeof n)
+		return false;
+	memcpy(&n, rest->p, sizeof n);
+	*v = (struct owner){ .n_owners = n };
+	rest->p += sizeof n;
+	rest->n -= sizeof n;
+	return take_string(rest, &v->path) && take_string(rest, &v->package);
+}
+
+void owned_open(struct owned *k, struct store *s, const struct sys *m, struct arena *a)
+{
+	struct stamp now[2];
+	struct bytes b, rest;
+	struct owner line;
+	struct err ignored;
+
+	*k = (struct owned){ .store = s };
+	k->is_trusted = s && stamp_at(m, DPKG_LISTS, &now[0]) &&
+			stamp_at(m, DPKG_DIVERSIONS, &now[1]);
+	if (!k->is_trusted)
+		return;
+	buf_add(&k->text, now, sizeof now);
+	if (store_table_get(s, TABLE_CLOSURE, bytes_str(record_key), a, &b, &ignored) < 0 ||
+	    b.n < sizeof now || b.n > RECORD_MAX || memcmp(b.p, now, sizeof now) != 0)
+		return;
+	rest = (struct bytes){ b.p + sizeof now, b.n - sizeof now };
+	buf_add(&k->text, rest.p, rest.n);
+	while (take_line(&rest, &line)) {
+		struct owner *own = arena_alloc(a, sizeof *own);
+
+		*own = line;
+		if (!*own->package)
+			own->package = NULL;
+		*map_at(&k->by_path, bytes_str(own->path)) = own;
+	}
+}
+
+bool owned_get(const struct owned *k, struct owner *v)
+{
+	const struct owner *known = map_get(&k->by_path, bytes_str(v->path));
+
+	if (known)
+		*v = *known;
+	return known;
+}
+
+void owned_add(struct owned *k, const struct owner *v)
+{
+	const char *package = v->package ? v->package : "";
+	uint32_t n = v->n_owners;
+
+	if (!k->is_trusted)
+		return;
+	buf_add(&k->text, &n, sizeof n);
+	buf_add(&k->text, v->path, strlen(v->path) + 1);
+	buf_add(&k->text, package, strlen(package) + 1);
+	k->has_new = true;
+}
+
+/* It is kept beside: nothing is wrong when it cannot be kept. */
+void owned_close(struct owned *k)
+{
+	struct err ignored;
+
+	if (k->has_new)
+		store_table_put(k->store, TABLE_CLOSURE, bytes_str(record_key),
+				buf_bytes(&k->text), &ignored);
+	buf_release(&k->text);
+	map_release(&k->by_path);
+}
