@@ -1,7 +1,8 @@
 /* depot.h - the remotes of a run, nearest first, and what may be believed of them
  *
- * src/exec/depot.c (which remote), fetch_object.c and push_object.c (one
- * object), codec.c (zstd on the way), signed.c (results that are signed).
+ * src/exec/depot.c (which remote, and whether it is well), depot_fetch.c and
+ * fetch_object.c (in), depot_push.c and push_object.c (out), depot_ask.c
+ * (results), codec.c (zstd on the way), signed.c (results that are signed).
  *
  * Objects are read through: the nearest remote that has one gives it, and it is
  * checked against its name before it enters the store.  They are written
@@ -34,13 +35,15 @@ struct depot_opts {
 	size_t n_remotes;
 	const struct keyring *keys;     /* lent; NULL: no result is believed and
 					 * none is published */
-	uint64_t memory_bytes;          /* held for writing behind; 0: 64 MiB */
-	/* Something went wrong that is mended elsewhere: a flipped bit, a remote
+	/* What is written behind waits as names, and is read from the store
+	 * when its turn comes: memory holds what is in flight only.
+	 * Something went wrong that is mended elsewhere: a flipped bit, a remote
 	 * that is down, a result nobody trusted.  One line each, once a cause. */
-	void (*notice)(void *arg, const char *text);
+	void (*notice)(void *arg, const char *text);    /* or NULL */
 	void *arg;
 };
 
+/* ERR_USAGE: too many remotes. */
 int depot_new(const struct depot_opts *o, struct depot **out, struct err *e);
 /* What is not written yet is given up: see depot_drain(). */
 void depot_free(struct depot *d);
@@ -56,7 +59,8 @@ struct depot_hint {
  * too); ERR_RETRY when remotes are down.  What is in the store already costs
  * nothing. */
 struct depot_fetch {
-	const struct ref *refs;         /* REF_VALUE, REF_TREE; lent until done */
+	const struct ref *refs;         /* lent until done; REF_THUNK: the text of
+					 * that thunk, and of those it reads */
 	size_t n_refs;
 	void (*done)(struct depot_fetch *f, const struct id *missing, const struct err *e);
 	void *arg;
@@ -114,5 +118,11 @@ bool codec_pack(struct bytes b, struct buf *out);
  * it is neither the bytes nor a frame of them; at most max_bytes come out. */
 int codec_unpack(struct bytes blob, const struct id *id, uint64_t max_bytes,
 		 struct arena *a, struct bytes *out, struct err *e);
+/* The same from file to file, for any thread; both are used from their start.
+ * codec_pack_fd: 1 out holds a frame of the n_bytes in `in`, 0 it does not pay and
+ * out is in any state.  codec_unpack_fd: 1 out holds the object, 0 `in` itself is
+ * the object.  ERR_IO, ERR_RETRY if in changed. */
+int codec_pack_fd(int in, uint64_t n_bytes, int out, uint64_t *n_out, struct err *e);
+int codec_unpack_fd(int in, const struct id *id, int out, struct err *e);
 
 #endif

@@ -23,6 +23,10 @@ struct public_key {
 	unsigned char b[KEY_BYTES];
 };
 
+/* As 64 lower-case hex digits, and back: exactly 64 of them. */
+struct id_hex public_key_hex(const struct public_key *p);
+bool public_key_parse(struct bytes hex, struct public_key *out);
+
 /* The own secret key, if any, and the public ones that are trusted. */
 struct keyring;
 
@@ -30,7 +34,8 @@ struct keyring;
  * ERR_REFUSED), the public one in *out.  ERR_IO. */
 int key_make(const char *path, struct public_key *out, struct err *e);
 
-/* secret_path: PEM, or NULL; a file that others may read is ERR_REFUSED.
+/* secret_path: PEM, or NULL, or where none is; a file that others may read is
+ * ERR_REFUSED.
  * trusted: lines of 64 hex digits, a name after a space, # comments.  The own
  * key is trusted.  ERR_BAD names the line. */
 int keyring_open(const char *secret_path, struct bytes trusted,
@@ -39,6 +44,11 @@ void keyring_free(struct keyring *k);
 bool keyring_can_sign(const struct keyring *k);
 bool keyring_trusts(const struct keyring *k, const struct public_key *p);
 const struct public_key *keyring_own(const struct keyring *k);     /* or NULL */
+/* Every trusted key but the own one, in the order of the lines; name is "" when
+ * none was given.  fn returns non-zero to stop. */
+void keyring_each(const struct keyring *k,
+		  int (*fn)(void *arg, const struct public_key *p, const char *name),
+		  void *arg);
 
 /* Append the signed text; ERR_MISSING without a secret key. */
 int signed_write(const struct keyring *k, const struct id *thunk, struct bytes result,

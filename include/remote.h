@@ -1,8 +1,8 @@
 /* remote.h - a place where objects rest beyond this machine
  *
- * src/backends/remote_dir.c (a folder), remote_http.c (the HTTP cache protocol
- * of Bazel), remote_s3.c (S3; sigv4.c signs, aws.c finds credentials),
- * remote_redis.c.
+ * src/backends/remotes.c (the table), remote_dir.c (a folder), remote_http.c
+ * (the HTTP cache protocol of Bazel), remote_s3.c (S3; sigv4.c signs, aws.c finds
+ * credentials), remote_redis.c.
  *
  * A remote keeps blobs by key and knows nothing of what is in them: depot.h
  * compresses, checks and signs.  It is a const table of promises and a state
@@ -53,7 +53,9 @@ struct remote_call {
 	struct bytes body;              /* PUT */
 	const struct http_file *from;   /* PUT of a file instead */
 	const struct http_file *to;     /* GET into a file; n_bytes: room for */
-	uint64_t max_bytes;             /* of a GET without to; 0: 16 MiB */
+	uint64_t max_bytes;             /* of a GET without to; 0: 16 MiB.  More
+					 * is ERR_REFUSED, and then the answer's
+					 * n_bytes is more than this */
 	bool only_new;                  /* PUT: leave alone what is there, as far
 					 * as the place can tell */
 	/* Called exactly once, later, unless cancelled.  e is NULL, or
@@ -119,5 +121,9 @@ extern const struct remote_ops remote_dir, remote_http, remote_https, remote_s3,
 extern const struct remote_ops *const remotes[];
 /* The row for a URI, or NULL and ERR_USAGE. */
 const struct remote_ops *remote_find(const char *uri, struct err *e);
+/* Is it a plain path of [a-z0-9._-] parts, none of which begins with a dot, of
+ * at most REMOTE_KEY_MAX bytes?  Remotes refuse others: ERR_BAD. */
+enum { REMOTE_KEY_MAX = 200 };
+bool remote_key_is_good(const char *key);
 
 #endif

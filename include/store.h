@@ -91,6 +91,21 @@ struct object_path {
 };
 struct object_path store_object_path(const struct id *id);
 
+/* A file that becomes a large object once it is whole, for those who write it
+ * from other threads.  store_temp_seal, for any thread, after the last write:
+ * mode and times, and on the disk.  keep and drop close it; keep wants a sealed
+ * one that really has the name. */
+struct store_temp {
+	int fd;
+	char name[48];          /* relative to objects */
+	bool is_volatile;       /* as the store */
+};
+int store_temp_open(struct store *s, struct store_temp *out, struct err *e);
+int store_temp_seal(const struct store_temp *t, struct err *e);
+int store_temp_keep(struct store *s, struct store_temp *t, const struct id *id,
+		    struct err *e);
+void store_temp_drop(struct store *s, struct store_temp *t);
+
 /* Results, by thunk as written or as reduced.  *out lives in a.
  * ERR_MISSING if there is none. */
 int store_put_result(struct store *s, const struct id *thunk,

@@ -23,11 +23,6 @@
 #include "file.h"
 #include "store_private.h"
 
-struct temp {
-	int fd;
-	char name[48];          /* relative to objects */
-};
-
 static int fail(const struct store *s, const char *name, struct err *e)
 {
 	char path[4096];
@@ -53,16 +48,19 @@ struct object_path store_object_path(const struct id *id)
 	return p;
 }
 
-static void temp_drop(struct store *s, struct temp *t)
+void store_temp_drop(struct store *s, struct store_temp *t)
 {
 	unlinkat(s->objects_fd, t->name, 0);
 	close(t->fd);
 }
 
-static int temp_open(struct store *s, struct temp *t, struct err *e)
+int store_temp_open(struct store *s, struct store_temp *t, struct err *e)
 {
 	struct stat st;
 
+	if (store_may_write(s, e) < 0)
+		return -1;
+	t->is_volatile = s->is_volatile;
 	for (int tries = 0; tries < 1000; tries++) {
 		snprintf(t->name, sizeof(t->name), "tmp/%d-%u", (int)getpid(),
 			 s->n_temps++);
@@ -81,7 +79,7 @@ static int temp_open(struct store *s, struct temp *t, struct err *e)
 		if (flock(t->fd, LOCK_EX | LOCK_NB) == 0 &&
 		    fstat(t->fd, &st) == 0 && st.st_nlink > 0)
 			return 0;
-		temp_drop(s, t);
+		store_temp_drop(s, t);
 	}
 	return err_set(e, ERR_IO, "%s/objects/tmp: no file can be made there",
 		       s->dir);
@@ -91,16 +89,20 @@ static const struct timespec put_times[2] = {
 	{ .tv_nsec = UTIME_OMIT }, { .tv_sec = STORE_OBJECT_TIME },
 };
 
-/* Put the finished file in its place, or drop it. */
-static int temp_keep(struct store *s, struct temp *t, const struct id *id,
-		     struct err *e)
+int store_temp_seal(const struct store_temp *t, struct err *e)
+{
+	if (fchmod(t->fd, 0444) < 0 || futimens(t->fd, put_times) < 0 ||
+	    (!t->is_volatile && fsync(t->fd) < 0))
+		return disk_fail(errno, "a new object", e);
+	return 0;
+}
+
+int store_temp_keep(struct store *s, struct store_temp *t, const struct id *id,
+		    struct err *e)
 {
 	struct object_path p = store_object_path(id);
 	int rc;
 
-	if (fchmod(t->fd, 0444) < 0 || futimens(t->fd, put_times) < 0 ||
-	    (!s->is_volatile && fsync(t->fd) < 0))
-		goto fail;
 	rc = renameat(s->objects_fd, t->name, s->objects_fd, p.s);
 	if (rc < 0 && errno == ENOENT) {
 		p.s[2] = 0;
@@ -117,30 +119,43 @@ static int temp_keep(struct store *s, struct temp *t, const struct id *id,
 	return 0;
 fail:
 	fail(s, p.s, e);
-	temp_drop(s, t);
+	store_temp_drop(s, t);
 	return -1;
+}
+
+/* Put the finished file in its place, or drop it. */
+static int temp_end(struct store *s, struct store_temp *t, const struct id *id,
+		    struct err *e)
+{
+	if (fchmod(t->fd, 0444) < 0 || futimens(t->fd, put_times) < 0 ||
+	    (!t->is_volatile && fsync(t->fd) < 0)) {
+		fail(s, store_object_path(id).s, e);
+		store_temp_drop(s, t);
+		return -1;
+	}
+	return store_temp_keep(s, t, id, e);
 }
 
 int object_file_put(struct store *s, const struct id *id, struct bytes b,
 		    struct err *e)
 {
-	struct temp t;
+	struct store_temp t;
 
-	if (store_may_write(s, e) < 0 || temp_open(s, &t, e) < 0)
+	if (store_temp_open(s, &t, e) < 0)
 		return -1;
 	if (file_write_fd(t.fd, b.p, b.n) < 0) {
 		fail(s, t.name, e);
-		temp_drop(s, &t);
+		store_temp_drop(s, &t);
 		return -1;
 	}
-	return temp_keep(s, &t, id, e);
+	return temp_end(s, &t, id, e);
 }
 
 /* A write that starts early leaves less to wait for at the end. */
 enum { WRITE_AHEAD = 8 << 20 };
 
 /* Copy [at, end) and hash it.  1, 0 if the file ended before, -1. */
-static int copy_range(struct store *s, int in, const struct temp *t, off_t at,
+static int copy_range(struct store *s, int in, const struct store_temp *t, off_t at,
 		      off_t end, struct err *e)
 {
 	while (at < end) {
@@ -177,7 +192,7 @@ static void hash_hole(struct store *s, off_t n)
 }
 
 /* Copy all data, leave the holes, hash both. */
-static int copy_sparse(struct store *s, int in, const struct temp *t,
+static int copy_sparse(struct store *s, int in, const struct store_temp *t,
 		       off_t size, struct err *e)
 {
 	off_t at = 0;
@@ -207,7 +222,7 @@ static int copy_sparse(struct store *s, int in, const struct temp *t,
 }
 
 static int copy_and_hash(struct store *s, int in, const struct stat *st,
-			 const struct temp *t, struct id *id, struct err *e)
+			 const struct store_temp *t, struct id *id, struct err *e)
 {
 	uint64_t n_bytes;
 	int rc;
@@ -233,18 +248,18 @@ static int copy_and_hash(struct store *s, int in, const struct stat *st,
 int object_file_put_fd(struct store *s, int fd, const struct stat *st,
 		       struct id *id, struct err *e)
 {
-	struct temp t;
+	struct store_temp t;
 	uint64_t n;
 	int rc;
 
-	if (store_may_write(s, e) < 0 || temp_open(s, &t, e) < 0)
+	if (store_temp_open(s, &t, e) < 0)
 		return -1;
 	rc = copy_and_hash(s, fd, st, &t, id, e);
 	if (rc <= 0 || (object_file_size(s, id, &n) && n == (uint64_t)st->st_size)) {
-		temp_drop(s, &t);
+		store_temp_drop(s, &t);
 		return rc;
 	}
-	return temp_keep(s, &t, id, e) < 0 ? -1 : 1;
+	return temp_end(s, &t, id, e) < 0 ? -1 : 1;
 }
 
 /* Somebody has written to the object, or copied the store: read it again.
