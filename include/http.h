@@ -31,6 +31,9 @@ struct http_opts {
 int http_new(const struct http_opts *o, struct http **out, struct err *e);
 void http_free(struct http *h);
 struct loop *http_loop(const struct http *h);
+/* Another client that is set up the same but for its connections to one host:
+ * for those who keep many requests open at once. */
+int http_like(const struct http *h, unsigned n_per_host, struct http **out, struct err *e);
 /* The file that libcurl was loaded from; borrowed. */
 const char *http_library(const struct http *h);
 

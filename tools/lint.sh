@@ -64,7 +64,7 @@ only 'hiredis/' 'src/backends/remote_redis\.c' 'the Redis client'
 only 'jansson\.h' '(tools/.*|src/backends/.*|src/exec/(oci|registry|message).*|src/kernels/safetensors\.c)' 'the JSON library'
 only 'curl/' 'src/exec/curl\.h' 'HTTP'
 only '(cuda|cublas).*' 'src/kernels/device_(cuda\.h|blas\.cu)' 'CUDA'
-only 'zlib\.h' 'src/(exec/squeeze|kernels/gzip)\.c' 'the other compressor'
+only 'zlib\.h' 'src/(exec/squeeze|kernels/gzip|backends/zip)\.c' 'the other compressor'
 only 'zstd\.h' 'src/(thunk/store|exec/(chunks|codec))\.c' 'the compressor'
 
 # Only tools/ prints, exits or reads the environment.  A process that gg has

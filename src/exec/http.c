@@ -572,6 +572,16 @@ void http_free(struct http *h)
 	free(h);
 }
 
+int http_like(const struct http *h, unsigned n_per_host, struct http **out, struct err *e)
+{
+	const struct http_opts o = { .loop = h->loop, .n_per_host = n_per_host,
+				     .ca_file = h->ca_file, .proxy = h->proxy,
+				     .no_proxy = h->no_proxy,
+				     .trusts_anyone = h->trusts_anyone };
+
+	return http_new(&o, out, e);
+}
+
 struct loop *http_loop(const struct http *h)
 {
 	return h->loop;
