@@ -108,6 +108,9 @@ int exec_runtime_host(struct exec *x, const struct thunk *t, struct arena *a,
 /* A short command line for people: "python3 train.py --seed 3", at most
  * `width` columns. */
 char *thunk_label(const struct thunk *t, struct arena *a, size_t width);
+/* The name of its shape: program, script, option names.  Commands of one shape
+ * take about as long as each other. */
+void shape_name(const struct thunk *t, struct buf *out);
 
 /* Observations of a thunk, as kept: see profile.c. */
 struct observation {

@@ -42,11 +42,8 @@ static void end(struct flight *f, const struct run_report *r)
 	struct run_report whole = *r;
 	struct job *j = f->job;
 
-	whole.place = f->bill.place;
-	whole.dollars = f->bill.dollars;
-	whole.waited_s = f->bill.waited_s > 0 ? f->bill.waited_s : r->waited_s;
-	whole.is_cold = r->is_cold || f->bill.is_cold;
 	f->is_answered = true;
+	f->in->ended(f, &whole);
 	j->done(j, &whole);
 }
 
@@ -202,11 +199,10 @@ void flight_answer(struct flight *f, struct bytes text)
 	struct run_report r = { .status = RUN_LOST_WORKER };
 	struct err e;
 
-	err_set(&e, ERR_BAD, "the answer of %s is about another step",
-		f->bill.place ? f->bill.place : f->in->place);
+	err_set(&e, ERR_BAD, "the answer of %s is about another step", f->in->place);
 	if (parcel_open(&o, text, on_step, f, &e) < 0) {
 		r.status = e.code == ERR_IO ? RUN_CELL_FAILED : RUN_LOST_WORKER;
-		err_wrap(&e, "the answer of %s", f->bill.place ? f->bill.place : f->in->place);
+		err_wrap(&e, "the answer of %s", f->in->place);
 	}
 	if (!f->is_answered) {
 		r.text = e.text;

@@ -21,17 +21,12 @@ struct flights {
 	 * flight_fail, later. */
 	int (*send)(struct flight *f, struct err *e);
 	void (*cut)(struct flight *f);  /* what was sent is not wanted any more */
-	void (*free)(struct flight *f); /* it has ended; called once */
+	/* What the place adds to a report: who ran it, what it costs. */
+	void (*ended)(struct flight *f, struct run_report *r);
+	void (*free)(struct flight *f); /* called once */
 	struct flight *first;
 	unsigned n_pushing;
 	bool is_quiet;                  /* no push is under way */
-};
-
-/* What the place adds to the worker's own report. */
-struct flight_bill {
-	const char *place;              /* the function */
-	double dollars, waited_s;
-	bool is_cold;
 };
 
 struct flight {
@@ -41,7 +36,6 @@ struct flight {
 	struct depot_push push;
 	struct timer *timer;            /* ends it soon */
 	struct flight *next, **at;
-	struct flight_bill bill;
 	struct run_report end;          /* when the timer is to end it */
 	struct arena arena;
 	enum { FLIGHT_PUSHING, FLIGHT_SENT, FLIGHT_ENDING } state;

@@ -317,7 +317,4 @@ void profile_close(struct exec *x, struct node *n);
 /* A run of this shape took that long. */
 void profile_learn(struct exec *x, struct shape *s, double seconds);
 int profile_flush(struct exec *x, struct err *e);
-/* The name of a shape: program, script, option names. */
-void shape_name(const struct thunk *t, struct buf *out);
-
 #endif
