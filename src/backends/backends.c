@@ -6,7 +6,6 @@
 
 const struct backend_ops *const backends[] = {
 	&backend_local,
-	&backend_lambda,
 	&backend_fake,
 	&backend_sim,
 	NULL,

@@ -16,6 +16,7 @@
 #include "lambda_answer.h"
 #include "limit.h"
 #include "prices.h"
+#include "quantity.h"
 
 /* What the API takes, 6 MiB, less what may come round it. */
 enum { REQUEST_MAX = (6 << 20) - 4096, FUNCTIONS_MAX = 32, JOBS_MAX = 10000,
