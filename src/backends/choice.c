@@ -247,29 +247,49 @@ static int refuse(const struct choice *c, const struct shape_times *t,
 		       t->floor_mb);
 }
 
-int choice_pick(struct choice *c, const struct choice_ask *q, size_t *out, struct err *e)
+/* The best of all, or of those that were seen and end in time. */
+static struct offer best_of(const struct choice *c, const struct shape_times *t,
+			    const struct choice_ask *q, bool is_known)
 {
-	struct shape_times *t = times_of(c, q->shape);
 	struct offer best = { .i = c->n };
 
 	for (size_t i = 0; i < c->n; i++) {
 		struct offer o = offer_of(c, t, q, i);
 
-		if (holds(c, t, q, i) && (best.i == c->n || is_better(&o, &best)))
+		if (!holds(c, t, q, i) ||
+		    (is_known && (o.is_late || !o.is_seen)))
+			continue;
+		if (best.i == c->n || is_better(&o, &best))
 			best = o;
 	}
-	if (best.i == c->n)
-		return refuse(c, t, q, e);
-	for (size_t i = 0; i < c->n && t->v[best.i].n_seen >= SEEN_BEFORE_TRYING; i++) {
+	return best;
+}
+
+/* One that was never seen and may be better than the best that was. */
+static size_t trial_of(const struct choice *c, const struct shape_times *t,
+		       const struct choice_ask *q, const struct offer *best)
+{
+	for (size_t i = 0; i < c->n && t->v[best->i].n_seen >= SEEN_BEFORE_TRYING; i++) {
 		struct offer o = offer_of(c, t, q, i);
 
-		if (o.is_seen || t->v[i].n_trying || o.is_late || !holds(c, t, q, i) ||
-		    o.cost > best.cost * try_below)
-			continue;
-		best = o;
-		break;
+		if (!o.is_seen && !t->v[i].n_trying && !o.is_late && holds(c, t, q, i) &&
+		    o.cost <= best->cost * try_below)
+			return i;
 	}
-	t->v[best.i].n_trying++;
-	*out = best.i;
+	return best->i;
+}
+
+int choice_pick(struct choice *c, const struct choice_ask *q, size_t *out, struct err *e)
+{
+	struct shape_times *t = times_of(c, q->shape);
+	struct offer best = best_of(c, t, q, true);
+
+	if (best.i < c->n)
+		*out = trial_of(c, t, q, &best);
+	else
+		*out = best_of(c, t, q, false).i;
+	if (*out == c->n)
+		return refuse(c, t, q, e);
+	t->v[*out].n_trying++;
 	return 0;
 }
