@@ -1,0 +1,155 @@
+/* container_owner.c - containers of a gg that was killed
+ *
+ * A container names the process that started it.  Whoever comes later removes
+ * those whose owner is gone, and touches no others: not those of another
+ * machine behind the same socket, nor of a name space where the same number is
+ * somebody else.
+ */
+#include "container_parts.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+
+/* When a process began, in ticks since boot; 0: there is none. */
+static unsigned long long began(long pid)
+{
+	unsigned long long at = 0;
+	char path[64];
+	struct arena a = { 0 };
+	struct bytes text;
+	struct err e;
+	const char *p;
+
+	snprintf(path, sizeof path, "/proc/%ld/stat", pid);
+	/* The name, which may hold anything, ends at the last parenthesis. */
+	if (file_read(AT_FDCWD, path, 1 << 14, &a, &text, &e) == 0 &&
+	    (p = memrchr(text.p, ')', text.n)) &&
+	    sscanf(arena_strn(&a, p, text.n - (size_t)(p - text.p)),
+		   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
+		   "%*d %llu", &at) != 1)
+		at = 0;
+	arena_release(&a);
+	return at;
+}
+
+struct owner {
+	char boot[40], space[40];
+	long pid;
+	unsigned long long start;
+};
+
+static void here(struct owner *o)
+{
+	struct arena a = { 0 };
+	struct bytes text;
+	struct err e;
+	ssize_t n;
+
+	*o = (struct owner){ .pid = getpid(), .start = began(getpid()) };
+	n = readlink("/proc/self/ns/pid", o->space, sizeof o->space - 1);
+	o->space[n > 0 ? n : 0] = 0;
+	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 100, &a, &text, &e) == 0)
+		snprintf(o->boot, sizeof o->boot, "%.36s", arena_strn(&a, text.p, text.n));
+	arena_release(&a);
+}
+
+void container_owner(struct buf *out)
+{
+	struct owner o;
+
+	here(&o);
+	buf_printf(out, "%s %s %ld %llu", o.boot, o.space, o.pid, o.start);
+}
+
+bool container_owner_is_gone(const char *label, bool is_up)
+{
+	struct owner o, mine;
+
+	here(&mine);
+	if (sscanf(label, "%39s %39s %ld %llu", o.boot, o.space, &o.pid, &o.start) != 4)
+		return false;
+	/* Before this machine was started, or another machine: nothing can be
+	 * known but that a container at rest serves nobody. */
+	if (strcmp(o.boot, mine.boot) != 0)
+		return !is_up;
+	if (strcmp(o.space, mine.space) != 0)
+		return false;
+	return began(o.pid) != o.start;
+}
+
+/* ---- removing */
+
+static void end_one(struct container_sweep *w)
+{
+	w->is_over = --w->n_waiting == 0;
+}
+
+static void on_removed(void *arg, const struct http_answer *a, const struct err *e)
+{
+	struct container_sweep *w = arg;
+
+	/* Whoever comes later tries again. */
+	w->n_removed += !e && (a->status / 100 == 2 || a->status == 404);
+	end_one(w);
+}
+
+static void look_at(void *arg, const char *id, const char *owner, bool is_up)
+{
+	struct container_sweep *w = arg;
+	struct container_ask q = { .method = "DELETE", .done = on_removed, .arg = w };
+	struct buf path = { 0 };
+	struct err ignored;
+
+	if (!container_owner_is_gone(owner, is_up))
+		return;
+	buf_printf(&path, w->client->api->remove, id);
+	q.path = path.p;
+	w->n_waiting += container_start(w->client, &q, NULL, &ignored) == 0;
+	buf_release(&path);
+}
+
+static void on_listed(void *arg, const struct http_answer *a, const struct err *e)
+{
+	struct container_sweep *w = arg;
+	struct err ignored;
+
+	if (!e && a->status == 200)
+		container_read_list(a->body, look_at, w, &ignored);
+	end_one(w);
+}
+
+static int begin(struct container_sweep *w)
+{
+	struct container_ask q = { .method = "GET", .done = on_listed, .arg = w };
+	struct buf path = { 0 };
+	struct err ignored;
+	int rc;
+
+	buf_str(&path, "/v1.41/containers/json?all=true&filters=");
+	container_put_query(&path, "{\"label\":[\"" CONTAINER_OWNER "\"]}");
+	q.path = path.p;
+	w->n_waiting = 1;
+	rc = container_start(w->client, &q, NULL, &ignored);
+	buf_release(&path);
+	return rc;
+}
+
+void container_sweep(struct container_sweep *w, struct container_client *c)
+{
+	*w = (struct container_sweep){ .client = c };
+	w->is_over = begin(w) < 0;
+}
+
+size_t container_sweep_all(struct container_client *c)
+{
+	struct container_sweep w;
+
+	container_sweep(&w, c);
+	if (!w.is_over)
+		loop_run(c->loop, &w.is_over);
+	return w.n_removed;
+}
