@@ -23,6 +23,7 @@ enum exec_event_kind {
 	EXEC_DONE,              /* it ended well; log is what it printed */
 	EXEC_FAILED,            /* it or what it needs failed; text says why */
 	EXEC_CACHED,            /* a wanted thunk was known already */
+	EXEC_NOTICE,            /* of an engine, not of a thunk: text */
 };
 
 struct exec_event {
@@ -31,7 +32,7 @@ struct exec_event {
 	const char *label;              /* its command line, shortened; NULL
 					 * for EXEC_CACHED, which is cheap */
 	struct bytes log;
-	const char *text;               /* EXEC_FAILED */
+	const char *text;               /* EXEC_FAILED, EXEC_NOTICE */
 	double seconds;
 	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
 					 * failed; others only need it */
@@ -52,6 +53,13 @@ struct exec_counts {
 	double oldest_running_s;
 	const char *oldest_label;       /* borrowed until the next call */
 	double remaining_s;             /* a guess; 0 when there is none */
+	size_t retried, duplicated;     /* started again; a second time */
+};
+
+/* What has run on one of exec_opts.engines. */
+struct engine_counts {
+	size_t n_running, n_ran;
+	double seconds, dollars;
 };
 
 struct exec_opts {
@@ -65,6 +73,10 @@ struct exec_opts {
 	struct depot *depot;            /* NULL: no remotes */
 	bool keeps_going;               /* after a failure start others still */
 	bool is_hermetic;               /* as in backend_opts */
+	unsigned retries;               /* of what failed by itself */
+	double timeout_s;               /* of thunks without one; 0: none */
+	double straggler_s;             /* none is started a second time before
+					 * it ran so long; 0: 10 s */
 	void (*event)(void *arg, const struct exec_event *ev);
 	void *arg;
 };
@@ -97,13 +109,14 @@ void exec_stop(struct exec *x, uint64_t grace_ms);
 /* Is anything wanted still on its way? */
 bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
+void exec_engine_counts(const struct exec *x, size_t engine, struct engine_counts *out);
 
 /* Can t, whose runtime this is, run on this machine: does it hold the closure? */
 int exec_runtime_is_here(struct exec *x, const struct thunk *t, struct err *e);
-/* What an engine has to know of the machine part of t: the host text, in a;
- * empty for a closure. */
-int exec_runtime_host(struct exec *x, const struct thunk *t, struct arena *a,
-		      struct bytes *host, struct err *e);
+/* What an engine has to know of the machine part of t: the host text, which
+ * lives as long as x; empty for a closure. */
+int exec_runtime_host(struct exec *x, const struct thunk *t, struct bytes *host,
+		      struct err *e);
 
 /* A short command line for people: "python3 train.py --seed 3", at most
  * `width` columns. */
@@ -119,6 +132,10 @@ struct observation {
 	uint64_t max_rss_bytes;
 	int code;                       /* 0, exit status, 128 + signal */
 	struct id log;                  /* zero: it printed nothing */
+	enum run_status status;         /* how it ended */
+	uint64_t in_bytes, out_bytes;   /* of values; of a tree its listing */
+	double dollars, waited_s;       /* as in run_report */
+	char place[48];                 /* engine and worker; "" if unknown */
 };
 int observation_put(struct store *s, const struct id *thunk,
 		    const struct observation *o, struct err *e);

@@ -18,14 +18,15 @@ static char root[64];
 static struct project project;
 static struct store *store;
 static struct loop *loop;
-static struct engine engine = { .ops = &backend_fake, .uri = "fake" };
+static struct engine engines[4];
+static size_t n_engines;
 static struct exec *x;
 static struct id host;
 static struct err e;
 
 /* What was heard. */
 static int n_started, n_done, n_failed, n_cached, n_own_failures, n_at_once, n_at_most;
-static struct buf order, failures, asked;
+static struct buf order, failures, asked, notices;
 static int n_watched;
 
 static inline void heard(void *arg, const struct exec_event *ev)
@@ -44,6 +45,8 @@ static inline void heard(void *arg, const struct exec_event *ev)
 	if (ev->kind == EXEC_DONE)
 		n_at_once--;
 	n_watched += ev->is_watched;
+	if (ev->kind == EXEC_NOTICE)
+		buf_printf(&notices, "%s\n", ev->text);
 	if (ev->kind != EXEC_FAILED)
 		return;
 	if (ev->asks_more)
@@ -52,31 +55,59 @@ static inline void heard(void *arg, const struct exec_event *ev)
 	buf_printf(&failures, "%s: %s\n", ev->label, ev->text);
 }
 
-static inline void open_all(const char *fake, bool keeps_going)
+static inline void room_changed(void *arg)
 {
-	struct backend_opts bo = { 0 };
-	struct exec_opts xo = { 0 };
+	(void)arg;
+	exec_room_changed(x);
+}
+
+/* One fake engine for each of the words, NULL at the end; xo as the caller wants
+ * it otherwise. */
+static inline void open_engines(const char *const *fakes, struct exec_opts xo)
+{
+	struct backend_opts bo = { .changed = room_changed };
 
 	MUST(store_open(".gg", STORE_CREATE, &store, &e), e);
 	MUST(store_put(store, bytes_str("a machine\n"), &host, &e), e);
 	MUST(loop_new(&loop, &e), e);
 	bo.loop = loop;
 	bo.store = store;
-	MUST(backend_fake.open(&bo, fake, &engine.backend, &e), e);
-	xo = (struct exec_opts){ .loop = loop, .store = store, .project = &project,
-				 .engines = &engine, .n_engines = 1,
-				 .keeps_going = keeps_going, .event = heard };
+	for (n_engines = 0; fakes[n_engines]; n_engines++) {
+		struct engine *en = &engines[n_engines];
+
+		*en = (struct engine){ .ops = &backend_fake, .uri = fakes[n_engines] };
+		MUST(backend_fake.open(&bo, en->uri, &en->backend, &e), e);
+	}
+	xo.loop = loop;
+	xo.store = store;
+	xo.project = &project;
+	xo.engines = engines;
+	xo.n_engines = n_engines;
+	xo.event = heard;
 	MUST(exec_new(&xo, &x, &e), e);
 	n_started = n_done = n_failed = n_cached = n_own_failures = 0;
 	n_at_once = n_at_most = n_watched = 0;
 	buf_reset(&asked);
 	buf_reset(&order);
 	buf_reset(&failures);
+	buf_reset(&notices);
+}
+
+static inline void open_all(const char *fake, bool keeps_going)
+{
+	open_engines((const char *const[]){ fake, NULL },
+		     (struct exec_opts){ .keeps_going = keeps_going });
+}
+
+static inline void close_engines(void)
+{
+	for (size_t i = 0; i < n_engines; i++)
+		engines[i].ops->close(engines[i].backend);
 }
 
 static inline void close_all(void)
 {
-	backend_fake.close(engine.backend);
+	close_engines();
 	exec_free(x);
 	loop_free(loop);
 	MUST(store_close(store, &e), e);
@@ -108,6 +139,7 @@ static inline void end(void)
 	buf_release(&order);
 	buf_release(&asked);
 	buf_release(&failures);
+	buf_release(&notices);
 }
 
 /* A thunk of these words (parted by spaces) that reads output "out" of each
@@ -192,7 +224,7 @@ static inline void finish(void)
 	CHECK(!exec_is_busy(x));
 }
 
-static enum err_code force(struct id id, const char *path)
+static inline enum err_code force(struct id id, const char *path)
 {
 	struct end d;
 

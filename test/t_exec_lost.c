@@ -153,7 +153,7 @@ static void full_store(void)
 	open_all("", false);
 	CHECK(force(big_top(), "top") == ERR_IO && strstr(e.text, ".gg/"));
 	CHECK(access("top", F_OK) < 0);
-	backend_fake.close(engine.backend);
+	close_engines();
 	exec_free(x);
 	loop_free(loop);
 	store_close(store, &e);

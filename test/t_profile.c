@@ -79,17 +79,17 @@ static void estimates(void)
 	profile_open(&x, &open_node);
 	CHECK(x.n_unknown == 1 && x.work_s < 0.1);
 	for (int i = 0; i < 20; i++)
-		profile_learn(&x, s, 10);
+		profile_learn(&x, s, 10, 1 << 20);
 	CHECK(fabs(profile_seconds(s) - 10) < 0.01);
 	CHECK(x.n_unknown == 0 && fabs(x.work_s - 10) < 0.01);
 	/* One odd run counts for little; a new truth is followed. */
-	profile_learn(&x, s, 10000);
+	profile_learn(&x, s, 10000, 1 << 20);
 	CHECK(profile_seconds(s) < 12);
 	for (int i = 0; i < 40; i++)
-		profile_learn(&x, s, 2);
+		profile_learn(&x, s, 2, 1 << 20);
 	CHECK(fabs(profile_seconds(s) - 2) < 0.2);
-	profile_learn(&x, s, 0);
-	profile_learn(&x, s, NAN);
+	profile_learn(&x, s, 0, 1 << 20);
+	profile_learn(&x, s, NAN, 1 << 20);
 	CHECK(profile_seconds(s) > 0.5 && isfinite(x.work_s));
 	profile_close(&x, &open_node);
 	CHECK(fabs(x.work_s) < 1e-6 && s->n_open == 0);
@@ -106,7 +106,8 @@ static void estimates(void)
 
 static void records(void)
 {
-	struct observation o = { 1700000000, 1.5, 1.25, 123456789, 139, { { 7 } } }, o2;
+	struct observation o = { 1700000000, 1.5, 1.25, 123456789, 139, { { 7 } },
+				 RUN_SIGNALED, 10, 20, 0.5, 0.25, "fake" }, o2;
 	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30, -4, true }, h2;
 	struct id id = id_of(bytes_str("t"));
 	struct { char version; char v[5 * 8]; } old = { 1, { 0 } };
@@ -119,6 +120,8 @@ static void records(void)
 	MUST(observation_get(store, &id, &o2, &e), e);
 	MUST(hints_get(store, &id, &h2, &e), e);
 	CHECK(o2.date_s == o.date_s && o2.code == 139 && o2.max_rss_bytes == 123456789);
+	CHECK(o2.status == RUN_SIGNALED && o2.in_bytes == 10 && o2.out_bytes == 20);
+	CHECK(o2.dollars > 0.4 && o2.waited_s > 0.2 && strcmp(o2.place, "fake") == 0);
 	CHECK(o2.seconds > 1.49 && o2.cpu_seconds < 1.26 && id_equal(&o.log, &o2.log));
 	CHECK(h2.cpus > 2.4 && h2.gpus > 0.9 && h2.time_s > 1799 && h2.priority == -4);
 	CHECK(h2.mem_bytes == h.mem_bytes && h2.is_watched);

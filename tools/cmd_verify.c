@@ -289,7 +289,7 @@ static int reduce(struct check *k, struct err *e)
 		rc = v->engine->ops->is_here ?
 			exec_runtime_is_here(v->d.c->exec, &k->thunk, e) : 0;
 		if (rc == 0)
-			rc = exec_runtime_host(v->d.c->exec, &k->thunk, &v->arena, &k->host, e);
+			rc = exec_runtime_host(v->d.c->exec, &k->thunk, &k->host, e);
 	}
 	buf_release(&text);
 	return rc;

@@ -130,6 +130,10 @@ void ui_event(void *arg, const struct exec_event *ev)
 		fprintf(stderr, "%sfailed%s: %s\n", red, plain, ev->label);
 		note("%s", ev->text ? ev->text : "it failed");
 		break;
+	case EXEC_NOTICE:
+		ui_clear(u);
+		note("%s", ev->text);
+		break;
 	case EXEC_CACHED:
 		break;
 	}

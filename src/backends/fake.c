@@ -10,6 +10,15 @@
  *     delay=MS                   every run takes that long (0)
  *     lose=N                     the first N runs are lost, RUN_CELL_FAILED
  *     refuse=N                   the first N starts are refused, ERR_RETRY
+ *     throttle=N                 the first N runs are, RUN_THROTTLED
+ *     tight=BYTES                runs with less end as RUN_OUT_OF_MEMORY
+ *     hang=N                     the first N runs never end unless cancelled
+ *     deaf                       nothing is cancelled: hanging ones take 300 ms
+ *     differs                    outputs are others than elsewhere
+ *     later=MS                   there is no room before
+ *     only=gpus only=cpus        takes only thunks with gpus, without
+ *     refuses                    accepts all and starts none, ERR_REFUSED
+ *     dollars=X                  what a run costs
  *     repeat                     every run happens twice and ends once
  *     log=PATH                   a line for each run: the thunk's name
  *
@@ -37,15 +46,18 @@ struct fake_job {
 	struct job *job;
 	struct timer *timer;
 	uint64_t took_ms;
-	bool is_cancelled;
+	bool is_cancelled, is_late;
 	struct fake_job *next;
 };
 
 struct backend {
 	struct backend_opts o;
 	struct room room;
-	unsigned delay_ms, n_lose, n_refuse;
-	bool repeats;
+	unsigned delay_ms, n_lose, n_refuse, n_throttle, n_hang;
+	uint64_t tight_bytes;
+	double dollars;
+	struct timer *later;
+	bool repeats, is_deaf, differs, only_gpus, only_cpus, refuses;
 	int log_fd;
 	struct fake_job *jobs;
 };
@@ -61,6 +73,30 @@ static const char *value_of(const char *word, const char *name)
 static unsigned number(const char *v)
 {
 	return v ? (unsigned)strtoul(v, NULL, 10) : 0;
+}
+
+static bool take_flag(struct backend *b, const char *w)
+{
+	const struct flag { const char *name; bool *flag; } all[] = {
+		{ "repeat", &b->repeats }, { "deaf", &b->is_deaf }, { "differs", &b->differs },
+		{ "only=gpus", &b->only_gpus }, { "only=cpus", &b->only_cpus },
+		{ "refuses", &b->refuses },
+	};
+
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+		if (strcmp(all[i].name, w) == 0) {
+			*all[i].flag = true;
+			return true;
+		}
+	return false;
+}
+
+static void room_comes(void *arg)
+{
+	struct backend *b = arg;
+
+	b->later = NULL;
+	b->o.changed(b->o.changed_arg);
 }
 
 static int take_word(struct backend *b, const char *w, struct err *e)
@@ -79,13 +115,21 @@ static int take_word(struct backend *b, const char *w, struct err *e)
 		b->n_lose = number(v);
 	else if ((v = value_of(w, "refuse")))
 		b->n_refuse = number(v);
-	else if (strcmp(w, "repeat") == 0)
-		b->repeats = true;
+	else if ((v = value_of(w, "throttle")))
+		b->n_throttle = number(v);
+	else if ((v = value_of(w, "hang")))
+		b->n_hang = number(v);
+	else if ((v = value_of(w, "tight")))
+		b->tight_bytes = strtoull(v, NULL, 10);
+	else if ((v = value_of(w, "dollars")))
+		b->dollars = strtod(v, NULL);
+	else if ((v = value_of(w, "later")))
+		b->later = loop_after(b->o.loop, number(v), room_comes, b);
 	else if ((v = value_of(w, "log"))) {
 		b->log_fd = open(v, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
 		if (b->log_fd < 0)
 			return err_sys(e, "%s", v);
-	} else if (*w)
+	} else if (*w && !take_flag(b, w))
 		return err_set(e, ERR_USAGE, "fake:%s: no such word", w);
 	return 0;
 }
@@ -99,6 +143,8 @@ static void fake_close(struct backend *b)
 		loop_cancel(f->timer);
 		free(f);
 	}
+	if (b->later)
+		loop_cancel(b->later);
 	if (b->log_fd >= 0)
 		close(b->log_fd);
 	free(b);
@@ -126,7 +172,26 @@ static int fake_open(const struct backend_opts *o, const char *rest,
 
 static struct room fake_room(const struct backend *b)
 {
-	return b->room;
+	static const struct room none;
+
+	return b->later ? none : b->room;
+}
+
+static bool fake_accepts(const struct backend *b, const struct job *j, struct err *e)
+{
+	const char *only = b->only_gpus && j->needs.gpus <= 0 ? "gpus" :
+		b->only_cpus && j->needs.gpus > 0 ? "cpus" : NULL;
+
+	if (only) {
+		err_set(e, ERR_REFUSED, "it is only for thunks that need %s", only);
+		return false;
+	}
+	if (j->needs.cpus <= b->room.cpus && j->needs.gpus <= b->room.gpus &&
+	    j->needs.mem_bytes <= b->room.mem_bytes)
+		return true;
+	err_set(e, ERR_REFUSED, "there are %g cpus, %g gpus and %llu MiB", b->room.cpus,
+		b->room.gpus, (unsigned long long)(b->room.mem_bytes >> 20));
+	return false;
 }
 
 static bool is_there(struct store *s, const struct id *id, bool is_tree, int depth,
@@ -179,7 +244,7 @@ static int tail_to(struct thunk *t, size_t arg, const char *word, struct buf *ou
 }
 
 /* What one output of t holds. */
-static int content(const struct job *j, struct thunk *t, const char *name,
+static int content(const struct job *j, bool differs, struct thunk *t, const char *name,
 		   struct buf *out, struct err *e)
 {
 	char word[32];
@@ -203,7 +268,8 @@ static int content(const struct job *j, struct thunk *t, const char *name,
 			return 0;
 		}
 	}
-	buf_printf(out, "%s of %s\n", name, id_hex(&j->reduced).s);
+	buf_printf(out, "%s of %s%s\n", name, id_hex(&j->reduced).s,
+		   differs ? " or not" : "");
 	return 0;
 }
 
@@ -214,7 +280,7 @@ static int put_output(struct backend *b, const struct job *j, struct thunk *t,
 	struct entry en = { .name = "file", .kind = ENTRY_FILE };
 	const struct tree tree = { &en, 1 };
 	struct buf text = { 0 };
-	int rc = content(j, t, t->out[i].name, &text, e);
+	int rc = content(j, b->differs, t, t->out[i].name, &text, e);
 
 	ref->kind = t->out[i].is_dir ? REF_TREE : REF_VALUE;
 	if (rc == 0)
@@ -288,6 +354,10 @@ static void answer(struct fake_job *f, struct arena *a, struct run_report *r,
 		*r = (struct run_report){ .status = RUN_SIGNALED, .code = SIGTERM };
 		return;
 	}
+	if (f->is_late) {
+		*r = (struct run_report){ .status = RUN_TIMED_OUT };
+		return;
+	}
 	note_run(b, f->job);
 	r->text = e->text;
 	if (b->n_lose) {
@@ -296,6 +366,18 @@ static void answer(struct fake_job *f, struct arena *a, struct run_report *r,
 		err_set(e, ERR_RETRY, "the worker was lost");
 		return;
 	}
+	if (b->n_throttle) {
+		b->n_throttle--;
+		r->status = RUN_THROTTLED;
+		err_set(e, ERR_RETRY, "too many at once");
+		return;
+	}
+	if (f->job->needs.mem_bytes < b->tight_bytes) {
+		r->status = RUN_OUT_OF_MEMORY;
+		r->text = NULL;
+		return;
+	}
+	r->dollars = b->dollars;
 	r->status = RUN_NOT_STARTED;
 	if (thunk_decode(f->job->text, a, &t, e) < 0)
 		return;
@@ -358,6 +440,8 @@ static int fake_start(struct backend *b, struct job *j, struct err *e)
 {
 	struct fake_job *f;
 
+	if (b->refuses)
+		return err_set(e, ERR_REFUSED, "refused for ever, as told");
 	if (b->n_refuse) {
 		b->n_refuse--;
 		return err_set(e, ERR_RETRY, "refused, as told");
@@ -365,6 +449,14 @@ static int fake_start(struct backend *b, struct job *j, struct err *e)
 	f = mem_alloc(sizeof(*f));
 	*f = (struct fake_job){ .b = b, .job = j, .next = b->jobs };
 	f->took_ms = duration(b, j);
+	if (b->n_hang) {
+		b->n_hang--;
+		f->took_ms = b->is_deaf ? 300 : 3600000;
+	}
+	if (j->timeout_s > 0 && (double)f->took_ms > j->timeout_s * 1000) {
+		f->took_ms = (uint64_t)(j->timeout_s * 1000);
+		f->is_late = true;
+	}
 	f->timer = loop_after(b->o.loop, f->took_ms, is_due, f);
 	j->backend_data = f;
 	b->jobs = f;
@@ -375,7 +467,7 @@ static void fake_cancel(struct backend *b, struct job *j)
 {
 	struct fake_job *f = j->backend_data;
 
-	if (f->is_cancelled)
+	if (f->is_cancelled || b->is_deaf)
 		return;
 	f->is_cancelled = true;
 	loop_cancel(f->timer);
@@ -390,6 +482,7 @@ const struct backend_ops backend_fake = {
 	.open = fake_open,
 	.close = fake_close,
 	.room = fake_room,
+	.accepts = fake_accepts,
 	.start = fake_start,
 	.cancel = fake_cancel,
 };

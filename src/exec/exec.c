@@ -215,7 +215,7 @@ static void free_wants(struct want_kept *w)
 
 void exec_free(struct exec *x)
 {
-	struct timer *timers[6];
+	struct timer *timers[8];
 
 	if (!x)
 		return;
@@ -225,9 +225,10 @@ void exec_free(struct exec *x)
 	x->placing.first = NULL;
 	exec_flush(x);
 	memcpy(timers, (struct timer *[]){ x->pump_timer, x->flush_timer, x->poll_timer,
-					   x->grace_timer, x->rest_timer, x->demand_timer },
+					   x->grace_timer, x->rest_timer, x->demand_timer,
+					   x->pause_timer, x->twice_timer },
 	       sizeof(timers));
-	for (size_t i = 0; i < 6; i++)
+	for (size_t i = 0; i < 8; i++)
 		if (timers[i])
 			loop_cancel(timers[i]);
 	for (size_t i = 0; i < x->by_id.room; i++) {
@@ -244,9 +245,11 @@ void exec_free(struct exec *x)
 	free(x->by_reduced.v);
 	free(x->loads);
 	free(x->order.v);
+	free(x->paused);
 	free(x->polling.v);
 	free(x->held.v);
 	map_release(&x->closures);
+	map_release(&x->hosts);
 	map_release(&x->shapes);
 	buf_release(&x->text);
 	arena_release(&x->scratch);
@@ -306,7 +309,7 @@ bool exec_is_busy(const struct exec *x)
  * spread over the cpus; no guess while most of it is of unknown shape. */
 static double guess_remaining(const struct exec *x, uint64_t now_ms)
 {
-	double gone_s = ((double)x->n_running * (double)now_ms -
+	double gone_s = ((double)x->n_linked * (double)now_ms -
 			 (double)x->started_sum_ms) / 1000;
 	double left_s = (x->work_s - gone_s) / sites_cpus(x);
 
@@ -324,9 +327,17 @@ void exec_counts(struct exec *x, struct exec_counts *out)
 		.running = x->n_running, .forced = x->n_forced, .cached = x->n_cached,
 		.failed = x->n_failed, .unrun = x->n_unrun,
 		.remaining_s = guess_remaining(x, now_ms),
+		.retried = x->n_retried, .duplicated = x->n_duplicated,
 	};
 	if (x->runs) {
 		out->oldest_running_s = (double)(now_ms - x->runs->started_ms) / 1000;
 		out->oldest_label = x->runs->label;
 	}
+}
+
+void exec_engine_counts(const struct exec *x, size_t engine, struct engine_counts *out)
+{
+	const struct site *s = &x->sites[engine];
+
+	*out = (struct engine_counts){ s->n_running, s->n_ran, s->seconds, s->dollars };
 }

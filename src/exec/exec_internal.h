@@ -4,7 +4,9 @@
  * node.c     the life of one thunk from wanted to known or failed
  * order.c    the ready ones: which is next, and where is there room
  * site.c     engines: their room, who rests, what they are told
- * sched.c    start, end, what follows a failure
+ * sched.c    start, and end well
+ * after.c    what follows a failure
+ * twice.c    a second run of what takes too long
  * rewind.c   what was known and is gone is made again
  * exec.c     wants
  * pump.c     what turns all of it, flushing
@@ -14,9 +16,9 @@
  * stay in the store and are read when they are needed.
  *
  * A node is NEW until it is loaded.  Then it is open: WAITING until
- * n_waits_for other nodes have ended, READY in the heap, POLLING while another
- * process has it, RUNNING.  It ends DONE or FAILED; DONE may become NEW again
- * when its objects turn out to be gone.
+ * n_waits_for other nodes have ended, READY in a heap, PAUSED until it is tried
+ * again, POLLING while another process has it, RUNNING.  It ends DONE or FAILED;
+ * DONE may become NEW again when its objects turn out to be gone.
  */
 #ifndef GG_EXEC_INTERNAL_H
 #define GG_EXEC_INTERNAL_H
@@ -27,6 +29,7 @@ enum node_state {
 	NODE_NEW,
 	NODE_WAITING,
 	NODE_READY,
+	NODE_PAUSED,
 	NODE_POLLING,
 	NODE_RUNNING,
 	NODE_DONE,
@@ -57,6 +60,8 @@ struct failure {
 struct shape {
 	const char *name;
 	double log_seconds;     /* the estimate; n_seen 0: nothing known */
+	double log_spread;      /* how far runs are from it, on average */
+	double mem_bytes;       /* the most that a run took of late */
 	uint32_t n_seen, n_open;
 	bool is_dirty;
 };
@@ -74,8 +79,8 @@ struct site {
 	struct room room, used;
 	size_t n_running, n_ran;
 	double seconds, dollars;        /* of what has run there */
-	uint64_t rests_until_ms;        /* nothing is started there before */
-	unsigned n_busy;                /* times in a row it took no more */
+	uint64_t busy_until_ms, ill_until_ms;   /* nothing is started before */
+	unsigned n_busy, n_ill;         /* times in a row: took no more, failed */
 };
 
 /* Ready nodes with the same needs that the same sites take: a heap.  Whether
@@ -102,7 +107,7 @@ struct node {
 	uint32_t avoids;                /* of them, where it failed */
 	int priority;
 	uint8_t state, why;
-	uint8_t n_tries, n_rewinds;
+	uint8_t n_tries, n_rewinds, n_runs;
 	bool is_watched;                /* as in struct hints */
 	bool has_claim;                 /* of reduced */
 	bool is_held;                   /* in exec.held: claim falls at flush */
@@ -137,6 +142,10 @@ struct run {
 	struct room needs;
 	struct arena arena;
 	const char *label;
+	bool is_second;                 /* of a node that takes too long */
+	bool is_beaten;                 /* the other was first; gave `first` */
+	const struct site *winner;
+	struct result first;
 	uint64_t started_ms;
 	struct run *prev, *next;        /* in order of start */
 };
@@ -144,6 +153,11 @@ struct run {
 struct load_step {
 	struct node *node;
 	bool is_end;                    /* all below it have been reached */
+};
+
+struct paused {
+	struct node *node;
+	uint64_t due_ms;
 };
 
 struct exec {
@@ -170,18 +184,22 @@ struct exec {
 					 * that no caller leaves before */
 	struct run *runs, *last_run;
 	struct map closures;            /* closure -> struct err: is it here? */
+	struct map hosts;               /* host -> struct bytes, its text */
 	struct map shapes;
 	struct shape other;             /* for shapes beyond those kept */
 
 	struct timer *pump_timer, *flush_timer, *poll_timer, *grace_timer,
-		*rest_timer, *demand_timer;
+		*rest_timer, *demand_timer, *pause_timer, *twice_timer;
+	struct paused *paused;
+	size_t n_paused, paused_room, n_retried, n_duplicated;
 	uint64_t flush_took_ms, flushed_ms, told_demand_ms;
 	uint64_t random;
+	size_t n_linked;                /* runs, beaten ones too */
 	size_t n_wants, n_open, n_running, n_total, n_forced, n_cached, n_failed,
 		n_unrun;
 	size_t n_unknown;               /* open nodes whose shape is new */
 	double work_s;                  /* expected of the other open ones */
-	uint64_t started_sum_ms;        /* of those running */
+	uint64_t started_sum_ms;        /* of runs */
 	uint32_t n_sequence;
 	bool is_pumping, is_halted, is_stopped;
 	bool is_unflushed;              /* results are put and not yet safe */
@@ -276,6 +294,18 @@ void room_take(struct room *left, const struct room *needs);
 void sched_start(struct exec *x);
 void sched_free_runs(struct exec *x);
 void sched_cancel_all(struct exec *x);
+/* r is beaten, or has ended: its node runs no more unless by another. */
+void run_counts_no_more(struct exec *x, struct run *r);
+void sched_start_second(struct exec *x, const struct run *late, struct site *site);
+
+/* after.c.  r, which is no run of its node's any more, has failed. */
+void after_failure(struct exec *x, struct run *r, const struct run_report *rep);
+
+/* twice.c.  Look for such runs as long as anything runs. */
+void twice_watch(struct exec *x);
+/* The first of them has ended well; another that was beaten has ended. */
+void twice_won(struct exec *x, const struct run *winner, const struct result *given);
+void twice_lost(struct exec *x, struct run *r, const struct run_report *rep);
 
 /* site.c */
 int sites_open(struct exec *x, struct err *e);
@@ -290,9 +320,11 @@ int sites_accept(struct exec *x, struct node *n, const struct thunk *t,
 int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
 			struct err *e);
 bool site_is_open(const struct exec *x, const struct site *s);
-/* It took no more, or it did: it rests for a while, longer each time. */
+/* It took no more: it rests for a while, longer each time. */
 void site_is_busy(struct exec *x, struct site *s);
-void site_took(struct site *s);
+/* A run there has ended; it failed by the site's fault. */
+void site_ended(struct exec *x, struct site *s, const struct run_report *rep);
+void site_failed(struct exec *x, struct site *s, const char *why);
 double sites_cpus(const struct exec *x);
 /* Tell engines that want to know what waits for them, now and then. */
 void sites_tell_demand(struct exec *x);
@@ -304,6 +336,8 @@ bool ref_is_whole(struct exec *x, const struct ref *r);
 bool result_is_whole(struct exec *x, const struct result *r);
 /* Drop what n gave and load it again.  -1 after too many times. */
 int node_rewind(struct exec *x, struct node *n, struct err *e);
+/* Drop what the store knows that n gave, under both names. */
+int node_forget(struct exec *x, const struct node *n, struct err *e);
 /* A run of n missed an object: 0 when n waits or is ready again. */
 int node_lost_input(struct exec *x, struct node *n, const struct id *missing,
 		    struct err *e);
@@ -314,7 +348,13 @@ double profile_seconds(const struct shape *s);
 /* Count n among those expected, and no more. */
 void profile_open(struct exec *x, struct node *n);
 void profile_close(struct exec *x, struct node *n);
-/* A run of this shape took that long. */
-void profile_learn(struct exec *x, struct shape *s, double seconds);
+/* Longer than this a run of that shape hardly ever takes; 0: who knows. */
+double profile_plausible_s(const struct shape *s);
+/* A run of this shape took that long, and so much memory. */
+void profile_learn(struct exec *x, struct shape *s, double seconds, uint64_t mem_bytes);
+/* Keep what r took, under both names of its node. */
+void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep);
+/* What j may take, where anything is known of it. */
+void profile_expect(const struct shape *s, struct job *j);
 int profile_flush(struct exec *x, struct err *e);
 #endif

@@ -266,7 +266,7 @@ void graph_reset(struct exec *x)
 {
 	assert(!x->queue && !x->n_loads);
 	sched_forget_ready(x);
-	x->polling.n = 0;
+	x->polling.n = x->n_paused = 0;
 	for (size_t i = 0; i < x->order.n; i++) {
 		struct node *n = x->order.v[i];
 		struct edge *g;

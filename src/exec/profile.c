@@ -9,19 +9,24 @@
  * store never leaves it.
  */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include "exec_internal.h"
 #include "file.h"
 
-enum { PROFILE_VERSION = 1, SHAPE_NAME_MAX = 160, SHAPES_MAX = 4096 };
+enum { PROFILE_VERSION = 1, SHAPE_NAME_MAX = 160, SHAPES_MAX = 4096,
+	SEEN_LEAST = 3 };
 
 static const double unknown_seconds = 1.0;
+/* Of log seconds, before anything is known: a factor of e either way. */
+static const double spread_unknown = 1.0;
 
 /* A version byte, then the bytes of a struct without holes. */
 static int record_put(struct store *s, enum table t, struct bytes key, struct bytes b,
 		      struct err *e)
 {
-	char space[128] = { PROFILE_VERSION };
+	char space[256] = { PROFILE_VERSION };
 
 	memcpy(space + 1, b.p, b.n);
 	return store_table_put(s, t, key, (struct bytes){ space, b.n + 1 }, e);
@@ -42,20 +47,29 @@ static int record_get(struct store *s, enum table t, struct bytes key, size_t n,
 	return rc;
 }
 
+/* What comes after log came later: records without it are read too. */
 struct observation_record {
 	int64_t date_s;
 	double seconds, cpu_seconds;
 	uint64_t max_rss_bytes;
 	int64_t code;
 	struct id log;
+	int64_t status;
+	uint64_t in_bytes, out_bytes;
+	double dollars, waited_s;
+	char place[48];
 };
+
+enum { OBSERVATION_BYTES_BEFORE = offsetof(struct observation_record, status) };
 
 int observation_put(struct store *s, const struct id *thunk,
 		    const struct observation *o, struct err *e)
 {
-	struct observation_record r = { o->date_s, o->seconds, o->cpu_seconds,
-					o->max_rss_bytes, o->code, o->log };
+	struct observation_record r = {
+		o->date_s, o->seconds, o->cpu_seconds, o->max_rss_bytes, o->code, o->log,
+		o->status, o->in_bytes, o->out_bytes, o->dollars, o->waited_s, "" };
 
+	memcpy(r.place, o->place, sizeof r.place);
 	return record_put(s, TABLE_OBSERVATION, id_key(thunk),
 			  (struct bytes){ (char *)&r, sizeof(r) }, e);
 }
@@ -63,12 +77,19 @@ int observation_put(struct store *s, const struct id *thunk,
 int observation_get(struct store *s, const struct id *thunk,
 		    struct observation *out, struct err *e)
 {
-	struct observation_record r;
+	struct observation_record r = { .status = RUN_STATUS_COUNT };
 
-	if (record_get(s, TABLE_OBSERVATION, id_key(thunk), sizeof(r), &r, e) < 0)
+	if (record_get(s, TABLE_OBSERVATION, id_key(thunk), sizeof(r), &r, e) < 0 &&
+	    (e->code != ERR_MISSING ||
+	     record_get(s, TABLE_OBSERVATION, id_key(thunk), OBSERVATION_BYTES_BEFORE, &r,
+			e) < 0))
 		return -1;
-	*out = (struct observation){ r.date_s, r.seconds, r.cpu_seconds,
-				     r.max_rss_bytes, (int)r.code, r.log };
+	if (r.status < 0 || r.status >= RUN_STATUS_COUNT)
+		r.status = r.code == 0 ? RUN_OK : r.code > 128 ? RUN_SIGNALED : RUN_EXITED;
+	*out = (struct observation){
+		r.date_s, r.seconds, r.cpu_seconds, r.max_rss_bytes, (int)r.code, r.log,
+		(enum run_status)r.status, r.in_bytes, r.out_bytes, r.dollars, r.waited_s, "" };
+	memcpy(out->place, r.place, sizeof out->place - 1);
 	return 0;
 }
 
@@ -175,17 +196,36 @@ void shape_name(const struct thunk *t, struct buf *out)
 		out->n = SHAPE_NAME_MAX;
 }
 
+/* What comes after n_seen came later: records without it are read too. */
 struct shape_record {
 	double log_seconds;
 	uint64_t n_seen;
+	double log_spread, mem_bytes;
 };
+
+enum { SHAPE_BYTES_BEFORE = offsetof(struct shape_record, log_spread) };
+
+static bool is_sane(const struct shape_record *r)
+{
+	return isfinite(r->log_seconds) && fabs(r->log_seconds) < 20 && r->log_spread >= 0 &&
+		r->log_spread < 20 && r->mem_bytes >= 0 && r->mem_bytes < 1e18;
+}
+
+static int shape_get(struct store *s, struct bytes key, struct shape_record *r)
+{
+	struct err e;
+
+	*r = (struct shape_record){ .log_spread = spread_unknown };
+	if (record_get(s, TABLE_SHAPE, key, sizeof *r, r, &e) == 0)
+		return 0;
+	return record_get(s, TABLE_SHAPE, key, SHAPE_BYTES_BEFORE, r, &e);
+}
 
 struct shape *profile_shape(struct exec *x, const struct thunk *t)
 {
 	struct shape_record r;
 	struct bytes key;
 	struct shape *s;
-	struct err e;
 
 	buf_reset(&x->text);
 	shape_name(t, &x->text);
@@ -197,9 +237,11 @@ struct shape *profile_shape(struct exec *x, const struct thunk *t)
 		return &x->other;
 	s = arena_alloc(&x->keep, sizeof(*s));
 	s->name = arena_strn(&x->keep, key.p, key.n);
-	if (record_get(x->o.store, TABLE_SHAPE, key, sizeof(r), &r, &e) == 0 &&
-	    isfinite(r.log_seconds) && fabs(r.log_seconds) < 20) {
+	s->log_spread = spread_unknown;
+	if (shape_get(x->o.store, key, &r) == 0 && is_sane(&r)) {
 		s->log_seconds = r.log_seconds;
+		s->log_spread = r.log_spread;
+		s->mem_bytes = r.mem_bytes;
 		s->n_seen = r.n_seen < 1000 ? (uint32_t)r.n_seen : 1000;
 	}
 	*map_at(&x->shapes, bytes_str(s->name)) = s;
@@ -209,6 +251,13 @@ struct shape *profile_shape(struct exec *x, const struct thunk *t)
 double profile_seconds(const struct shape *s)
 {
 	return s && s->n_seen ? exp(s->log_seconds) : unknown_seconds;
+}
+
+double profile_plausible_s(const struct shape *s)
+{
+	double factor = exp(4 * s->log_spread);
+
+	return s->n_seen < SEEN_LEAST ? 0 : profile_seconds(s) * (factor > 2 ? factor : 2);
 }
 
 /* Take the open nodes of s out of the sums, or put them in. */
@@ -237,7 +286,7 @@ void profile_close(struct exec *x, struct node *n)
 
 /* One run moves the mean by an eighth of a factor of e at most once the shape
  * is known; the first runs move it freely. */
-void profile_learn(struct exec *x, struct shape *s, double seconds)
+void profile_learn(struct exec *x, struct shape *s, double seconds, uint64_t mem_bytes)
 {
 	double v = log(seconds > 1e-4 ? seconds < 1e7 ? seconds : 1e7 : 1e-4), step;
 
@@ -248,8 +297,58 @@ void profile_learn(struct exec *x, struct shape *s, double seconds)
 	if (s->n_seen > 3)
 		step = step > 1 ? 1 : step < -1 ? -1 : step;
 	s->log_seconds += step / (s->n_seen < 8 ? s->n_seen : 8);
+	if (s->n_seen > 1)
+		s->log_spread += (fabs(step) - s->log_spread) / (s->n_seen < 8 ? s->n_seen : 8);
+	/* A peak is forgotten slowly. */
+	s->mem_bytes -= s->mem_bytes / 16;
+	if ((double)mem_bytes > s->mem_bytes)
+		s->mem_bytes = (double)mem_bytes;
 	s->is_dirty = true;
 	sum(x, s, (double)s->n_open);
+}
+
+void profile_expect(const struct shape *s, struct job *j)
+{
+	if (!s || !s->n_seen)
+		return;
+	j->expected_s = profile_seconds(s);
+	j->expected_mem_bytes = (uint64_t)s->mem_bytes;
+}
+
+static uint64_t size_of(struct store *s, const struct ref *r)
+{
+	uint64_t n = 0;
+	struct err e;
+
+	return r->kind != REF_THUNK && store_size(s, &r->id, &n, &e) == 0 ? n : 0;
+}
+
+void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep)
+{
+	const struct node *n = r->node;
+	struct store *s = x->o.store;
+	struct observation o = {
+		.date_s = (int64_t)time(NULL), .seconds = rep->seconds,
+		.cpu_seconds = rep->cpu_seconds, .max_rss_bytes = rep->max_rss_bytes,
+		.code = rep->status == RUN_SIGNALED ? 128 + rep->code :
+			rep->status == RUN_OK ? 0 : rep->code ? rep->code : 1,
+		.status = rep->status, .dollars = rep->dollars, .waited_s = rep->waited_s,
+	};
+	struct err ignored;
+	struct thunk t;
+
+	snprintf(o.place, sizeof o.place, "%s%s%s", r->site->engine->ops->name,
+		 rep->place ? " " : "", rep->place ? rep->place : "");
+	if (thunk_decode(r->job.text, &x->scratch, &t, &ignored) == 0)
+		for (size_t i = 0; i < t.n_in; i++)
+			o.in_bytes += size_of(s, &t.in[i].ref);
+	for (size_t i = 0; rep->status == RUN_OK && i < rep->result.n; i++)
+		o.out_bytes += size_of(s, &rep->result.v[i].ref);
+	/* It is kept beside: nothing is wrong when it cannot be kept. */
+	if (rep->log.n && store_put(s, rep->log, &o.log, &ignored) < 0)
+		o.log = (struct id){ { 0 } };
+	if (observation_put(s, &n->id, &o, &ignored) == 0 && !id_equal(&n->id, &n->reduced))
+		observation_put(s, &n->reduced, &o, &ignored);
 }
 
 int profile_flush(struct exec *x, struct err *e)
@@ -260,7 +359,8 @@ int profile_flush(struct exec *x, struct err *e)
 
 	while (map_each(&x->shapes, &pos, &key, &value)) {
 		struct shape *s = value;
-		struct shape_record r = { s->log_seconds, s->n_seen };
+		struct shape_record r = { s->log_seconds, s->n_seen, s->log_spread,
+					  s->mem_bytes };
 
 		if (!s->is_dirty)
 			continue;

@@ -199,7 +199,7 @@ static bool stir(struct exec *x)
 		wants_give_up(x);
 		return true;
 	}
-	if (x->polling.n)
+	if (x->polling.n || x->n_paused)
 		return false;
 	graph_break_ring(x);
 	return true;

@@ -84,6 +84,13 @@ static int forget_result(struct exec *x, const struct id *id, struct err *e)
 	return 0;
 }
 
+int node_forget(struct exec *x, const struct node *n, struct err *e)
+{
+	if (forget_result(x, &n->id, e) < 0)
+		return -1;
+	return id_is_zero(&n->reduced) ? 0 : forget_result(x, &n->reduced, e);
+}
+
 int node_rewind(struct exec *x, struct node *n, struct err *e)
 {
 	struct arena *a = &x->scratch;
@@ -93,9 +100,7 @@ int node_rewind(struct exec *x, struct node *n, struct err *e)
 			       "gone from the store each time", node_label(x, n, a, 120),
 			       REWINDS_MAX);
 	n->n_rewinds++;
-	if (forget_result(x, &n->id, e) < 0)
-		return -1;
-	if (!id_is_zero(&n->reduced) && forget_result(x, &n->reduced, e) < 0)
+	if (node_forget(x, n, e) < 0)
 		return -1;
 	if (n->ran)
 		x->n_forced--;

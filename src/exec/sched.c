@@ -1,49 +1,17 @@
-/* sched.c - start, end, and what follows a failure
+/* sched.c - start, and end well
  *
- * What follows is one table, keyed by how a run ended; no other place knows.
+ * A run belongs to its node and to the site it is on; what follows when it
+ * ends badly is in after.c.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 #include "closure.h"
 #include "exec_internal.h"
 #include "file.h"
 
 enum { LABEL_WIDTH = 120 };
-
-/* What follows a run, keyed by how it ended. */
-static const struct policy {
-	unsigned tries;         /* starts in all */
-	bool elsewhere;         /* the next start is on another engine */
-	bool rewinds;           /* what is gone is made again first */
-	bool asks_more;         /* of a watched one: its model is at fault */
-	const char *text;       /* when the engine gives none */
-} policies[RUN_STATUS_COUNT] = {
-	[RUN_OK]          = { .tries = 1 },
-	[RUN_EXITED]      = { .tries = 1, .text = "it ended with exit status" },
-	[RUN_SIGNALED]    = { .tries = 1, .text = "it was killed by signal" },
-	[RUN_TIMED_OUT]   = { .tries = 1, .text = "it took longer than its time hint" },
-	[RUN_NOT_STARTED] = { .tries = 1, .text = "it could not be started" },
-	[RUN_NO_OUTPUT]   = { .tries = 1, .asks_more = true,
-			      .text = "a declared output is missing" },
-	[RUN_BAD_OUTPUT]  = { .tries = 1, .asks_more = true,
-			      .text = "an output is no file or directory" },
-	[RUN_WROTE_INPUT] = { .tries = 1, .asks_more = true,
-			      .text = "it changed one of its inputs" },
-	[RUN_UNDECLARED]  = { .tries = 1, .asks_more = true,
-			      .text = "it asked for what it does not name" },
-	[RUN_LOST_INPUT]  = { .tries = 4, .rewinds = true, .text = "an input is gone" },
-	[RUN_CELL_FAILED] = { .tries = 3, .elsewhere = true,
-			      .text = "the place it ran in failed" },
-	[RUN_OUT_OF_MEMORY] = { .tries = 1, .text = "it wanted more memory than it may have" },
-	[RUN_LOST_WORKER] = { .tries = 4, .elsewhere = true,
-			      .text = "the worker that had it is gone" },
-	[RUN_THROTTLED]   = { .tries = 8, .text = "the place takes no more just now" },
-	[RUN_UNREACHABLE] = { .tries = 4, .elsewhere = true,
-			      .text = "its objects could not be moved" },
-};
 
 static void run_free(struct run *r)
 {
@@ -62,8 +30,14 @@ static void run_link(struct exec *x, struct run *r)
 	s->used.gpus += r->needs.gpus;
 	s->used.mem_bytes += r->needs.mem_bytes;
 	s->n_running++;
-	x->n_running++;
+	x->n_linked++;
+	x->n_running += r->node->n_runs++ == 0;
 	x->started_sum_ms += r->started_ms;
+}
+
+void run_counts_no_more(struct exec *x, struct run *r)
+{
+	x->n_running -= --r->node->n_runs == 0;
 }
 
 static void run_unlink(struct exec *x, struct run *r)
@@ -74,73 +48,13 @@ static void run_unlink(struct exec *x, struct run *r)
 	*(r->next ? &r->next->prev : &x->last_run) = r->prev;
 	room_take(&s->used, &r->needs);
 	s->n_running--;
-	x->n_running--;
+	x->n_linked--;
+	if (!r->is_beaten)
+		run_counts_no_more(x, r);
 	x->started_sum_ms -= r->started_ms;
 	/* Sums of fractions drift; with nothing running the truth is known. */
 	if (!s->n_running)
 		s->used = (struct room){ 0 };
-}
-
-/* Keep what running n took, under both of its names. */
-static void observe(struct exec *x, struct node *n, const struct run_report *rep)
-{
-	struct observation o = {
-		.date_s = (int64_t)time(NULL), .seconds = rep->seconds,
-		.cpu_seconds = rep->cpu_seconds, .max_rss_bytes = rep->max_rss_bytes,
-		.code = rep->status == RUN_SIGNALED ? 128 + rep->code :
-			rep->status == RUN_OK ? 0 : rep->code ? rep->code : 1,
-	};
-	struct err ignored;
-
-	/* It is kept beside: nothing is wrong when it cannot be kept. */
-	if (rep->log.n && store_put(x->o.store, rep->log, &o.log, &ignored) < 0)
-		o.log = (struct id){ { 0 } };
-	if (observation_put(x->o.store, &n->id, &o, &ignored) == 0 &&
-	    !id_equal(&n->id, &n->reduced))
-		observation_put(x->o.store, &n->reduced, &o, &ignored);
-}
-
-static void fail_run(struct exec *x, struct run *r, const struct run_report *rep)
-{
-	struct err e = { .code = ERR_FAILED };
-	const struct policy *p = &policies[rep->status];
-	struct exec_event told = {
-		.label = r->label, .log = rep->log, .is_watched = r->job.is_watched,
-		.asks_more = r->job.is_watched && p->asks_more,
-		.undeclared = rep->undeclared,
-	};
-
-	if (rep->text && *rep->text)
-		err_set(&e, ERR_FAILED, "%s", rep->text);
-	else if (rep->status == RUN_EXITED || rep->status == RUN_SIGNALED)
-		err_set(&e, ERR_FAILED, "%s %d", p->text, rep->code);
-	else
-		err_set(&e, ERR_FAILED, "%s", p->text);
-	if (p->tries > 1 && !p->rewinds)
-		err_wrap(&e, "tried %u times", p->tries);
-	observe(x, r->node, rep);
-	node_fail_as(x, r->node, &told, &e);
-}
-
-static void ended_badly(struct exec *x, struct run *r, const struct run_report *rep)
-{
-	const struct policy *p = &policies[rep->status];
-	struct node *n = r->node;
-	struct run_report lost = *rep;
-	struct err e;
-
-	n->state = NODE_READY;
-	if (x->is_stopped)
-		return;
-	if (p->rewinds && n->n_rewinds < p->tries) {
-		if (node_lost_input(x, n, &rep->missing, &e) == 0)
-			return;
-		lost.text = e.text;
-	} else if (!p->rewinds && ++n->n_tries < p->tries) {
-		sched_ready(x, n);
-		return;
-	}
-	fail_run(x, r, &lost);
 }
 
 /* An output that is marked as a tail stands for the value of another thunk:
@@ -192,8 +106,9 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 	struct result given = { arena_alloc(&x->scratch, n_bytes), rep->result.n };
 	struct err e;
 
-	observe(x, n, rep);
-	profile_learn(x, n->shape, rep->seconds);
+	profile_observe(x, r, rep);
+	profile_learn(x, n->shape, rep->seconds, rep->max_rss_bytes);
+	twice_won(x, r, &rep->result);
 	for (size_t i = 0; i < given.n; i++) {
 		given.v[i] = rep->result.v[i];
 		if (given.v[i].ref.kind != REF_TREE && given.v[i].ref.kind != REF_THUNK &&
@@ -216,10 +131,13 @@ static void job_done(struct job *j, const struct run_report *rep)
 
 	run_unlink(x, r);
 	arena_reset(&x->scratch);
-	if (rep->status == RUN_OK)
+	site_ended(x, r->site, rep);
+	if (r->is_beaten)
+		twice_lost(x, r, rep);
+	else if (rep->status == RUN_OK)
 		ended_well(x, r, rep);
 	else
-		ended_badly(x, r, rep);
+		after_failure(x, r, rep);
 	run_free(r);
 	exec_pump(x);
 }
@@ -257,12 +175,26 @@ int exec_runtime_is_here(struct exec *x, const struct thunk *t, struct err *e)
 		       "gg learn it, or give its model a `uses` line");
 }
 
-int exec_runtime_host(struct exec *x, const struct thunk *t, struct arena *a,
-		      struct bytes *host, struct err *e)
+int exec_runtime_host(struct exec *x, const struct thunk *t, struct bytes *host,
+		      struct err *e)
 {
+	const struct bytes *known;
+	struct bytes *kept;
+
 	*host = (struct bytes){ 0 };
-	if (t->runtime != RUNTIME_HOST || store_get(x->o.store, &t->runtime_id, a, host, e) == 0)
+	if (t->runtime != RUNTIME_HOST)
 		return 0;
+	known = map_get(&x->hosts, id_key(&t->runtime_id));
+	if (known) {
+		*host = *known;
+		return 0;
+	}
+	if (store_get(x->o.store, &t->runtime_id, &x->keep, host, e) == 0) {
+		kept = arena_alloc(&x->keep, sizeof *kept);
+		*kept = *host;
+		*map_at(&x->hosts, arena_bytes(&x->keep, id_key(&t->runtime_id))) = kept;
+		return 0;
+	}
 	if (e->code == ERR_MISSING)
 		err_set(e, ERR_MISSING, "its runtime, host %.12s, is not in the store; infer it "
 			"again", id_hex(&t->runtime_id).s);
@@ -277,16 +209,15 @@ static void not_started(struct exec *x, struct run *r, const struct err *e)
 	struct node *n = r->node;
 	uint32_t others = n->sites & ~site_bit(x, r->site);
 
-	if (e->code == ERR_RETRY) {
-		site_is_busy(x, r->site);
-		sched_ready(x, n);
-	} else if (e->code == ERR_REFUSED && others) {
+	if (e->code == ERR_RETRY)
+		rep.status = RUN_THROTTLED;
+	else if (e->code == ERR_BAD || e->code == ERR_REFUSED)
+		rep.status = RUN_NOT_STARTED;
+	if (e->code == ERR_REFUSED && others && !n->n_runs) {
 		n->sites = others;
 		sched_ready(x, n);
 	} else {
-		if (e->code == ERR_BAD || e->code == ERR_REFUSED)
-			rep.status = RUN_NOT_STARTED;
-		ended_badly(x, r, &rep);
+		after_failure(x, r, &rep);
 	}
 	run_free(r);
 }
@@ -304,9 +235,23 @@ static void launch(struct exec *x, struct run *r)
 		not_started(x, r, &e);
 		return;
 	}
-	site_took(r->site);
 	run_link(x, r);
+	twice_watch(x);
 	exec_tell(x, &ev);
+}
+
+void sched_start_second(struct exec *x, const struct run *late, struct site *site)
+{
+	struct run *r = mem_alloc(sizeof(*r));
+
+	*r = (struct run){ .x = x, .node = late->node, .site = site, .needs = late->needs,
+			   .is_second = true, .job = late->job };
+	r->label = arena_str(&r->arena, late->label);
+	r->job.text = arena_bytes(&r->arena, late->job.text);
+	r->job.backend_data = NULL;
+	r->job.arg = r;
+	x->n_duplicated++;
+	launch(x, r);
 }
 
 /* Claim n, and look once more whether another process was first. */
@@ -355,9 +300,11 @@ static void begin(struct exec *x, struct node *n, struct site *site)
 		r->label = thunk_label(&red.thunk, &r->arena, LABEL_WIDTH);
 		r->job = (struct job){ .reduced = red.id, .text = red.text,
 				       .needs = r->needs, .done = job_done, .arg = r,
-				       .timeout_s = (double)n->timeout_s,
+				       .timeout_s = n->timeout_s > 0 ? (double)n->timeout_s :
+						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
-		if (exec_runtime_host(x, &red.thunk, &r->arena, &r->job.host, &e) == 0) {
+		profile_expect(n->shape, &r->job);
+		if (exec_runtime_host(x, &red.thunk, &r->job.host, &e) == 0) {
 			launch(x, r);
 			return;
 		}
@@ -385,6 +332,8 @@ void sched_cancel_all(struct exec *x)
 		const struct engine *en = r->site->engine;
 
 		next = r->next;
+		if (r->is_beaten)
+			continue;
 		en->ops->cancel(en->backend, &r->job);
 	}
 }

@@ -9,6 +9,8 @@
 
 enum {
 	REST_LEAST_MS = 50, REST_MOST_MS = 10000,
+	ILL_MOST = 8,                   /* failures in a row: it rests */
+	ILL_REST_MS = 30000, ILL_REST_MOST_MS = 600000,
 	DEMAND_MS = 200,                /* between two words on what waits */
 };
 
@@ -104,7 +106,7 @@ int sites_accept(struct exec *x, struct node *n, const struct thunk *t,
 	n->sites = 0;
 	for (size_t i = 0; i < x->n_sites; i++) {
 		if (x->sites[i].engine->ops->accepts && !j.host.p &&
-		    exec_runtime_host(x, t, &x->scratch, &j.host, e) < 0)
+		    exec_runtime_host(x, t, &j.host, e) < 0)
 			return -1;
 		if (takes(&x->sites[i], &j, &why))
 			n->sites |= 1u << i;
@@ -133,7 +135,9 @@ int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
 
 bool site_is_open(const struct exec *x, const struct site *s)
 {
-	return s->rests_until_ms <= loop_now_ms(x->o.loop);
+	uint64_t now = loop_now_ms(x->o.loop);
+
+	return s->busy_until_ms <= now && s->ill_until_ms <= now;
 }
 
 static void rest_is_over(void *arg)
@@ -149,9 +153,14 @@ static void wait_for_rest(struct exec *x)
 {
 	uint64_t now = loop_now_ms(x->o.loop), first = UINT64_MAX;
 
-	for (size_t i = 0; i < x->n_sites; i++)
-		if (x->sites[i].rests_until_ms > now && x->sites[i].rests_until_ms < first)
-			first = x->sites[i].rests_until_ms;
+	for (size_t i = 0; i < x->n_sites; i++) {
+		const struct site *s = &x->sites[i];
+		uint64_t until = s->busy_until_ms > s->ill_until_ms ? s->busy_until_ms :
+			s->ill_until_ms;
+
+		if (until > now && until < first)
+			first = until;
+	}
 	if (x->rest_timer)
 		loop_cancel(x->rest_timer);
 	x->rest_timer = first == UINT64_MAX ? NULL :
@@ -164,14 +173,38 @@ void site_is_busy(struct exec *x, struct site *s)
 
 	s->n_busy++;
 	ms = ms < REST_MOST_MS ? ms : REST_MOST_MS;
-	s->rests_until_ms = loop_now_ms(x->o.loop) + 1 +
+	s->busy_until_ms = loop_now_ms(x->o.loop) + 1 +
 		(uint64_t)(ms * (0.5 + exec_random(x) / 2));
 	wait_for_rest(x);
 }
 
-void site_took(struct site *s)
+void site_failed(struct exec *x, struct site *s, const char *why)
 {
-	s->n_busy = 0;
+	unsigned times = ++s->n_ill / ILL_MOST;
+	struct exec_event ev = { .kind = EXEC_NOTICE };
+	uint64_t ms = ILL_REST_MS;
+
+	/* With nowhere else to go it goes on being tried. */
+	if (x->n_sites < 2 || s->n_ill % ILL_MOST)
+		return;
+	while (--times && ms < ILL_REST_MOST_MS)
+		ms *= 2;
+	s->ill_until_ms = loop_now_ms(x->o.loop) + ms;
+	ev.text = arena_printf(&x->scratch, "%s failed %u times in a row (last: %s): others "
+			       "take its work, it is tried again in %llu s", s->engine->uri,
+			       s->n_ill, why, (unsigned long long)ms / 1000);
+	exec_tell(x, &ev);
+	wait_for_rest(x);
+}
+
+void site_ended(struct exec *x, struct site *s, const struct run_report *rep)
+{
+	(void)x;
+	s->dollars += rep->dollars;
+	s->seconds += rep->seconds;
+	s->n_ran += rep->status == RUN_OK;
+	if (rep->status == RUN_OK)
+		s->n_ill = s->n_busy = 0;
 }
 
 void exec_room_changed(struct exec *x)
@@ -180,8 +213,7 @@ void exec_room_changed(struct exec *x)
 		struct site *s = &x->sites[i];
 
 		read_room(s);
-		if (s->n_busy)
-			s->rests_until_ms = 0;
+		s->busy_until_ms = 0;
 	}
 	exec_pump_later(x);
 }
