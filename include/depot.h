@@ -24,7 +24,8 @@ struct depot_remote {
 	const struct remote_ops *ops;
 	struct remote *remote;          /* closed by who opened it, after the depot */
 	bool is_read_only;
-	bool is_plain;                  /* blobs are never compressed there */
+	bool is_plain;                  /* blobs are never compressed there; its
+					 * reach may say so, too */
 	bool trusts_results;            /* our own endpoint: unsigned ones count */
 };
 

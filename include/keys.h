@@ -40,6 +40,8 @@ int key_make(const char *path, struct public_key *out, struct err *e);
  * key is trusted.  ERR_BAD names the line. */
 int keyring_open(const char *secret_path, struct bytes trusted,
 		 struct keyring **out, struct err *e);
+/* More lines of trusted keys. */
+int keyring_add(struct keyring *k, struct bytes trusted, struct err *e);
 void keyring_free(struct keyring *k);
 bool keyring_can_sign(const struct keyring *k);
 bool keyring_trusts(const struct keyring *k, const struct public_key *p);

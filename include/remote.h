@@ -84,11 +84,13 @@ struct remote_reach {
 	double latency_s, bytes_per_s;
 	uint64_t small_bytes;           /* larger values are better elsewhere;
 					 * 0: it takes all sizes */
+	bool is_plain;                  /* others read it who know no zstd */
 };
 
 struct remote_ops {
 	const char *scheme;             /* "s3" of s3://bucket/prefix */
 	const char *help;               /* one line: how its URI is written */
+	bool needs_http;                /* opts.http must be there */
 
 	/* Open what the URI names; it is copied.  No request is made.
 	 * ERR_USAGE says what is wrong with the URI; ERR_MISSING: no

@@ -64,6 +64,7 @@ static int open_one(struct ctx *c, const char *uri, struct err *e)
 	if (!en->ops->is_here && !c->http && online_open(c, &c->http, e) < 0)
 		return err_wrap(e, "--engine %s", uri);
 	o.http = c->http;
+	o.depot = c->depot;
 	if (en->ops->open(&o, *rest ? rest + 1 : rest, &en->backend, e) < 0)
 		return err_wrap(e, "--engine %s", uri);
 	c->n_engines++;

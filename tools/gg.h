@@ -29,7 +29,8 @@ struct options {
 	unsigned keep_runs, runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify;
-	struct strs engines;
+	struct strs engines, remotes;
+	bool project;
 };
 
 struct ctx {
@@ -39,7 +40,11 @@ struct ctx {
 	struct models *models;
 	struct bytes models_text;
 	struct loop *loop;
-	struct http *http;              /* for engines elsewhere; or NULL */
+	struct http *http;              /* for engines and remotes elsewhere; or NULL */
+	struct depot *depot;            /* NULL: no remotes are named */
+	struct depot_remote *remotes;
+	size_t n_remotes;
+	struct keyring *keys;
 	struct engine *engines;         /* in the user's order */
 	size_t n_engines;
 	struct exec *exec;
@@ -101,6 +106,7 @@ int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_key(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_image(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_worker(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e);
@@ -219,6 +225,21 @@ void ui_free(struct ui *u);
 void ui_event(void *arg, const struct exec_event *ev);
 /* Take the line away before something else is printed. */
 void ui_clear(struct ui *u);
+
+/* Remotes, as --remote and GG_REMOTE name them, into c->depot (remotes.c); and
+ * the keys of c, from the files that keyfiles.c knows. */
+int remotes_open(struct ctx *c, struct err *e);
+void remotes_close(struct ctx *c);
+void remotes_help(void);
+/* Serve until all that was to be written to remotes is; what could not be is told
+ * of. */
+void remotes_drain(struct ctx *c);
+int keys_open(struct ctx *c, struct err *e);
+/* The file of the own secret key, NULL if no folder for it is known; and those of
+ * the keys that a user and a project trust.  From c->arena. */
+const char *keys_secret_path(struct ctx *c);
+const char *keys_trusted_path(struct ctx *c);
+#define KEYS_FILE "gg.keys"
 
 /* A client as the options and the environment (https_proxy, no_proxy) say, and
  * who to be at a registry (online.c): user and password in c->arena, NULL when

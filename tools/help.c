@@ -52,6 +52,7 @@ static const struct {
 } topics[] = {
 	{ "models", help_models },
 	{ "engines", engines_help },
+	{ "remotes", remotes_help },
 };
 
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)

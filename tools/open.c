@@ -133,7 +133,7 @@ int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 		return -1;
 	if (!(needs & NEED_EXEC))
 		return 0;
-	if (loop_new(&c->loop, e) < 0)
+	if (loop_new(&c->loop, e) < 0 || remotes_open(c, e) < 0)
 		return -1;
 	return engines_open(c, e);
 }
@@ -144,6 +144,7 @@ int ctx_close(struct ctx *c, struct err *e)
 
 	engines_close(c);
 	exec_free(c->exec);
+	remotes_close(c);
 	http_free(c->http);
 	loop_free(c->loop);
 	models_free(c->models);
@@ -153,6 +154,7 @@ int ctx_close(struct ctx *c, struct err *e)
 		close(c->lock_fd);
 	project_close(&c->project);
 	strs_release(&c->o.engines);
+	strs_release(&c->o.remotes);
 	arena_release(&c->arena);
 	free(c->cwd);
 	free(c->self);

@@ -9,6 +9,9 @@ const struct option_row option_rows[] = {
 	{ 'E', false, "engine", "URI",
 	  "where thunks run; may be said again, in order of preference (default "
 	  "GG_ENGINE, else local; see gg help engines)" },
+	{ 'D', false, "remote", "URI",
+	  "where objects rest beyond this machine (default: GG_REMOTE, else nowhere); "
+	  "may be repeated, nearest first; see gg help remotes" },
 	{ 'k', true, "keep-going", NULL, "after a failure go on with what does not need it" },
 	{ 'e', false, "explain", NULL,
 	  "say for each command which model matched, or why none did" },
@@ -40,6 +43,7 @@ const struct option_row option_rows[] = {
 	  "run each thunk with its closure as the whole root file system" },
 	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
 	{ 'R', false, "runs", "N", "compare N results of each thunk (default 2)" },
+	{ 'p', true, "project", NULL, "of this project (gg.keys) instead of yours" },
 	{ 'J', false, "json", NULL, "print JSON" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
@@ -89,6 +93,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'a': o->all = true; break;
 	case 'c': return closure_mode(optarg, &o->files, e);
 	case 'E': strs_add(&o->engines, optarg); break;
+	case 'D': strs_add(&o->remotes, optarg); break;
 	case 'k': o->keep_going = true; break;
 	case 'e': o->explain = true; break;
 	case 'f': o->fresh = true; break;
@@ -108,6 +113,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
 	case 'H': o->hermetic = true; break;
+	case 'p': o->project = true; break;
 	case 'J': o->json = true; break;
 	case 'h': o->help = true; break;
 	}

@@ -237,6 +237,7 @@ int depot_new(const struct depot_opts *o, struct depot **out, struct err *e)
 
 		p->r = o->remotes[i];
 		p->reach = p->r.ops->reach(p->r.remote);
+		p->r.is_plain |= p->reach.is_plain;
 		d->uris[i] = p->r.ops->uri(p->r.remote);
 	}
 	*out = d;

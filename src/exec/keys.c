@@ -172,14 +172,14 @@ static int read_line(struct keyring *k, struct bytes line, size_t number, struct
 	return 0;
 }
 
-static int read_trusted(struct keyring *k, struct bytes text, struct err *e)
+int keyring_add(struct keyring *k, struct bytes text, struct err *e)
 {
 	const char *p = text.p, *end = text.p + text.n;
-	size_t n = 1;
+	size_t n = k->n + 1;
 
 	for (size_t i = 0; i < text.n; i++)
 		n += text.p[i] == '\n';
-	k->v = mem_alloc(n * sizeof *k->v);
+	k->v = mem_grow(k->v, n * sizeof *k->v);
 	for (size_t number = 1; text.n && p < end; number++) {
 		const char *eol = memchr(p, '\n', (size_t)(end - p));
 		size_t len = (size_t)((eol ? eol : end) - p);
@@ -197,7 +197,7 @@ int keyring_open(const char *secret_path, struct bytes trusted, struct keyring *
 	struct keyring *k = memset(mem_alloc(sizeof *k), 0, sizeof *k);
 
 	if ((secret_path && read_secret(k, secret_path, e) < 0) ||
-	    read_trusted(k, trusted, e) < 0) {
+	    keyring_add(k, trusted, e) < 0) {
 		keyring_free(k);
 		return -1;
 	}

@@ -1,0 +1,113 @@
+/* remotes.c - where objects rest, as --remote and GG_REMOTE say */
+#include <stdlib.h>
+#include <string.h>
+#include "gg.h"
+#include "wrap.h"
+
+/* Without --remote: the words of GG_REMOTE. */
+static void default_remotes(struct ctx *c)
+{
+	const char *given = getenv("GG_REMOTE");
+	char *words = arena_str(&c->arena, given ? given : ""), *save = NULL;
+
+	for (char *w = strtok_r(words, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
+		strs_add(&c->o.remotes, w);
+}
+
+static int open_one(struct ctx *c, const char *uri, struct err *e)
+{
+	struct depot_remote *r = &c->remotes[c->n_remotes];
+	struct remote_opts o = { .loop = c->loop, .setting = setting_of };
+
+	*r = (struct depot_remote){ .ops = remote_find(uri, e) };
+	if (!r->ops)
+		return -1;
+	if (r->ops->needs_http && !c->http && online_open(c, &c->http, e) < 0)
+		return -1;
+	o.http = c->http;
+	if (r->ops->open(&o, uri, &r->remote, e) < 0)
+		return -1;
+	c->n_remotes++;
+	return 0;
+}
+
+static void on_notice(void *arg, const char *text)
+{
+	(void)arg;
+	note("%s", text);
+}
+
+int remotes_open(struct ctx *c, struct err *e)
+{
+	struct depot_opts o = { .store = c->store, .notice = on_notice, .arg = c };
+
+	if (!c->o.remotes.n)
+		default_remotes(c);
+	if (!c->o.remotes.n)
+		return 0;
+	if (!c->loop && loop_new(&c->loop, e) < 0)
+		return -1;
+	c->remotes = arena_alloc(&c->arena, c->o.remotes.n * sizeof *c->remotes);
+	for (size_t i = 0; i < c->o.remotes.n; i++)
+		if (open_one(c, c->o.remotes.v[i], e) < 0)
+			return -1;
+	if (keys_open(c, e) < 0)
+		return -1;
+	o.loop = c->loop;
+	o.remotes = c->remotes;
+	o.n_remotes = c->n_remotes;
+	o.keys = c->keys;
+	return depot_new(&o, &c->depot, e);
+}
+
+void remotes_close(struct ctx *c)
+{
+	depot_free(c->depot);
+	c->depot = NULL;
+	for (size_t i = 0; i < c->n_remotes; i++)
+		c->remotes[i].ops->close(c->remotes[i].remote);
+	c->n_remotes = 0;
+	keyring_free(c->keys);
+	c->keys = NULL;
+}
+
+struct drained {
+	bool is_done;
+	struct err err;
+};
+
+static void drained(void *arg, const struct err *e)
+{
+	struct drained *d = arg;
+
+	if (e)
+		d->err = *e;
+	d->is_done = true;
+}
+
+void remotes_drain(struct ctx *c)
+{
+	struct drained d = { 0 };
+
+	if (!c->depot)
+		return;
+	depot_drain(c->depot, drained, &d);
+	loop_run(c->loop, &d.is_done);
+	if (d.err.code)
+		note("not all could be written to remotes: %s", d.err.text);
+}
+
+void remotes_help(void)
+{
+	print_wrapped("--remote URI names a place where objects and results rest beyond this "
+		      "machine, so that other machines need not make them again; said more "
+		      "than once, the nearest comes first. GG_REMOTE holds such URIs, with "
+		      "spaces between. What comes from a remote is checked: objects against "
+		      "their names, results against the signature of a key that is trusted "
+		      "(gg key).", 0, 0);
+	printf("\n    gg force --remote dir:/scratch/gg --remote s3://bucket/gg\n\n");
+	for (size_t i = 0; remotes[i]; i++) {
+		printf("  %-8s ", remotes[i]->scheme);
+		print_wrapped(remotes[i]->help, 11, 11);
+	}
+}
