@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "closure.h"
+#include "container.h"
 #include "gg.h"
 
 struct gc {
@@ -205,9 +206,24 @@ static int sweep(struct gc *g, struct err *e)
 	return store_compact(g->c->store, e);
 }
 
+/* Containers that were this machine's and whose gg was killed. */
+static int sweep_containers(struct ctx *c, size_t *n, struct err *e)
+{
+	struct backend_opts o = { .store_dir = c->project.store_dir, .setting = setting_of };
+
+	if (c->o.dry_run)
+		return 0;
+	if (!c->loop && loop_new(&c->loop, e) < 0)
+		return -1;
+	o.loop = c->loop;
+	*n = container_gc(&o);
+	return 0;
+}
+
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct gc g = { .c = c };
+	size_t n_containers = 0;
 	int rc;
 
 	(void)argv;
@@ -216,16 +232,20 @@ int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e)
 	rc = mark(&g, e);
 	if (rc == 0)
 		rc = sweep(&g, e);
+	if (rc == 0)
+		rc = sweep_containers(c, &n_containers, e);
 	if (rc == 0 && c->o.json)
 		printf("{\"removed\":%zu,\"removed_bytes\":%llu,\"kept\":%zu,"
-		       "\"kept_bytes\":%llu}\n", g.n_dead,
+		       "\"kept_bytes\":%llu,\"containers\":%zu}\n", g.n_dead,
 		       (unsigned long long)g.dead_bytes, g.n_kept,
-		       (unsigned long long)g.kept_bytes);
+		       (unsigned long long)g.kept_bytes, n_containers);
 	else if (rc == 0)
 		printf("%s %zu objects (%.1f MiB), kept %zu (%.1f MiB)\n",
 		       c->o.dry_run ? "would remove" : "removed", g.n_dead,
 		       (double)g.dead_bytes / 1048576, g.n_kept,
 		       (double)g.kept_bytes / 1048576);
+	if (rc == 0 && !c->o.json && n_containers)
+		printf("removed %zu containers that a killed gg has left\n", n_containers);
 	map_release(&g.kept);
 	free(g.queue);
 	free(g.dead);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+#include "container.h"
 #include "file.h"
 #include "gg.h"
 #include "http.h"
@@ -301,4 +302,11 @@ int cmd_image(struct ctx *c, int argc, char **argv, struct err *e)
 	free(p.queue);
 	free(p.found);
 	return rc;
+}
+
+int cmd_pack(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	(void)c;
+	(void)e;
+	return container_pack_main(argc, argv);
 }

@@ -94,6 +94,7 @@ const struct verb verbs[] = {
 	WORKER_VERB,
 	{ "help", cmd_help, 0, "", "[COMMAND|models|engines|remotes]", "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
+	{ "_pack", cmd_pack, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },
 	{ "_completion", cmd_completion, HIDDEN, "", "", "", "" },
 	{ 0 }

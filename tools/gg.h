@@ -113,6 +113,7 @@ int cmd_help(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_man(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_cell(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_pack(struct ctx *c, int argc, char **argv, struct err *e);
 
 /* One option, as help and man pages show it; the letter is its key in
  * struct verb.options. */
