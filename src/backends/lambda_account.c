@@ -112,6 +112,11 @@ const char *lambda_account_region(const struct lambda_account *a)
 	return a->sigv4.region;
 }
 
+struct loop *lambda_account_loop(const struct lambda_account *a)
+{
+	return http_loop(a->http);
+}
+
 void lambda_account_http(struct lambda_account *a, struct http *h)
 {
 	a->http = h;

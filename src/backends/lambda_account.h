@@ -6,27 +6,14 @@
 #ifndef GG_LAMBDA_ACCOUNT_H
 #define GG_LAMBDA_ACCOUNT_H
 
-#include "remote.h"
+#include "lambda.h"
 
 #define LAMBDA_API "/2015-03-31/functions"
 
-struct lambda_account;
-
-struct lambda_account_opts {
-	struct http *http;
-	setting_fn *setting;
-	void *setting_arg;
-	const char *region, *endpoint, *profile;        /* NULL: as the environment
-							 * or ~/.aws says */
-};
-
-/* ERR_MISSING: no keys or no region; ERR_USAGE: an endpoint that is no URL. */
-int lambda_account_open(const struct lambda_account_opts *o, struct lambda_account **out,
-			struct err *e);
-void lambda_account_close(struct lambda_account *a);
 const char *lambda_account_region(const struct lambda_account *a);
 /* Is the endpoint this machine itself? */
 bool lambda_account_is_local(const struct lambda_account *a);
+struct loop *lambda_account_loop(const struct lambda_account *a);
 /* Use this client from now on, which is closed after the account. */
 void lambda_account_http(struct lambda_account *a, struct http *h);
 
