@@ -92,6 +92,14 @@ const struct verb verbs[] = {
 	  "~/.config/gg/trusted, or with --project into gg.keys of this project, which "
 	  "may be committed." },
 	WORKER_VERB,
+	{ "lambda", cmd_lambda, NEED_ARGS, "MtdUIwmguFSsqJ", "deploy NAME | list | remove NAME",
+	  "make, list and remove functions of AWS Lambda",
+	  "deploy makes the function NAME, or brings it up to date, from the static "
+	  "worker (make worker) as a zip, or from an image that gg image has pushed, "
+	  "and waits until it can be called. Several with different --memory make "
+	  "sense: --engine lambda:function=A:1024M,function=B:1769M sends each step "
+	  "to the one that is cheapest for it. Keys are looked for as AWS's own "
+	  "tools do. list and remove touch only what gg has made." },
 	{ "help", cmd_help, 0, "", "[COMMAND|models|engines|remotes]", "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_pack", cmd_pack, HIDDEN | TAKES_COMMAND, "", "", "", "" },

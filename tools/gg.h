@@ -31,6 +31,11 @@ struct options {
 	bool tls_verify;
 	struct strs engines, remotes;
 	bool project;
+	/* of gg lambda */
+	const char *role, *image, *worker, *region, *endpoint, *profile;
+	uint64_t memory_bytes, disk_bytes;
+	double timeout_s;
+	bool arm;
 };
 
 struct ctx {
@@ -108,6 +113,7 @@ int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_key(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_image(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_lambda(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_worker(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_man(struct ctx *c, int argc, char **argv, struct err *e);

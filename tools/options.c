@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "gg.h"
+#include "quantity.h"
 
 const struct option_row option_rows[] = {
 	{ 'j', true, "jobs", "N", "run at most N thunks at once (default: all cores)" },
@@ -44,6 +45,17 @@ const struct option_row option_rows[] = {
 	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
 	{ 'R', false, "runs", "N", "compare N results of each thunk (default 2)" },
 	{ 'p', true, "project", NULL, "of this project (gg.keys) instead of yours" },
+	{ 'M', false, "memory", "SIZE", "memory of the function, such as 1024M" },
+	{ 't', false, "timeout", "TIME", "its own time limit, at most 15m" },
+	{ 'd', false, "disk", "SIZE", "what it may keep in /tmp, from 512M to 10G" },
+	{ 'U', false, "role", "ARN", "the role that a new function runs as" },
+	{ 'I', false, "image", "URI", "make it from an image in ECR" },
+	{ 'w', false, "worker", "FILE", "make it from this static worker (default: gg-worker "
+	  "beside gg)" },
+	{ 'm', false, "arm", NULL, "for arm64" },
+	{ 'g', false, "region", "NAME", "of AWS, as in AWS_REGION" },
+	{ 'u', false, "endpoint", "URL", "of the API, if it is not AWS's own" },
+	{ 's', false, "profile", "NAME", "whose keys, of ~/.aws" },
 	{ 'J', false, "json", NULL, "print JSON" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
@@ -76,6 +88,18 @@ static int boolean(const char *s, bool *out, struct err *e)
 	return 0;
 }
 
+static int size(const char *s, uint64_t *out, struct err *e)
+{
+	return quantity_bytes(s, out) ? 0 :
+		err_set(e, ERR_USAGE, "\"%s\" is no size such as 512M or 2G", s);
+}
+
+static int duration(const char *s, double *out, struct err *e)
+{
+	return quantity_seconds(s, out) ? 0 :
+		err_set(e, ERR_USAGE, "\"%s\" is no time such as 90s or 15m", s);
+}
+
 static int closure_mode(const char *s, bool *files, struct err *e)
 {
 	*files = strcmp(s, "files") == 0;
@@ -106,6 +130,16 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'A': o->auth_file = optarg; break;
 	case 'F': o->ca_file = optarg; break;
 	case 'O': o->once = optarg; break;
+	case 'M': return size(optarg, &o->memory_bytes, e);
+	case 'd': return size(optarg, &o->disk_bytes, e);
+	case 't': return duration(optarg, &o->timeout_s, e);
+	case 'U': o->role = optarg; break;
+	case 'I': o->image = optarg; break;
+	case 'w': o->worker = optarg; break;
+	case 'm': o->arm = true; break;
+	case 'g': o->region = optarg; break;
+	case 'u': o->endpoint = optarg; break;
+	case 'p': o->profile = optarg; break;
 	case 'L': o->learn = true; break;
 	case 'N': o->no_learn = true; break;
 	case 'W': o->writes = true; break;

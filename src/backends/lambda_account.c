@@ -68,7 +68,7 @@ static int find_place(struct lambda_account *a, const struct lambda_account_opts
 	if (!url)
 		url = setting(o, "AWS_ENDPOINT_URL");
 	if (!region && !url)
-		return err_set(e, ERR_MISSING, "no region is known: say region=..., or set "
+		return err_set(e, ERR_MISSING, "no region is known: name one, or set "
 			       "AWS_REGION");
 	if (region && !aws_is_plain(region))
 		return err_set(e, ERR_USAGE, "that is no name of a region");

@@ -307,8 +307,8 @@ static int create(struct lambda_account *api, const struct lambda_spec *s,
 	}
 	tell(s, "making it");
 	rc = s->role ? do_it(api, "making", "POST", NULL, "", o, a, NULL, e) :
-		err_set(e, ERR_USAGE, "there is no function %s yet, and a new one needs --role, the "
-			"ARN of the role that it runs as", s->name);
+		err_set(e, ERR_USAGE, "there is no function %s yet, and a new one needs --role, "
+			"the ARN of the role that it runs as", s->name);
 	json_decref(o);
 	return rc;
 }
@@ -342,8 +342,8 @@ static int update(struct lambda_account *api, const struct lambda_spec *s,
 	int rc;
 
 	if (!is_ours(old))
-		return err_set(e, ERR_REFUSED, "there is a function %s already, and it was not made "
-			       "by gg: choose another name", s->name);
+		return err_set(e, ERR_REFUSED, "there is a function %s already, and it was not "
+			       "made by gg: choose another name", s->name);
 	if (package && strcmp(package, s->image ? "Image" : "Zip") != 0)
 		return err_set(e, ERR_REFUSED, "%s is of the other kind (%s), which Lambda cannot "
 			       "change: gg lambda remove %s first", s->name, package, s->name);
