@@ -139,7 +139,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'm': o->arm = true; break;
 	case 'g': o->region = optarg; break;
 	case 'u': o->endpoint = optarg; break;
-	case 'p': o->profile = optarg; break;
+	case 's': o->profile = optarg; break;
 	case 'L': o->learn = true; break;
 	case 'N': o->no_learn = true; break;
 	case 'W': o->writes = true; break;
