@@ -124,7 +124,8 @@ struct engine {
 	const char *uri;                /* as the user wrote it */
 };
 
-extern const struct backend_ops backend_local, backend_lambda, backend_fake, backend_sim;
+extern const struct backend_ops backend_local, backend_lambda, backend_fake, backend_sim,
+	backend_slurm;
 /* All of them, NULL at the end. */
 extern const struct backend_ops *const backends[];
 

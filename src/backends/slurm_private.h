@@ -1,0 +1,76 @@
+/* slurm_private.h - what the files of the slurm engine share
+ *
+ * slurm.c        the engine: opening, closing, what exec asks
+ * slurm_tasks.c  its jobs: asking for them, following them, their ends
+ * slurm_call.c   Slurm's programs
+ * slurm_jobs.c   what they print
+ * slurm_folder.c what is on the shared file system
+ */
+#ifndef GG_SLURM_PRIVATE_H
+#define GG_SLURM_PRIVATE_H
+
+#include "autoscale.h"
+#include "pool.h"
+#include "slurm_call.h"
+#include "slurm_folder.h"
+#include "slurm_jobs.h"
+
+/* One task of an array job: one worker, perhaps several times in a row. */
+struct slurm_task {
+	uint64_t job;
+	uint32_t index;
+	enum slurm_phase phase;
+	uint64_t since_ms;              /* in this phase */
+	bool was_seen;                  /* by the squeue that is being read */
+	bool has_come;                  /* said hello */
+	bool is_retired;                /* told to end */
+	char reason[64], node[64];
+};
+
+struct slurm_words {
+	unsigned min, max, cpus, gpus;
+	uint64_t mem_bytes;
+	double time_s, keep_s;
+	const char *partition, *account, *qos, *dir, *worker, *listen;
+	struct strs lines;
+};
+
+struct backend {
+	struct backend_opts o;
+	struct slurm_words w;
+	struct arena words;
+	struct autoscale rule;
+	struct slurm_folder folder;
+	struct pool *pool;
+	struct demand demand;
+	uint64_t idle_since_ms;         /* nothing waits or runs; 0: something does */
+
+	struct slurm_task *tasks;
+	size_t n_tasks, tasks_room;
+	size_t n_asked;                 /* for by the sbatch that runs */
+	unsigned n_stillborn;           /* jobs in a row that ended without a hello */
+
+	struct slurm_call *sbatch, *squeue;
+	struct timer *tick;
+	uint64_t polled_ms, poll_every_ms, poll_began_ms;
+	uint64_t again_ms;              /* no sbatch before */
+	unsigned n_refused;             /* sbatch in a row */
+
+	char trouble[400];              /* that passes, as far as is known */
+	char refusal[500];              /* why no worker will ever come */
+	char notice[700];
+	bool has_answered;              /* the last sbatch */
+	bool is_closing;
+};
+
+/* Start what the queue asks for, end what it does not. */
+void slurm_scale(struct backend *b);
+/* Look again soon, every second at first and then less often. */
+void slurm_poll_soon(struct backend *b);
+void slurm_tick(void *arg);
+/* Who is here, after the pool has changed. */
+void slurm_note_workers(struct backend *b);
+/* Cancel all jobs of this name: as slurm_call_wait(). */
+int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e);
+
+#endif
