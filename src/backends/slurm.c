@@ -32,7 +32,7 @@ static const struct engine_word words[] = {
 	{ "qos", WORD_TEXT, AT(qos), "as for sbatch" },
 	{ "time", WORD_SECONDS, AT(time_s), "limit of a worker's job (the partition's)" },
 	{ "line", WORD_LIST, AT(lines), "another option, as behind #SBATCH" },
-	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (60s)" },
+	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (as earlier runs say, first 60s)" },
 	{ "dir", WORD_TEXT, AT(dir), "a folder that the nodes share (.gg/slurm)" },
 	{ "worker", WORD_TEXT, AT(worker), "the program on the nodes (this gg)" },
 	{ "listen", WORD_TEXT, AT(listen), "this host as the nodes reach it (127.0.0.1)" },
@@ -64,7 +64,7 @@ static int read_words(struct backend *b, const char *rest, struct err *e)
 	struct slurm_words *w = &b->w;
 	const char *colon;
 
-	*w = (struct slurm_words){ .max = 50, .cpus = 1, .keep_s = 60, .listen = "127.0.0.1" };
+	*w = (struct slurm_words){ .max = 50, .cpus = 1, .listen = "127.0.0.1" };
 	if (engine_words_read("slurm", rest, words, &b->words, w, e) < 0)
 		return -1;
 	if (!w->dir)
@@ -171,7 +171,11 @@ static int slurm_open(const struct backend_opts *o, const char *rest, struct bac
 		return -1;
 	}
 	sweep(b);
-	b->idle_since_ms = loop_now_ms(o->loop);
+	warm_init(&b->warm, &(struct warm_opts){ 0 });
+	warm_load(&b->warm, o->store, "slurm", e);
+	/* Before the first work too they may be called in time. */
+	slurm_idle_begins(b);
+	b->n_before = b->plan.is_learned;
 	b->tick = loop_after(o->loop, 0, slurm_tick, b);
 	*out = b;
 	return 0;
@@ -194,6 +198,9 @@ static void slurm_close(struct backend *b)
 	/* A job that sbatch is just asking for has to be cancelled too. */
 	if (b->sbatch)
 		loop_run(b->o.loop, &b->has_answered);
+	/* Nothing is wrong when it cannot be kept. */
+	if (was_open)
+		warm_save(&b->warm, b->o.store, "slurm", &e);
 	if (was_open)
 		is_left = slurm_cancel_all(b->o.loop, b->folder.job_name, &e) < 0;
 	slurm_folder_close(&b->folder, is_left);
@@ -227,13 +234,11 @@ static bool slurm_accepts(const struct backend *b, const struct job *j, struct e
 
 static void slurm_demand(struct backend *b, const struct demand *d)
 {
-	bool is_idle = !d->n_ready && !d->n_running;
-
 	b->demand = *d;
-	if (!is_idle)
-		b->idle_since_ms = 0;
-	else if (!b->idle_since_ms)
-		b->idle_since_ms = loop_now_ms(b->o.loop);
+	if (d->n_ready || d->n_running)
+		slurm_idle_ends(b);
+	else
+		slurm_idle_begins(b);
 	slurm_scale(b);
 }
 

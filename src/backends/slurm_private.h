@@ -14,6 +14,7 @@
 #include "slurm_call.h"
 #include "slurm_folder.h"
 #include "slurm_jobs.h"
+#include "warm.h"
 
 /* One task of an array job: one worker, perhaps several times in a row. */
 struct slurm_task {
@@ -44,6 +45,9 @@ struct backend {
 	struct pool *pool;
 	struct demand demand;
 	uint64_t idle_since_ms;         /* nothing waits or runs; 0: something does */
+	size_t n_before;                /* workers when that began */
+	struct warm_plan plan;          /* for how long; likewise */
+	struct warm warm;
 
 	struct slurm_task *tasks;
 	size_t n_tasks, tasks_room;
@@ -65,6 +69,9 @@ struct backend {
 
 /* Start what the queue asks for, end what it does not. */
 void slurm_scale(struct backend *b);
+/* Nothing waits or runs from now on; something does again. */
+void slurm_idle_begins(struct backend *b);
+void slurm_idle_ends(struct backend *b);
 /* Look again soon, every second at first and then less often. */
 void slurm_poll_soon(struct backend *b);
 void slurm_tick(void *arg);

@@ -11,6 +11,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -351,7 +352,6 @@ int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e)
 /* ---- as many as there should be */
 
 struct idle {
-	struct backend *b;
 	struct strs names;
 	struct arena arena;
 	uint64_t before_ms;
@@ -405,19 +405,35 @@ static size_t n_waiting(const struct backend *b)
 	return n;
 }
 
-static void end_idle(struct backend *b, uint64_t now)
+/* While nothing is to be done: none until they are called back, then as many as
+ * there were, until it is time to give up. */
+static size_t least_now(const struct backend *b, uint64_t now)
 {
-	uint64_t keep_ms = (uint64_t)(b->w.keep_s * 1000);
-	struct idle idle = { .b = b };
-	size_t n, n_wait = 0;
+	double idle_s = (double)(now - b->idle_since_ms) / 1000;
+	bool is_expected = b->idle_since_ms && idle_s >= b->plan.away_s &&
+		idle_s < b->plan.keep_s;
 
-	if (now < keep_ms)
-		return;
-	idle.before_ms = now - keep_ms;
+	return is_expected && b->n_before > b->rule.min ? b->n_before : b->rule.min;
+}
+
+/* Beside others that work an idle one stays for a while; when nothing is to be
+ * done least_now() says who stays. */
+static uint64_t idle_before_ms(const struct backend *b, uint64_t now)
+{
+	uint64_t keep_ms = (uint64_t)((b->w.keep_s > 0 ? b->w.keep_s : b->warm.o.keep_s) * 1000);
+
+	if (b->idle_since_ms)
+		return now;
+	return now > keep_ms ? now - keep_ms : 0;
+}
+
+static void end_idle(struct backend *b, const struct autoscale *rule, uint64_t now)
+{
+	struct idle idle = { .before_ms = idle_before_ms(b, now) };
+	size_t n, n_wait = b->idle_since_ms ? n_waiting(b) : 0;
+
 	pool_each(b->pool, note_idle, &idle);
-	if (b->idle_since_ms && b->idle_since_ms <= idle.before_ms)
-		n_wait = n_waiting(b);
-	n = autoscale_end(&b->rule, &b->demand, n_up(b), idle.names.n + n_wait);
+	n = autoscale_end(rule, &b->demand, n_up(b), idle.names.n + n_wait);
 	if (n && n_wait)
 		cancel_waiting(b, n);
 	n = n > n_wait ? n - n_wait : 0;
@@ -434,17 +450,38 @@ static void end_idle(struct backend *b, uint64_t now)
 	arena_release(&idle.arena);
 }
 
+void slurm_idle_begins(struct backend *b)
+{
+	if (b->idle_since_ms)
+		return;
+	b->idle_since_ms = loop_now_ms(b->o.loop);
+	b->n_before = n_up(b);
+	b->plan = warm_plan(&b->warm, (double)time(NULL));
+	if (b->w.keep_s > 0)
+		b->plan = (struct warm_plan){ .keep_s = b->w.keep_s };
+}
+
+void slurm_idle_ends(struct backend *b)
+{
+	if (b->idle_since_ms)
+		warm_note(&b->warm, (double)time(NULL),
+			  (double)(loop_now_ms(b->o.loop) - b->idle_since_ms) / 1000);
+	b->idle_since_ms = 0;
+}
+
 void slurm_scale(struct backend *b)
 {
 	uint64_t now = loop_now_ms(b->o.loop);
+	struct autoscale rule = b->rule;
 	size_t more;
 
 	if (b->is_closing || b->refusal[0])
 		return;
-	more = autoscale_start(&b->rule, &b->demand, n_up(b));
+	rule.min = least_now(b, now);
+	more = autoscale_start(&rule, &b->demand, n_up(b));
 	if (more && !b->sbatch && now >= b->again_ms)
 		submit(b, more < ARRAY_MOST ? more : ARRAY_MOST);
-	end_idle(b, now);
+	end_idle(b, &rule, now);
 }
 
 static void note_here(void *arg, const struct pool_worker *w)
