@@ -20,6 +20,7 @@ enum {
 	ARRAY_MOST = 1000,              /* Slurm's own default limit is 1,001 */
 	AGAIN_LEAST_MS = 2000, AGAIN_MOST_MS = 60000,
 	STILLBORN_MOST = 3,
+	BREATH_MS = 2000,
 };
 
 struct task_name {
@@ -463,9 +464,11 @@ void slurm_idle_begins(struct backend *b)
 
 void slurm_idle_ends(struct backend *b)
 {
-	if (b->idle_since_ms)
-		warm_note(&b->warm, (double)time(NULL),
-			  (double)(loop_now_ms(b->o.loop) - b->idle_since_ms) / 1000);
+	uint64_t idle_ms = loop_now_ms(b->o.loop) - b->idle_since_ms;
+
+	/* A breath between two steps is no idle time. */
+	if (b->idle_since_ms && idle_ms >= BREATH_MS)
+		warm_note(&b->warm, (double)time(NULL), (double)idle_ms / 1000);
 	b->idle_since_ms = 0;
 }
 
