@@ -45,6 +45,8 @@ static int force_ref(struct force *f, const char *path, const struct ref_record 
 	switch (now) {
 	case NOW_REAL:
 		f->n_found++;
+		if (!drive_may_want(&f->d, path, &ph))
+			return 0;
 		drive_saw(&f->d, &r->thunk);
 		return 0;
 	case NOW_EDITED:

@@ -73,7 +73,8 @@ static int recall(struct run *r, struct err *e)
 {
 	struct ctx *c = r->d.c;
 	struct memo_recall m = { .reason = "it was asked for" };
-	bool is_asked = !c->o.fresh && !c->o.explain;
+	/* Of outputs that are there already memory says nothing. */
+	bool is_asked = !c->o.fresh && !c->o.explain && !c->o.locked;
 	int rc = is_asked ? memo_recall(c->store, &c->project, &r->input.key, &c->arena,
 					&m, e) : 0;
 	const char *reason = m.reason;
@@ -161,6 +162,7 @@ static int want_all(struct run *r, struct err *e)
 static void saw(void *arg, const struct memo_want *w)
 {
 	drive_saw(arg, &w->ph.thunk);
+	drive_may_want(arg, w->path, &w->ph);
 }
 
 /* Force what the script left to do; what was learned wrongly is learned again
@@ -242,6 +244,7 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 
 	drive_begin(&r.d, c);
 	r.d.relearns = !c->o.no_learn;
+	r.d.is_script = true;
 	key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
 		       models_name(c));
 	rc = script_input_look(c->store, &key, &c->arena, &r.input, e);

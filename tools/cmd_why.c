@@ -1,245 +1,28 @@
 /* cmd_why.c - gg why: what changed since the last result for a path
  *
  * The thunk that stands there is held against the one whose result stood
- * there before.  A change further up is followed to its source and told once.
+ * there before.
  */
-#include <stdlib.h>
-#include <string.h>
-#include "closure.h"
 #include "gg.h"
 #include "shown.h"
+#include "thunk_diff.h"
 
 struct why {
 	struct ctx *c;
-	struct map told;                /* pairs that were compared, by new id */
+	struct thunk_diff diff;
 	json_t *list;
-	size_t n_told;
 };
 
-static int compare(struct why *w, const struct id *old, const struct id *new_id,
-		   const char *where, struct err *e);
-
-static void tell(struct why *w, const char *where, const char *what)
+static void tell(void *arg, const char *where, const char *what)
 {
-	w->n_told++;
+	struct why *w = arg;
+
 	if (w->c->o.json)
 		json_array_append_new(w->list, json_pack("{s:o s:o}", "output",
 							 json_name(where), "change",
 							 json_name(what)));
 	else
 		printf("%s: %s\n", shown(&w->c->arena, where), shown(&w->c->arena, what));
-}
-
-static int load(struct why *w, const struct id *id, struct thunk *t, struct err *e)
-{
-	struct bytes text;
-
-	if (store_get(w->c->store, id, &w->c->arena, &text, e) < 0)
-		return -1;
-	return thunk_decode(text, &w->c->arena, t, e);
-}
-
-static const char *first_output(const struct thunk *t)
-{
-	return t->n_out ? t->out[0].path : "?";
-}
-
-static void compare_words(struct why *w, const struct thunk *a, const struct thunk *b,
-			  const char *where)
-{
-	struct arena *m = &w->c->arena;
-	size_t i = 0, from_end = 0;
-	struct buf old = { 0 }, now = { 0 };
-
-	while (i < a->n_args && i < b->n_args && strcmp(a->args[i], b->args[i]) == 0)
-		i++;
-	while (from_end < a->n_args - i && from_end < b->n_args - i &&
-	       strcmp(a->args[a->n_args - 1 - from_end],
-		      b->args[b->n_args - 1 - from_end]) == 0)
-		from_end++;
-	for (size_t k = i; k + from_end < a->n_args; k++)
-		buf_printf(&old, " %s", a->args[k]);
-	for (size_t k = i; k + from_end < b->n_args; k++)
-		buf_printf(&now, " %s", b->args[k]);
-	if (old.n || now.n)
-		tell(w, where, arena_printf(m, "arguments%s%s: \"%s\" -> \"%s\"",
-					    i ? " after " : "", i ? a->args[i - 1] : "",
-					    old.n ? old.p + 1 : "", now.n ? now.p + 1 : ""));
-	buf_release(&old);
-	buf_release(&now);
-	if (strcmp(a->cwd ? a->cwd : ".", b->cwd ? b->cwd : ".") != 0)
-		tell(w, where, arena_printf(m, "folder: %s -> %s", a->cwd, b->cwd));
-}
-
-static void compare_env(struct why *w, const struct thunk *a, const struct thunk *b,
-			const char *where)
-{
-	size_t i = 0, k = 0;
-
-	while (i < a->n_env || k < b->n_env) {
-		int order = i == a->n_env ? 1 : k == b->n_env ? -1 :
-			    strcmp(a->env[i], b->env[k]);
-
-		if (order == 0) {
-			i++;
-			k++;
-		} else if (order < 0) {
-			tell(w, where, arena_printf(&w->c->arena,
-						    "environment: no more %s", a->env[i++]));
-		} else {
-			tell(w, where, arena_printf(&w->c->arena, "environment: now %s",
-						    b->env[k++]));
-		}
-	}
-}
-
-static const char *short_ref(struct why *w, const struct ref *r)
-{
-	return arena_printf(&w->c->arena, "%.12s", id_hex(&r->id).s);
-}
-
-static int compare_input(struct why *w, const struct input *a, const struct input *b,
-			 const char *where, struct err *e)
-{
-	if (a->ref.kind == b->ref.kind && id_equal(&a->ref.id, &b->ref.id))
-		return 0;
-	if (a->ref.kind == REF_THUNK && b->ref.kind == REF_THUNK)
-		return compare(w, &a->ref.id, &b->ref.id, a->path, e);
-	tell(w, where, arena_printf(&w->c->arena, "input %s: %s -> %s", a->path,
-				    short_ref(w, &a->ref), short_ref(w, &b->ref)));
-	return 0;
-}
-
-static int compare_inputs(struct why *w, const struct thunk *a, const struct thunk *b,
-			  const char *where, struct err *e)
-{
-	size_t i = 0, k = 0;
-	int rc = 0;
-
-	while (rc == 0 && (i < a->n_in || k < b->n_in)) {
-		int order = i == a->n_in ? 1 : k == b->n_in ? -1 :
-			    strcmp(a->in[i].path, b->in[k].path);
-
-		if (order == 0)
-			rc = compare_input(w, &a->in[i++], &b->in[k++], where, e);
-		else if (order < 0)
-			tell(w, where, arena_printf(&w->c->arena, "input %s is not read any more",
-						    a->in[i++].path));
-		else
-			tell(w, where, arena_printf(&w->c->arena, "input %s is new",
-						    b->in[k++].path));
-	}
-	return rc;
-}
-
-static int load_host(struct why *w, const struct id *id, struct host *h, struct err *e)
-{
-	struct bytes text;
-
-	if (store_get(w->c->store, id, &w->c->arena, &text, e) < 0)
-		return -1;
-	return host_decode(text, &w->c->arena, h, e);
-}
-
-static void compare_file(struct why *w, const struct host_file *a,
-			 const struct host_file *b, const char *where)
-{
-	if (strcmp(a->path, b->path) != 0)
-		tell(w, where, arena_printf(&w->c->arena, "program: %s -> %s", a->path,
-					    b->path));
-	else if (!id_equal(&a->id, &b->id))
-		tell(w, where, arena_printf(&w->c->arena, "system file %s: %.12s -> %.12s",
-					    a->path, id_hex(&a->id).s, id_hex(&b->id).s));
-}
-
-static int compare_hosts(struct why *w, const struct id *old, const struct id *new_id,
-			 const char *where, struct err *e)
-{
-	struct host a, b;
-	size_t i = 0, k = 0;
-
-	if (load_host(w, old, &a, e) < 0 || load_host(w, new_id, &b, e) < 0)
-		return -1;
-	compare_file(w, &a.program, &b.program, where);
-	while (i < a.n || k < b.n) {
-		int order = i == a.n ? 1 : k == b.n ? -1 :
-			    strcmp(a.files[i].path, b.files[k].path);
-
-		if (order == 0)
-			compare_file(w, &a.files[i++], &b.files[k++], where);
-		else if (order < 0)
-			tell(w, where, arena_printf(&w->c->arena, "system file %s is not used "
-						    "any more", a.files[i++].path));
-		else
-			tell(w, where, arena_printf(&w->c->arena, "system file %s is used now",
-						    b.files[k++].path));
-	}
-	return 0;
-}
-
-static int compare_closures(struct why *w, const struct id *old, const struct id *new_id,
-			    const char *where, struct err *e)
-{
-	struct arena *m = &w->c->arena;
-	struct buf out = { 0 };
-	char *rest, *line;
-
-	if (closure_compare(w->c->store, old, new_id, &out, e) < 0) {
-		buf_release(&out);
-		if (e->code != ERR_MISSING)
-			return -1;
-		tell(w, where, "its closure, the system files it uses, has changed; which of "
-		     "them is not known any more");
-		return 0;
-	}
-	rest = arena_strn(m, out.p ? out.p : "", out.n);
-	buf_release(&out);
-	while ((line = strsep(&rest, "\n")))
-		if (*line)
-			tell(w, where, arena_printf(m, "closure: %s", line));
-	return 0;
-}
-
-static int compare_runtimes(struct why *w, const struct thunk *a, const struct thunk *b,
-			    const char *where, struct err *e)
-{
-	static const char *const kinds[] = {
-		[RUNTIME_HOST] = "this machine", [RUNTIME_CLOSURE] = "closure",
-		[RUNTIME_IMAGE] = "image",
-	};
-
-	if (a->runtime == b->runtime && id_equal(&a->runtime_id, &b->runtime_id))
-		return 0;
-	if (a->runtime == b->runtime && a->runtime == RUNTIME_HOST)
-		return compare_hosts(w, &a->runtime_id, &b->runtime_id, where, e);
-	if (a->runtime == b->runtime && a->runtime == RUNTIME_CLOSURE)
-		return compare_closures(w, &a->runtime_id, &b->runtime_id, where, e);
-	tell(w, where, arena_printf(&w->c->arena, "runtime: %s %.12s -> %s %.12s",
-				    kinds[a->runtime], id_hex(&a->runtime_id).s,
-				    kinds[b->runtime], id_hex(&b->runtime_id).s));
-	return 0;
-}
-
-static int compare(struct why *w, const struct id *old, const struct id *new_id,
-		   const char *where, struct err *e)
-{
-	struct thunk a, b;
-	struct id *key;
-
-	if (id_equal(old, new_id) || map_get(&w->told, id_key(new_id)))
-		return 0;
-	key = arena_alloc(&w->c->arena, sizeof *key);
-	*key = *new_id;
-	*map_at(&w->told, id_key(key)) = key;
-	if (load(w, old, &a, e) < 0 || load(w, new_id, &b, e) < 0)
-		return err_wrap(e, "%s", where);
-	compare_words(w, &a, &b, where);
-	compare_env(w, &a, &b, where);
-	if (compare_runtimes(w, &a, &b, where, e) < 0)
-		return -1;
-	if (a.n_out != b.n_out || strcmp(first_output(&a), first_output(&b)) != 0)
-		tell(w, where, "it writes other files");
-	return compare_inputs(w, &a, &b, where, e);
 }
 
 static int why_one(struct why *w, const char *word, struct err *e)
@@ -262,10 +45,10 @@ static int why_one(struct why *w, const char *word, struct err *e)
 		     "there is no earlier result for it");
 		return 0;
 	}
-	w->n_told = 0;
-	if (compare(w, &old, &n.id, n.path, e) < 0)
+	w->diff.n_told = 0;
+	if (thunk_diff(&w->diff, &old, &n.id, n.path, e) < 0)
 		return -1;
-	if (!w->n_told)
+	if (!w->diff.n_told)
 		tell(w, n.path, "nothing has changed");
 	return 0;
 }
@@ -275,6 +58,8 @@ int cmd_why(struct ctx *c, int argc, char **argv, struct err *e)
 	struct why w = { .c = c, .list = json_array() };
 	int rc = 0;
 
+	w.diff = (struct thunk_diff){ .store = c->store, .arena = &c->arena, .tell = tell,
+				      .arg = &w };
 	for (int i = 0; i < argc && rc == 0; i++)
 		rc = why_one(&w, argv[i], e);
 	if (rc == 0 && c->o.json) {
@@ -282,6 +67,6 @@ int cmd_why(struct ctx *c, int argc, char **argv, struct err *e)
 		putchar('\n');
 	}
 	json_decref(w.list);
-	map_release(&w.told);
+	map_release(&w.diff.told);
 	return rc < 0 ? -1 : EXIT_FINE;
 }

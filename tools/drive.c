@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "gg.h"
+#include "locked.h"
 
 /* What runs may end by itself for so long after the first Ctrl-C. */
 enum { GRACE_MS = 3000 };
@@ -64,9 +65,10 @@ void drive_begin(struct drive *d, struct ctx *c)
 	struct err e;
 
 	*d = (struct drive){ .c = c, .begun_ms = loop_now_ms(c->loop) };
-	if (exec_new(&o, &c->exec, &e) < 0) {
+	if ((c->o.locked && locked_open(c, &d->locked, &e) < 0) ||
+	    exec_new(&o, &c->exec, &e) < 0) {
 		note("%s", e.text);
-		exit(EXIT_STORE);
+		exit(e.code == ERR_USAGE ? EXIT_USAGE : EXIT_STORE);
 	}
 	d->ui = ui_new(c);
 	d->sigint = loop_signal(c->loop, SIGINT, interrupted, d);
@@ -107,12 +109,20 @@ static void want_done(void *arg, const struct err *e)
 	free(w);
 }
 
+bool drive_may_want(struct drive *d, const char *path, const struct placeholder *ph)
+{
+	return !d->locked || locked_allows(d->locked, path, ph);
+}
+
 int drive_want(struct drive *d, const struct memo_want *mw, struct err *e)
 {
-	struct open_want *w = mem_alloc(sizeof *w);
+	struct open_want *w;
 	struct want want = { .thunk = mw->ph.thunk, .out = mw->ph.out, .path = mw->path,
-			     .done = want_done, .arg = w };
+			     .done = want_done };
 
+	if (!drive_may_want(d, mw->path, &mw->ph))
+		return 0;
+	w = want.arg = mem_alloc(sizeof *w);
 	*w = (struct open_want){ d, mw->ph.thunk, mem_str(mw->path) };
 	drive_saw(d, &mw->ph.thunk);
 	if (exec_want(d->c->exec, &want, e) < 0) {
@@ -172,6 +182,7 @@ static void free_maps(struct drive *d)
 	map_release(&d->seen);
 	map_release(&d->unmade);
 	map_release(&d->gone);
+	locked_free(d->locked);
 	arena_release(&d->arena);
 }
 
@@ -197,9 +208,12 @@ int drive_end(struct drive *d)
 	else
 		printf("forced %zu, cached %zu, failed %zu, %.1f s\n", n.forced, cached,
 		       n.failed, seconds);
-	free_maps(d);
 	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
 		rc = EXIT_THUNK;
+	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
+	    rc == EXIT_FINE)
+		rc = EXIT_DIFFERS;
+	free_maps(d);
 	return rc;
 }
 

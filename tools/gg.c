@@ -19,7 +19,7 @@ const struct verb verbs[] = {
 	  "script saw has changed since the last time, it is not run at all. With "
 	  "--learn the first command of each program that no model explains is "
 	  "watched while it runs, and explains the others." },
-	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDknqvHJ", "[PATH...]",
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDknqvHJK", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "
 	  "all placeholders of the project are meant. What two outputs share runs "
@@ -28,7 +28,7 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, RUNS_SCRIPT,
-	  "efjEDkqvHJNc", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "efjEDkqvHJNcK", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },
@@ -71,6 +71,12 @@ const struct verb verbs[] = {
 	  "the file in it and the byte, and both values are kept in .gg/verify. "
 	  "--all without PATH means every output that gg knows. Exit status: 0 all "
 	  "are the same, 4 one differs, 1 one failed." },
+	{ "lock", cmd_lock, NEED_STORE, "q", "[PATH...]",
+	  "write gg.lock: what each output is, and which thunk makes it",
+	  "To be committed: gg run --locked and gg force --locked then fail, with exit "
+	  "status 4, when a script makes an output by another thunk, or a thunk gives "
+	  "other bytes, and say what has changed. With PATHs only their lines are "
+	  "written anew." },
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "nrJ", "",
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "

@@ -28,7 +28,7 @@ struct options {
 	const char *output, *forget;
 	unsigned keep_runs, runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
-	bool tls_verify;
+	bool tls_verify, locked;
 	struct strs engines, remotes;
 	bool project;
 	/* of gg lambda */
@@ -109,6 +109,7 @@ int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_log(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_lock(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_key(struct ctx *c, int argc, char **argv, struct err *e);
@@ -185,6 +186,8 @@ struct drive {
 	bool has_asked;                 /* there was one of which a learned
 					 * model said too little */
 	bool relearns;                  /* they are no failures yet */
+	struct locked *locked;          /* --locked: what may be wanted (locked.h) */
+	bool is_script;                 /* all that a script makes is wanted */
 	struct asked *asked;            /* such steps (relearn.c) */
 	struct map unmade, gone;        /* wants that failed; steps that did, and
 					 * for which others stand now, by id */
@@ -201,6 +204,8 @@ void drive_begin(struct drive *d, struct ctx *c);
 /* A thunk belongs to this command: for the count of cached ones. */
 void drive_saw(struct drive *d, const struct id *thunk);
 int drive_want(struct drive *d, const struct memo_want *w, struct err *e);
+/* May the output be wanted, as gg.lock has it? */
+bool drive_may_want(struct drive *d, const char *path, const struct placeholder *ph);
 /* Serve until nothing is wanted any more. */
 void drive_finish(struct drive *d);
 /* The summary line, and the exit status that goes with it. */

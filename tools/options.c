@@ -40,6 +40,8 @@ const struct option_row option_rows[] = {
 	{ 'q', true, "quiet", NULL, "print only failures and the summary" },
 	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
 	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
+	{ 'K', false, "locked", NULL,
+	  "fail when a thunk or its value is another than gg.lock says" },
 	{ 'H', false, "hermetic", NULL,
 	  "run each thunk with its closure as the whole root file system" },
 	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
@@ -146,6 +148,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'G': o->forget = optarg; break;
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
+	case 'K': o->locked = true; break;
 	case 'H': o->hermetic = true; break;
 	case 'p': o->project = true; break;
 	case 'J': o->json = true; break;

@@ -1,0 +1,20 @@
+/* locked.h - holding a run against gg.lock; tools/locked.c */
+#ifndef GG_LOCKED_H
+#define GG_LOCKED_H
+
+#include "gg.h"
+
+struct locked;
+
+/* Read gg.lock.  ERR_USAGE when there is none: what to do. */
+int locked_open(struct ctx *c, struct locked **out, struct err *e);
+void locked_free(struct locked *k);
+/* This output is wanted: false, after a word about it, if gg.lock says that
+ * another thunk makes it or does not know it. */
+bool locked_allows(struct locked *k, const char *path, const struct placeholder *ph);
+/* All that was wanted is there: hold the values against gg.lock.  is_all: what
+ * it names and nobody wanted is an error too.  The count of what differs, told
+ * of one by one. */
+size_t locked_end(struct locked *k, bool is_all);
+
+#endif
