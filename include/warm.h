@@ -4,7 +4,8 @@
  * INFless's long-short-term histogram (ASPLOS'22): of the idle times before
  * arrivals, the 5th percentile says when to be back and the 99th how long to
  * stay, each a mean of a long window (a day) and a short one (an hour), with a
- * tenth to spare (as Azure's histogram has, ATC'20).  An arrival is the moment at which work comes to where there was none.
+ * tenth to spare (as Azure's histogram has, ATC'20).  An arrival is the moment
+ * at which work comes to where there was none.
  */
 #ifndef GG_WARM_H
 #define GG_WARM_H

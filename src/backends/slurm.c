@@ -32,7 +32,7 @@ static const struct engine_word words[] = {
 	{ "qos", WORD_TEXT, AT(qos), "as for sbatch" },
 	{ "time", WORD_SECONDS, AT(time_s), "limit of a worker's job (the partition's)" },
 	{ "line", WORD_LIST, AT(lines), "another option, as behind #SBATCH" },
-	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (as earlier runs say, first 60s)" },
+	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (60s, then as runs say)" },
 	{ "dir", WORD_TEXT, AT(dir), "a folder that the nodes share (.gg/slurm)" },
 	{ "worker", WORD_TEXT, AT(worker), "the program on the nodes (this gg)" },
 	{ "listen", WORD_TEXT, AT(listen), "this host as the nodes reach it (127.0.0.1)" },
@@ -272,10 +272,8 @@ static const char *say_pending(struct backend *b, uint64_t now)
 	if (!first)
 		return NULL;
 	words_of = slurm_reason(first->reason);
-	snprintf(b->notice, sizeof b->notice, "slurm: %zu of %zu jobs wait for their turn: %s%s%s%s",
-		 n, b->n_tasks, words_of, words_of == first->reason ? "" : " (",
-		 words_of == first->reason ? "" : first->reason,
-		 words_of == first->reason ? "" : ")");
+	snprintf(b->notice, sizeof b->notice, "slurm: %zu of %zu jobs wait for their turn: "
+		 "%s (%s)", n, b->n_tasks, words_of, first->reason);
 	return b->notice;
 }
 
@@ -292,10 +290,10 @@ static const char *say_silent(struct backend *b, uint64_t now)
 			continue;
 		pool_ticket(b->pool, &ticket);
 		said = slurm_folder_said(&b->folder, t->job, t->index, &a);
-		snprintf(b->notice, sizeof b->notice, "slurm: job %" PRIu64 "_%" PRIu32 " runs on %s "
-			 "and its worker has not come: it has to reach %s from there; name an "
-			 "address of this host that it can with listen=%s%s", t->job, t->index,
-			 t->node, ticket.url, *said ? "; it said: " : "", said);
+		snprintf(b->notice, sizeof b->notice, "slurm: job %" PRIu64 "_%" PRIu32 " runs on "
+			 "%s and its worker has not come: it has to reach %s from there; name "
+			 "an address of this host that it can with listen=%s%s", t->job,
+			 t->index, t->node, ticket.url, *said ? "; it said: " : "", said);
 		arena_release(&a);
 		return b->notice;
 	}
