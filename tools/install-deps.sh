@@ -76,6 +76,7 @@ need_test()
 	need skopeo have skopeo
 	need docker-registry have docker-registry
 	need apache2-utils have htpasswd
+	need nginx-light test -x /usr/sbin/nginx
 }
 
 # What the trainers in test/trainers are written in, or are.

@@ -6,7 +6,7 @@
 #include "remote.h"
 
 const struct remote_ops *const remotes[] = {
-	&remote_dir,
+	&remote_dir, &remote_http, &remote_https,
 	NULL,
 };
 

@@ -268,6 +268,12 @@ static void ask_for_file(struct getting *g)
 	g->is_calling = true;
 }
 
+/* What an earlier try left behind the end of the blob goes. */
+static int cut(const struct getting *g, uint64_t n_bytes, struct err *e)
+{
+	return ftruncate(g->temp.fd, (off_t)n_bytes) < 0 ? err_sys(e, "a temporary object") : 0;
+}
+
 static void got(struct remote_call *c, const struct remote_answer *a, const struct err *e)
 {
 	struct getting *g = c->arg;
@@ -281,7 +287,8 @@ static void got(struct remote_call *c, const struct remote_answer *a, const stru
 		d->counts.wire_in_bytes += c->to ? a->n_bytes : a->body.n;
 		if (!c->to)
 			take_body(g, a->body);
-		else if (begin_landing(g, (struct bytes){ 0 }, &mine) < 0)
+		else if (cut(g, a->n_bytes, &mine) < 0 ||
+			 begin_landing(g, (struct bytes){ 0 }, &mine) < 0)
 			end(g, &mine);
 		return;
 	}
