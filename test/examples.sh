@@ -86,8 +86,24 @@ like_twin()
 	echo "ours $ours, theirs $theirs"
 	awk -v a="$ours" -v b="$theirs" 'BEGIN { exit !(a > 0.6 && a - b < 0.03 && b - a < 0.03) }'
 }
+
+# The same without functions and containers; test/hetero_*.sh have those.
+hetero()
+{
+	example hetero
+	PATH=$BUILD:$PATH
+	check "64 shards, eight members and their vote cost 82 thunks" \
+		counts 82 0 0 "$GG" run ./run.sh 1
+	check "the vote has the bytes that it should" sha256sum -c expected.txt
+	check "the same again forces nothing" counts 0 82 0 "$GG" run ./run.sh 1
+	printf '\1' | dd of=raw/labels-05 bs=1 seek=8 conv=notrunc 2>/dev/null
+	check "one shard changed: it, its join, its member, the vote" \
+		counts 4 78 0 "$GG" run ./run.sh 1
+}
+
 if [ -d /usr/share/datasets/fashion-mnist ]; then
 	fashion
+	hetero
 else
 	echo "ok $((++n_checks)) - the fashion example # SKIP dataset-fashion-mnist is missing"
 fi
