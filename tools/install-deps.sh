@@ -77,6 +77,7 @@ need_test()
 	need docker-registry have docker-registry
 	need apache2-utils have htpasswd
 	need nginx-light test -x /usr/sbin/nginx
+	need python3-botocore module botocore
 }
 
 # What the trainers in test/trainers are written in, or are.
