@@ -78,6 +78,11 @@ int closure_find(struct store *s, const struct id *tree, const char *path,
  * version), NULL if none is known. */
 const char *closure_package(struct store *s, const char *path, struct arena *a);
 
+/* The packages that tree was made of on this machine, "NAME VERSION", sorted, in
+ * a (release *out).  -1 when that is not known here. */
+int closure_packages(struct store *s, const struct id *tree, struct arena *a,
+		     struct strs *out);
+
 /* What differs between two closures, in words, one line each for a package (or a
  * file that no package owns): "python3-numpy 1.24.2 -> 1.24.3 (12 files)". */
 int closure_compare(struct store *s, const struct id *was, const struct id *now,

@@ -8,34 +8,17 @@
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "lineage.h"
 #include "shown.h"
 
 struct graph {
 	struct ctx *c;
-	struct map seen;
-	struct id *queue;
-	size_t n, room;
+	struct lineage reached;
 	const char **below;
 	size_t n_below;
 	json_t *nodes, *edges;
 	struct buf dot;
 };
-
-static void reach(struct graph *g, const struct id *thunk)
-{
-	struct id *key;
-
-	if (map_get(&g->seen, id_key(thunk)))
-		return;
-	key = arena_alloc(&g->c->arena, sizeof *key);
-	*key = *thunk;
-	*map_at(&g->seen, id_key(key)) = key;
-	if (g->n == g->room) {
-		g->room = g->room ? 2 * g->room : 256;
-		g->queue = mem_grow(g->queue, g->room * sizeof *g->queue);
-	}
-	g->queue[g->n++] = *thunk;
-}
 
 static int add_ref(void *arg, const char *path, const struct ref_record *r)
 {
@@ -43,7 +26,7 @@ static int add_ref(void *arg, const char *path, const struct ref_record *r)
 
 	for (size_t i = 0; i < g->n_below; i++)
 		if (path_is_below(g->below[i], path)) {
-			reach(g, &r->thunk);
+			lineage_reach(&g->reached, &r->thunk);
 			break;
 		}
 	return 0;
@@ -89,7 +72,7 @@ static int add_node(struct graph *g, const struct id *id, struct err *e)
 
 		if (in->ref.kind != REF_THUNK)
 			continue;
-		reach(g, &in->ref.id);
+		lineage_reach(&g->reached, &in->ref.id);
 		buf_printf(&g->dot, "\t\"%.12s\" -> \"%.12s\" [label=",
 			   id_hex(&in->ref.id).s, id_hex(id).s);
 		quote(&g->dot, shown(&a, path_base(in->path)));
@@ -179,8 +162,8 @@ int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e)
 	buf_str(&g.dot, "digraph gg {\n\trankdir=LR;\n"
 		"\tnode [shape=box, fontname=\"Helvetica\"];\n");
 	rc = ref_each(c->store, add_ref, &g, e);
-	for (size_t i = 0; i < g.n && rc == 0; i++) {
-		struct id id = g.queue[i];      /* the queue may move */
+	for (size_t i = 0; i < g.reached.n && rc == 0; i++) {
+		struct id id = g.reached.v[i];  /* the list may move */
 
 		rc = add_node(&g, &id, e);
 	}
@@ -190,7 +173,6 @@ int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e)
 	json_decref(g.nodes);
 	json_decref(g.edges);
 	buf_release(&g.dot);
-	map_release(&g.seen);
-	free(g.queue);
+	lineage_release(&g.reached);
 	return rc < 0 ? -1 : EXIT_FINE;
 }

@@ -77,6 +77,12 @@ const struct verb verbs[] = {
 	  "status 4, when a script makes an output by another thunk, or a thunk gives "
 	  "other bytes, and say what has changed. With PATHs only their lines are "
 	  "written anew." },
+	{ "provenance", cmd_provenance, NEED_STORE | NEED_ARGS, "oJ", "PATH...",
+	  "print everything that led to an output's bytes",
+	  "Its steps with their commands, environment, time and place, the files that no "
+	  "step made, and the packages of the closures. With --json or -o FILE as an "
+	  "in-toto statement of type SLSA provenance v1, whose subjects are the files of "
+	  "the outputs." },
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "nrJ", "",
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "

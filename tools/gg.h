@@ -110,6 +110,7 @@ int cmd_log(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_lock(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_provenance(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_key(struct ctx *c, int argc, char **argv, struct err *e);

@@ -195,6 +195,21 @@ bool mark_owners(struct store *s, const struct id *tree, struct arena *a,
 	return true;
 }
 
+int closure_packages(struct store *s, const struct id *tree, struct arena *a,
+		     struct strs *out)
+{
+	struct reader r;
+	struct id uses;
+
+	if (!get_id(s, 'c', tree, &uses) || !mark_get(s, tree, &uses, a, &r))
+		return -1;
+	for (uint32_t i = 0; i < r.n_packages; i++)
+		strs_add(out, arena_printf(a, "%s %s", r.packages[i].package,
+					   r.packages[i].version));
+	strs_sort(out);
+	return 0;
+}
+
 /* ---- writing */
 
 static int by_path(const void *a, const void *b)
