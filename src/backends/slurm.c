@@ -32,7 +32,7 @@ static const struct engine_word words[] = {
 	{ "qos", WORD_TEXT, AT(qos), "as for sbatch" },
 	{ "time", WORD_SECONDS, AT(time_s), "limit of a worker's job (the partition's)" },
 	{ "line", WORD_LIST, AT(lines), "another option, as behind #SBATCH" },
-	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (60s, then as runs say)" },
+	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (60s, then by habit)" },
 	{ "dir", WORD_TEXT, AT(dir), "a folder that the nodes share (.gg/slurm)" },
 	{ "worker", WORD_TEXT, AT(worker), "the program on the nodes (this gg)" },
 	{ "listen", WORD_TEXT, AT(listen), "this host as the nodes reach it (127.0.0.1)" },
