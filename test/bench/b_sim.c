@@ -31,6 +31,15 @@ static double now_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+static double cpu_s(void)
+{
+	struct rusage r;
+
+	getrusage(RUSAGE_SELF, &r);
+	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
+		(double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
+}
+
 /* Join ids by fifties until one is left. */
 static struct id vote(struct sim_rig *r, struct id *ids, size_t n, double time_s)
 {
@@ -144,13 +153,12 @@ static void many(size_t n, const char *workers)
 	/* As a process of its own would find it. */
 	MUST(rig_open(&r, words, &e));
 	from = now_s();
-	getrusage(RUSAGE_SELF, &use);
-	cpu = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec);
+	cpu = cpu_s();
 	MUST(rig_want(&r, all, &e));
 	rig_finish(&r);
 	from = now_s() - from;
+	cpu = cpu_s() - cpu;
 	getrusage(RUSAGE_SELF, &use);
-	cpu = (double)(use.ru_utime.tv_sec + use.ru_stime.tv_sec) - cpu;
 	sim_tell(r.backend, &told);
 	if (r.n_bad) {
 		fprintf(stderr, "%s\n", r.e.text);
