@@ -141,7 +141,7 @@ other=$(echo "$closure" | tr 0-9a-f 1-9a-f0)
 sed "s/$closure/$other/" "$work/request.json" >"$work/other.json"
 once() { podman run --rm -i "$tag" --once - <"$1"; }
 check 'a step of another closure is refused' sh -c \
-	'podman run --rm -i "$1" --once - <"$2" | grep -q "not in this image"' sh "$tag" "$work/other.json"
+	'podman run --rm -i "$1" --once - <"$2" | grep -q "make an image"' sh "$tag" "$work/other.json"
 sed 's/"objects":{\("[0-9a-f]*":\)"[^"]*"/"objects":{\1"AAAA"/' "$work/request.json" >"$work/damaged.json"
 check 'an object that was damaged on its way is refused' says 'damaged' 3 once "$work/damaged.json"
 jq '.objects |= {}' "$work/request.json" >"$work/lacking.json"
@@ -149,7 +149,10 @@ check 'what lacks is told of' sh -c \
 	'podman run --rm -i "$1" --once - <"$2" | grep -q lost-input' sh "$tag" "$work/lacking.json"
 echo '{"gg":1,' >"$work/half.json"
 check 'so is half a request, with its line' says 'message, line' 3 once "$work/half.json"
-check 'outside an image the worker says so' says 'inside an image' 2 "$GG" worker --once "$work/request.json"
+outside() { "$GG" worker --once "$1" >"$work/answer.json" && answer | sed '1,/:$/d' | cmp - out.txt; }
+check 'outside an image it runs what this machine holds the closure of' outside "$work/request.json"
+check 'and says so of another' sh -c '"$1" worker --once "$2" | grep -q "make an image"' \
+	sh "$GG" "$work/other.json"
 
 # ---- the Runtime API
 mkdir "$work/events"
@@ -168,7 +171,7 @@ cp "$work/answers/1.response" "$work/answer.json"
 check 'an event of the Runtime API is answered' sh -c '"$1" --read "$2" | sed "1,/:\$/d" | cmp - out.txt' \
 	sh "$request" "$work/answer.json"
 check 'a bad one by an error' grep -q 'gg.BadRequest' "$work/answers/2.error"
-check 'a refused step by an answer' grep -q 'not in this image' "$work/answers/3.response"
+check 'a refused step by an answer' grep -q 'make an image' "$work/answers/3.response"
 check 'and it goes on' test -s "$work/answers/4.response"
 from=$(date +%s)
 podman kill --signal TERM "$(cat "$work/cid")" >/dev/null 2>&1

@@ -28,6 +28,11 @@ static int ask(char **argv, struct arena *a, struct err *e)
 	for (size_t i = 0; i < t.n_in; i++)
 		if (message_gather(&g, &t.in[i].ref, e) < 0)
 			return -1;
+	if (t.runtime == RUNTIME_CLOSURE) {
+		g.texts_only = true;
+		if (message_gather(&g, &(struct ref){ REF_TREE, t.runtime_id, NULL }, e) < 0)
+			return -1;
+	}
 	q.objects = g.inside;
 	message_put_request(&q, &out);
 	fwrite(out.p, 1, out.n, stdout);

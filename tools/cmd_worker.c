@@ -1,9 +1,13 @@
-/* cmd_worker.c - gg worker: steps of somebody else, in an image or a function */
+/* cmd_worker.c - gg worker: steps of somebody else */
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <sys/statvfs.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
@@ -11,11 +15,16 @@
 #include "image.h"
 #include "worker.h"
 
-enum { LIST_MAX = 64 << 20, EVENT_MAX = 256 << 20 };
+enum {
+	LIST_MAX = 64 << 20, EVENT_MAX = 256 << 20, TICKET_MAX = 4096,
+	DIRS_MAX = 1000,                /* workers that share one --dir */
+};
 
 struct service {
 	struct ctx *c;
-	char *dir;                      /* all that it writes is below */
+	const char *dir;                /* all that it writes is below */
+	bool is_dir_kept;
+	int dir_fd;                     /* locked, where it is kept */
 	struct store *store;
 	struct id *closures;
 	size_t n_closures;
@@ -31,22 +40,92 @@ static void on_signal(void *arg)
 	worker_stop(&s->stop);
 }
 
-/* Lambda lets a program write in /tmp only. */
-static int open_store(struct service *s, struct err *e)
+static void on_notice(void *arg, const char *text)
 {
-	const char *tmp = getenv("TMPDIR");
-	struct arena *a = &s->c->arena;
+	struct service *s = arg;
 
-	s->dir = arena_printf(a, "%s/gg-worker-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-	if (!mkdtemp(s->dir)) {
-		s->dir = NULL;
-		return err_sys(e, "cannot make a folder in %s", tmp && *tmp ? tmp : "/tmp");
-	}
-	if (mkdir(arena_printf(a, "%s/project", s->dir), 0755) < 0)
-		return err_sys(e, "%s/project", s->dir);
-	return store_open(arena_printf(a, "%s/store", s->dir), STORE_CREATE, &s->store, e);
+	if (!s->c->o.quiet)
+		note("%s", text);
 }
 
+/* ---- where it writes */
+
+/* Of the folders below --dir the first that no living worker has. */
+static int take_kept_dir(struct service *s, struct err *e)
+{
+	struct arena *a = &s->c->arena;
+
+	for (unsigned i = 1; i <= DIRS_MAX; i++) {
+		s->dir = arena_printf(a, "%s/%u", s->c->o.dir, i);
+		if (dir_make(AT_FDCWD, s->dir, e) < 0)
+			return -1;
+		s->dir_fd = open(s->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		if (s->dir_fd < 0)
+			return err_sys(e, "cannot open %s", s->dir);
+		if (flock(s->dir_fd, LOCK_EX | LOCK_NB) == 0) {
+			s->is_dir_kept = true;
+			return 0;
+		}
+		close(s->dir_fd);
+		s->dir_fd = -1;
+	}
+	return err_set(e, ERR_REFUSED, "%s: %u workers use it already", s->c->o.dir,
+		       (unsigned)DIRS_MAX);
+}
+
+/* Lambda lets a program write in /tmp only. */
+static int make_dir(struct service *s, struct err *e)
+{
+	const char *tmp = getenv("TMPDIR");
+	char *dir;
+
+	tmp = tmp && *tmp ? tmp : "/tmp";
+	dir = arena_printf(&s->c->arena, "%s/gg-worker-XXXXXX", tmp);
+	if (!mkdtemp(dir))
+		return err_sys(e, "cannot make a folder in %s", tmp);
+	s->dir = dir;
+	return 0;
+}
+
+static int open_store(struct service *s, struct err *e)
+{
+	const unsigned flags = STORE_CREATE | STORE_VOLATILE;
+	struct arena *a = &s->c->arena;
+	const char *path;
+
+	if ((s->c->o.dir ? take_kept_dir(s, e) : make_dir(s, e)) < 0)
+		return -1;
+	if (mkdir(arena_printf(a, "%s/project", s->dir), 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "%s/project", s->dir);
+	path = arena_printf(a, "%s/store", s->dir);
+	if (store_open(path, flags, &s->store, e) == 0)
+		return 0;
+	if (e->code != ERR_BAD || !s->is_dir_kept)
+		return -1;
+	/* A power cut has damaged it; nothing in it is only there. */
+	note("%s; it begins anew", e->text);
+	if (dir_remove(AT_FDCWD, path, e) < 0)
+		return -1;
+	return store_open(path, flags, &s->store, e);
+}
+
+static uint64_t cache_bytes(const struct service *s)
+{
+	const uint64_t usual = UINT64_C(10) << 30;
+	struct statvfs v;
+	uint64_t half;
+
+	if (s->c->o.cache_bytes)
+		return s->c->o.cache_bytes;
+	if (statvfs(s->dir, &v) < 0)
+		return usual;
+	half = (uint64_t)v.f_bavail * v.f_frsize / 2;
+	return half < usual ? half : usual;
+}
+
+/* ---- what it is */
+
+/* Outside of an image there are neither. */
 static int read_image(struct service *s, struct err *e)
 {
 	struct bytes names, trees;
@@ -54,9 +133,7 @@ static int read_image(struct service *s, struct err *e)
 
 	if (file_read(AT_FDCWD, IMAGE_CLOSURES, LIST_MAX, a, &names, e) < 0 ||
 	    file_read(AT_FDCWD, IMAGE_TREES, LIST_MAX, a, &trees, e) < 0)
-		return e->code != ERR_MISSING ? -1 :
-			err_set(e, ERR_USAGE, "gg worker serves inside an image that gg image "
-				"has made: there is no " IMAGE_CLOSURES " here");
+		return e->code == ERR_MISSING ? 0 : -1;
 	if (worker_read_closures(names, a, &s->closures, &s->n_closures, e) < 0)
 		return err_wrap(e, IMAGE_CLOSURES);
 	if (worker_read_trees(s->store, trees, e) < 0)
@@ -64,90 +141,220 @@ static int read_image(struct service *s, struct err *e)
 	return 0;
 }
 
+static uint64_t limit_in(const char *file)
+{
+	struct arena a = { 0 };
+	struct bytes b;
+	struct err ignored;
+	uint64_t n = UINT64_MAX;
+
+	if (file_read(AT_FDCWD, file, 64, &a, &b, &ignored) == 0)
+		n = strtoull(arena_strn(&a, b.p, b.n), NULL, 10);
+	arena_release(&a);
+	return n ? n : UINT64_MAX;      /* "max" */
+}
+
+static uint64_t memory_bytes(void)
+{
+	static const char *const limits[] = {
+		"/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+	};
+	uint64_t least = UINT64_MAX;
+	struct sysinfo info;
+
+	if (sysinfo(&info) == 0)
+		least = (uint64_t)info.totalram * info.mem_unit;
+	for (size_t i = 0; i < sizeof limits / sizeof *limits; i++) {
+		uint64_t n = limit_in(limits[i]);
+
+		if (n < least)
+			least = n;
+	}
+	return least;
+}
+
+static unsigned count_gpus(void)
+{
+	glob_t g;
+	unsigned n = 0;
+
+	if (glob("/dev/nvidia[0-9]*", 0, NULL, &g) == 0) {
+		n = (unsigned)g.gl_pathc;
+		globfree(&g);
+	}
+	return n;
+}
+
+/* libcurl looks where Debian has the authorities; others have them elsewhere. */
+static const char *authorities(void)
+{
+	static const char *const files[] = {
+		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+		"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+	};
+
+	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
+		if (access(files[i], R_OK) == 0)
+			return files[i];
+	return NULL;
+}
+
+static unsigned n_slots(const struct service *s)
+{
+	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return s->c->o.jobs ? s->c->o.jobs : cpus > 0 ? (unsigned)cpus : 1;
+}
+
 static int open_all(struct service *s, struct err *e)
 {
 	struct ctx *c = s->c;
-	struct worker_opts o = { .self = c->self, .engine = &backend_local };
+	struct http_opts h = { .ca_file = authorities() };
+	struct worker_opts o = { .self = c->self, .engine = &backend_local,
+				 .setting = setting_of, .notice = on_notice,
+				 .notice_arg = s };
+	bool needs_http = !c->o.once;
+	struct err why;
 
 	if (open_store(s, e) < 0 || read_image(s, e) < 0 || loop_new(&c->loop, e) < 0)
 		return -1;
-	o.loop = c->loop;
+	h.loop = o.loop = c->loop;
+	h.n_per_host = 2 * n_slots(s) + 32;
+	if (http_new(&h, &s->http, &why) < 0 && needs_http) {
+		*e = why;
+		return -1;
+	}
+	o.http = s->http;
 	o.store = s->store;
 	o.store_dir = arena_printf(&c->arena, "%s/store", s->dir);
 	o.spare_root = arena_printf(&c->arena, "%s/project", s->dir);
 	o.closures = s->closures;
 	o.n_closures = s->n_closures;
+	o.cache_bytes = cache_bytes(s);
+	o.jobs = n_slots(s);
 	s->worker = worker_new(&o);
 	return 0;
 }
 
-static int read_event(struct arena *a, const char *file, struct bytes *out, struct err *e)
+static int close_all(struct service *s, struct err *e)
+{
+	struct err late;
+	int rc = 0;
+
+	worker_free(s->worker);
+	http_free(s->http);
+	if (s->store)
+		rc = store_close(s->store, e);
+	if (s->dir && !s->is_dir_kept)
+		dir_remove(AT_FDCWD, s->dir, &late);
+	if (s->dir_fd >= 0)
+		close(s->dir_fd);
+	return rc;
+}
+
+/* ---- what it does */
+
+static int read_input(struct arena *a, const char *file, size_t max, struct bytes *out,
+		      struct err *e)
 {
 	struct buf b = { 0 };
 	char part[1 << 16];
 	ssize_t n;
 
 	if (strcmp(file, "-") != 0)
-		return file_read(AT_FDCWD, file, EVENT_MAX, a, out, e);
-	while ((n = file_read_fd(0, part, sizeof part)) > 0 && b.n < EVENT_MAX)
+		return file_read(AT_FDCWD, file, max, a, out, e);
+	while ((n = file_read_fd(0, part, sizeof part)) > 0 && b.n < max)
 		buf_add(&b, part, (size_t)n);
 	*out = arena_bytes(a, buf_bytes(&b));
 	buf_release(&b);
 	return n < 0 ? err_sys(e, "standard input") : 0;
 }
 
-static int once(struct service *s, const char *file, struct err *e)
+static int once(struct service *s, struct err *e)
 {
 	struct buf out = { 0 };
 	struct bytes event;
-	int rc = read_event(&s->c->arena, file, &event, e);
+	int rc = read_input(&s->c->arena, s->c->o.once, EVENT_MAX, &event, e);
 
 	if (rc == 0)
 		rc = worker_do(s->worker, event, 0, &out, e);
 	if (rc == 0) {
 		fwrite(out.p, 1, out.n, stdout);
-		putchar('\n');
+		if (out.p[0] == '{')
+			putchar('\n');
 	}
 	buf_release(&out);
 	return rc;
 }
 
+static int connect_to(struct service *s, struct err *e)
+{
+	struct ctx *c = s->c;
+	struct ticket ticket;
+	struct bytes text;
+	char host[256] = "";
+	struct connect_opts o = { .http = s->http, .ticket = &ticket, .host = host,
+				  .name = c->o.name, .n_slots = n_slots(s),
+				  .cpus = n_slots(s), .gpus = count_gpus(),
+				  .mem_bytes = memory_bytes(),
+				  .patience_s = c->o.patience_s, .stop = &s->stop };
+
+	if (read_input(&c->arena, c->o.connect, TICKET_MAX, &text, e) < 0)
+		return -1;
+	if (ticket_read(text, &ticket, e) < 0)
+		return err_wrap(e, "%s", c->o.connect);
+	if (gethostname(host, sizeof host - 1) < 0 || !*host)
+		snprintf(host, sizeof host, "localhost");
+	if (!o.name)
+		o.name = arena_printf(&c->arena, "%s-%ld", host, (long)getpid());
+	return worker_connect(s->worker, &o, e);
+}
+
 static int serve(struct service *s, struct err *e)
 {
 	const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
-	struct http_opts o = { .loop = s->c->loop };
-	struct watch *term;
+	struct watch *term = loop_signal(s->c->loop, SIGTERM, on_signal, s);
+	struct watch *interrupt = loop_signal(s->c->loop, SIGINT, on_signal, s);
 	int rc;
 
-	if (!api || !*api)
-		return err_set(e, ERR_USAGE, "gg worker asks the Runtime API for work, but "
-			       "AWS_LAMBDA_RUNTIME_API does not say where that is; --once FILE "
-			       "runs one request");
-	if (http_new(&o, &s->http, e) < 0)
-		return -1;
-	term = loop_signal(s->c->loop, SIGTERM, on_signal, s);
-	rc = worker_serve(s->worker, s->http, api, &s->stop, e);
+	if (s->c->o.connect)
+		rc = connect_to(s, e);
+	else
+		rc = worker_serve(s->worker, s->http, api, &s->stop, e);
 	loop_unwatch(term);
+	loop_unwatch(interrupt);
 	return rc;
+}
+
+/* Is it said where requests come from? */
+static int check_words(const struct ctx *c, int argc, struct err *e)
+{
+	const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
+
+	if (argc)
+		return err_set(e, ERR_USAGE, "gg worker takes no arguments");
+	if (c->o.connect && c->o.once)
+		return err_set(e, ERR_USAGE, "--connect and --once do not go together");
+	if (c->o.connect || c->o.once || (api && *api))
+		return 0;
+	return err_set(e, ERR_USAGE, "gg worker has to know where its requests come from: "
+		       "--connect TICKET names a dispatcher, AWS_LAMBDA_RUNTIME_API a Runtime "
+		       "API, --once FILE is one request");
 }
 
 int cmd_worker(struct ctx *c, int argc, char **argv, struct err *e)
 {
-	struct service s = { .c = c };
+	struct service s = { .c = c, .dir_fd = -1 };
 	struct err late;
 	int rc;
 
 	(void)argv;
-	if (argc)
-		return err_set(e, ERR_USAGE, "gg worker takes no arguments");
+	if (check_words(c, argc, e) < 0)
+		return -1;
 	rc = open_all(&s, e);
 	if (rc == 0)
-		rc = c->o.once ? once(&s, c->o.once, e) : serve(&s, e);
-	worker_free(s.worker);
-	http_free(s.http);
-	if (s.store)
-		store_close(s.store, &late);
-	if (s.dir)
-		dir_remove(AT_FDCWD, s.dir, &late);
+		rc = c->o.once ? once(&s, e) : serve(&s, e);
+	if (close_all(&s, rc < 0 ? &late : e) < 0)
+		rc = -1;
 	return rc < 0 ? -1 : EXIT_FINE;
 }

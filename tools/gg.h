@@ -29,6 +29,9 @@ struct options {
 	unsigned keep_runs, runs;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify, locked;
+	const char *connect, *name, *dir;
+	uint64_t cache_bytes;
+	double patience_s;
 	struct strs engines, remotes;
 	bool project;
 	/* of gg lambda */
@@ -89,11 +92,14 @@ struct program {
 extern const struct program program;
 extern const struct verb verbs[];
 /* A row of gg's table, and the one of gg-worker's. */
-#define WORKER_VERB { "worker", cmd_worker, 0, "O", "", "run steps for others", \
-	"Takes requests from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, " \
-	"one after the other, and answers with results and what the outputs hold. " \
-	"It serves in images made by gg image, and runs steps whose closures are " \
-	"in its image." }
+#define WORKER_VERB { "worker", cmd_worker, 0, "XxjyBZOq", "", "run steps for others", \
+	"With --connect it takes requests from the gg that gave the ticket, as many " \
+	"at a time as --jobs says, until that has no more use for it. Without, it " \
+	"takes them from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, one " \
+	"after the other. It runs steps whose closures are in its image (gg image) or " \
+	"on this machine, and those that belong to one machine if this one is like " \
+	"it. Asked to end (SIGTERM) it finishes what runs; the second time it does " \
+	"not. The token of a ticket is a secret: whoever has it gets work and objects." }
 const struct verb *verb_find(const char *name);
 
 /* Each returns an exit status, or -1 with *e filled. */

@@ -29,6 +29,16 @@ const struct option_row option_rows[] = {
 	  "user and password of registries, as podman login and docker login keep them" },
 	{ 'F', false, "ca-file", "FILE", "certificates of authorities to trust" },
 	{ 'O', false, "once", "FILE", "run the one request in FILE (- is standard input)" },
+	{ 'X', false, "connect", "TICKET",
+	  "work for the dispatcher of the ticket in this file (- is standard input)" },
+	{ 'x', false, "name", "NAME", "what the dispatcher calls this worker" },
+	{ 'y', false, "dir", "DIR",
+	  "keep objects below DIR, and find them there again (default: a new folder in "
+	  "TMPDIR)" },
+	{ 'B', false, "cache", "SIZE",
+	  "keep no more of them than this (default 10G, or half of what is free)" },
+	{ 'Z', false, "patience", "TIME",
+	  "how long to look for a dispatcher that is silent (default 60s)" },
 	{ 'L', false, "learn", NULL,
 	  "learn from the first command of each shape that no model explains" },
 	{ 'N', false, "no-learn", NULL, "neither learn from commands nor use what was learned" },
@@ -142,6 +152,11 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'g': o->region = optarg; break;
 	case 'u': o->endpoint = optarg; break;
 	case 's': o->profile = optarg; break;
+	case 'X': o->connect = optarg; break;
+	case 'x': o->name = optarg; break;
+	case 'y': o->dir = optarg; break;
+	case 'B': return size(optarg, &o->cache_bytes, e);
+	case 'Z': return duration(optarg, &o->patience_s, e);
 	case 'L': o->learn = true; break;
 	case 'N': o->no_learn = true; break;
 	case 'W': o->writes = true; break;

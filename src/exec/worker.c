@@ -1,116 +1,165 @@
-/* worker.c - one step at a time on behalf of somebody else
+/* worker.c - a request, step by step
  *
- * The step runs as gg force would run it: by an engine that is opened for the
- * project's root that the request names.
+ * Each step goes the same way: is it one for this machine, are its inputs here
+ * (what is not is fetched), does it run, what did it give.  What of all the
+ * outputs is too large for the answer is put to the remotes at the end.  A step
+ * runs as gg force would run it, by an engine for the project's root that the
+ * request names.
  */
 #include "worker.h"
 
-#include <errno.h>
-#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
-#include "closure.h"
-#include "file.h"
+#include "worker_private.h"
 
-enum { MAX_BYTES = 4 << 20 };
+enum { MAX_BYTES = 4 << 20, INLINE_BYTES = 64 << 10 };
 
-struct worker {
-	struct worker_opts o;
-	struct backend *backend;
-	char *root;                     /* that the backend is open for */
-};
-
-/* One request on its way. */
-struct doing {
+struct errand {
 	struct worker *w;
-	struct arena *a;
-	const struct message_request *q;
+	struct worker_call *call;
+	struct arena arena;
+	struct message_request q;
+	struct message_report *reports;
+	size_t i;                       /* the step that it is at */
+	struct thunk thunk;
+	struct job job;
+	struct backend *backend;        /* while a step runs */
+	struct depot *depot;            /* NULL: nowhere to fetch from */
+	struct depot_fetch fetch;
+	struct depot_push push;
+	struct ids lacks;
+	struct ref *refs;               /* of what is fetched or put */
 	struct message_gather gather;   /* what the outputs hold */
-	struct message_report *report;  /* of the step that runs */
-	struct err err;                 /* of its outputs; code 0: none */
-	bool is_done;
+	uint64_t since, began_ms;
+	unsigned n_fetches;             /* of this step */
+	bool wants_runtime;             /* what lacks are texts of its closure */
+	bool is_cancelled, is_beginning, is_over;
+	struct timer *timer;            /* that delivers */
+	struct buf answer;
+	struct errand *next, **at;
 };
 
-struct worker *worker_new(const struct worker_opts *o)
+void worker_tell(struct worker *w, const char *fmt, ...)
 {
-	struct worker *w = mem_alloc(sizeof *w);
+	char text[1200];
+	va_list ap;
 
-	*w = (struct worker){ .o = *o };
-	return w;
-}
-
-static void close_engine(struct worker *w)
-{
-	if (w->backend)
-		w->o.engine->close(w->backend);
-	free(w->root);
-	w->backend = NULL;
-	w->root = NULL;
-}
-
-void worker_free(struct worker *w)
-{
-	if (!w)
+	if (!w->o.notice)
 		return;
-	close_engine(w);
-	free(w);
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof text, fmt, ap);
+	va_end(ap);
+	w->o.notice(w->o.notice_arg, text);
 }
 
-static int open_engine(struct worker *w, const char *root, struct err *e)
+/* ---- the end of a request */
+
+static void free_errand(struct errand *x)
 {
-	struct backend_opts o = { .loop = w->o.loop, .store = w->o.store,
-				  .store_dir = w->o.store_dir, .self = w->o.self };
-	struct err ignored;
-
-	if (!root || dir_make(AT_FDCWD, root, &ignored) < 0)
-		root = w->o.spare_root;
-	if (w->backend && strcmp(w->root, root) == 0)
-		return 0;
-	close_engine(w);
-	w->root = mem_str(root);
-	o.project_root = w->root;
-	return w->o.engine->open(&o, "", &w->backend, e);
+	*x->at = x->next;
+	if (x->next)
+		x->next->at = x->at;
+	loop_cancel(x->timer);
+	message_gather_release(&x->gather);
+	message_objects_release(&x->q.objects);
+	buf_release(&x->answer);
+	free(x->lacks.v);
+	arena_release(&x->arena);
+	free(x);
 }
 
-/* ---- before it runs */
-
-static bool satisfies(const struct worker *w, const struct id *closure)
+/* What running requests use stays. */
+static void trim(struct worker *w, uint64_t max_bytes)
 {
-	for (size_t i = 0; i < w->o.n_closures; i++)
-		if (id_equal(&w->o.closures[i], closure))
-			return true;
-	return false;
+	uint64_t since = UINT64_MAX;
+
+	for (struct errand *x = w->errands; x; x = x->next)
+		if (x->since < since)
+			since = x->since;
+	cache_trim(w, max_bytes, since);
 }
 
-static int keep_objects(struct worker *w, const struct message_request *q, struct err *e)
+static void deliver(void *arg)
 {
-	for (size_t i = 0; i < q->objects.n; i++)
-		if (store_put_named(w->o.store, &q->objects.v[i].id, q->objects.v[i].bytes,
-				    e) < 0)
-			return -1;
-	return store_flush(w->o.store, e);
+	struct errand *x = arg;
+	struct worker *w = x->w;
+	struct worker_call *call = x->call;
+	struct buf answer = x->answer;
+
+	x->answer = (struct buf){ 0 };
+	x->timer = NULL;
+	free_errand(x);
+	if (w->o.cache_bytes && cache_bytes(w) > w->o.cache_bytes)
+		trim(w, w->o.cache_bytes / 10 * 9);
+	call->worker_data = NULL;
+	call->done(call, buf_bytes(&answer));
+	buf_release(&answer);
 }
 
-static int check_step(struct worker *w, const struct message_step *step, struct arena *a,
-		      struct err *e)
+static void finish(struct errand *x)
 {
-	struct thunk t;
+	struct message_answer m = { .reports = x->reports, .n_reports = x->q.n_steps,
+				    .objects = x->gather.inside,
+				    .elsewhere = x->gather.outside,
+				    .n_elsewhere = x->gather.n_outside,
+				    .is_json = x->q.is_json };
 
-	if (thunk_decode(step->thunk, a, &t, e) < 0)
-		return err_wrap(e, "thunk");
-	if (!thunk_is_reduced(&t))
-		return err_set(e, ERR_BAD, "thunk: an input is another step's output still");
-	if (t.runtime != RUNTIME_CLOSURE)
-		return err_set(e, ERR_REFUSED, "a worker runs steps that have a closure; this "
-			       "one belongs to one machine");
-	if (!satisfies(w, &t.runtime_id))
-		return err_set(e, ERR_REFUSED, "the closure %.12s is not in this image: make "
-			       "one with gg image for this step", id_hex(&t.runtime_id).s);
-	return 0;
+	x->is_over = true;
+	message_put_answer(&m, &x->answer);
+	if (x->is_beginning)
+		x->timer = loop_after(x->w->o.loop, 0, deliver, x);
+	else
+		deliver(x);
 }
 
-/* ---- after it */
+/* Outputs that lie nowhere are no outputs. */
+static void on_pushed(struct depot_push *p, const struct err *e)
+{
+	struct errand *x = p->arg;
+
+	for (size_t i = 0; e && i < x->q.n_steps; i++) {
+		struct run_report *r = &x->reports[i].report;
+
+		if (r->status != RUN_OK)
+			continue;
+		r->status = RUN_UNREACHABLE;
+		r->text = arena_printf(&x->arena, "its outputs cannot be put to a remote: %s",
+				       e->text);
+	}
+	if (e)
+		x->gather.n_outside = 0;
+	finish(x);
+}
+
+static void put_outside(struct errand *x)
+{
+	size_t n = x->gather.n_outside;
+
+	x->refs = arena_alloc(&x->arena, (n + 1) * sizeof *x->refs);
+	for (size_t i = 0; i < n; i++)
+		x->refs[i] = (struct ref){ REF_VALUE, x->gather.outside[i], NULL };
+	x->push = (struct depot_push){ .refs = x->refs, .n_refs = n, .done = on_pushed,
+				       .arg = x };
+	depot_push(x->depot, &x->push);
+}
+
+/* ---- one step's end */
+
+static struct run_report *report(struct errand *x)
+{
+	return &x->reports[x->i].report;
+}
+
+/* The machinery's word instead of the step's. */
+static void refuse(struct errand *x, enum run_status status, const struct err *why)
+{
+	struct run_report *r = report(x);
+
+	r->status = status;
+	r->text = arena_str(&x->arena, why->text);
+}
 
 static void copy_result(struct arena *a, struct result *r)
 {
@@ -125,131 +174,424 @@ static void copy_result(struct arena *a, struct result *r)
 	r->v = v;
 }
 
+static void take_outputs(struct errand *x)
+{
+	size_t n_inside = x->gather.inside.n, n_outside = x->gather.n_outside;
+	struct run_report *r = report(x);
+	struct err e;
+
+	for (size_t i = 0; i < r->result.n; i++)
+		if (message_gather(&x->gather, &r->result.v[i].ref, &e) < 0) {
+			err_wrap(&e, "output %s", r->result.v[i].name);
+			refuse(x, RUN_CELL_FAILED, &e);
+			return;
+		}
+	for (size_t i = n_inside; i < x->gather.inside.n; i++)
+		cache_use(x->w, &x->gather.inside.v[i].id);
+	for (size_t i = n_outside; i < x->gather.n_outside; i++)
+		cache_use(x->w, &x->gather.outside[i]);
+}
+
+static void go_on(struct errand *x);
+
+static void next_step(struct errand *x)
+{
+	x->i++;
+	x->n_fetches = 0;
+	x->lacks.n = 0;
+	go_on(x);
+}
+
+static bool fetch(struct errand *x);
+
 static void on_done(struct job *j, const struct run_report *r)
 {
-	struct doing *d = j->arg;
-	struct run_report *copy = &d->report->report;
+	struct errand *x = j->arg;
+	struct run_report *copy = report(x);
 
+	room_left(x->w, x->backend);
+	x->backend = NULL;
+	if (r->status == RUN_LOST_INPUT && !x->n_fetches && !x->is_cancelled) {
+		ids_add(&x->lacks, &r->missing);
+		if (fetch(x))
+			return;
+	}
 	*copy = *r;
-	copy_result(d->a, &copy->result);
-	copy->log = arena_bytes(d->a, r->log);
-	copy->text = r->text ? arena_str(d->a, r->text) : NULL;
-	copy->undeclared = r->undeclared ? arena_str(d->a, r->undeclared) : NULL;
-	for (size_t i = 0; r->status == RUN_OK && i < copy->result.n && !d->err.code; i++)
-		if (message_gather(&d->gather, &copy->result.v[i].ref, &d->err) < 0)
-			err_wrap(&d->err, "output %s", copy->result.v[i].name);
-	d->is_done = true;
+	copy_result(&x->arena, &copy->result);
+	copy->log = arena_bytes(&x->arena, r->log);
+	copy->text = r->text ? arena_str(&x->arena, r->text) : NULL;
+	copy->undeclared = r->undeclared ? arena_str(&x->arena, r->undeclared) : NULL;
+	copy->place = NULL;
+	if (r->status == RUN_OK)
+		take_outputs(x);
+	next_step(x);
 }
 
-/* The machinery's word instead of the step's. */
-static void refuse(struct doing *d, enum run_status status, const struct err *why)
+/* ---- what it needs */
+
+static void find_lacking(struct errand *x, const struct id *id, bool is_tree, struct arena *a)
 {
-	d->report->report.status = status;
-	d->report->report.text = arena_str(d->a, why->text);
+	struct worker *w = x->w;
+	struct bytes b;
+	struct tree t;
+	struct err e;
+
+	if (!cache_use(w, id)) {
+		ids_add(&x->lacks, id);
+		return;
+	}
+	if (!is_tree || store_get(w->o.store, id, a, &b, &e) < 0 ||
+	    tree_decode(b, a, &t, &e) < 0)
+		return;
+	for (size_t i = 0; i < t.n; i++)
+		if (t.v[i].kind != ENTRY_LINK)
+			find_lacking(x, &t.v[i].id, t.v[i].kind == ENTRY_TREE, a);
 }
+
+static void refuse_lacking(struct errand *x, const struct id *missing)
+{
+	struct err e;
+
+	if (x->wants_runtime) {
+		err_set(&e, ERR_REFUSED, "the closure %.12s is not in this worker's image, and "
+			"which files it has is not to be found here either: make an image of "
+			"it (gg image), or name a remote (--remote)",
+			id_hex(&x->thunk.runtime_id).s);
+		refuse(x, RUN_NOT_STARTED, &e);
+		return;
+	}
+	err_set(&e, ERR_MISSING, "the object %.12s is not on this worker, and no remote has "
+		"it", id_hex(missing).s);
+	refuse(x, RUN_LOST_INPUT, &e);
+	report(x)->missing = *missing;
+}
+
+static void on_fetched(struct depot_fetch *f, const struct id *missing, const struct err *e)
+{
+	struct errand *x = f->arg;
+
+	if (!e) {
+		go_on(x);
+		return;
+	}
+	if (e->code != ERR_MISSING)
+		refuse(x, RUN_UNREACHABLE, e);
+	else
+		refuse_lacking(x, missing ? missing : &x->lacks.v[0]);
+	next_step(x);
+}
+
+/* Bring what lacks: false if there is nowhere to ask. */
+static bool fetch(struct errand *x)
+{
+	size_t n = x->lacks.n;
+
+	if (!x->depot)
+		return false;
+	x->n_fetches++;
+	x->refs = arena_alloc(&x->arena, (n + 1) * sizeof *x->refs);
+	for (size_t i = 0; i < n; i++)
+		x->refs[i] = (struct ref){ REF_VALUE, x->lacks.v[i], NULL };
+	x->fetch = (struct depot_fetch){ .refs = x->refs, .n_refs = n, .done = on_fetched,
+					 .arg = x };
+	depot_fetch(x->depot, &x->fetch);
+	return true;
+}
+
+/* 1 it is on its way, -1 it has failed. */
+static int fetch_or_fail(struct errand *x)
+{
+	/* Each round brings one more level of trees. */
+	if (x->n_fetches < 256 && fetch(x))
+		return 1;
+	refuse_lacking(x, &x->lacks.v[0]);
+	return -1;
+}
+
+/* 0 all is here, 1 it is on its way, -1 it cannot run. */
+static int make_ready(struct errand *x, const struct message_step *step)
+{
+	struct worker *w = x->w;
+	struct arena a = { 0 };
+	struct err e;
+	int rc;
+
+	x->lacks.n = 0;
+	rc = runtime_check(w, step, &x->thunk, &x->lacks, &e);
+	x->wants_runtime = rc > 0;
+	if (rc > 0)
+		return fetch_or_fail(x);
+	if (rc < 0) {
+		refuse(x, RUN_NOT_STARTED, &e);
+		return -1;
+	}
+	for (size_t i = 0; i < x->thunk.n_in; i++)
+		find_lacking(x, &x->thunk.in[i].ref.id,
+			     x->thunk.in[i].ref.kind == REF_TREE, &a);
+	arena_release(&a);
+	return x->lacks.n ? fetch_or_fail(x) : 0;
+}
+
+/* ---- running */
 
 static double shorter(double a, double b)
 {
 	return a > 0 && (b <= 0 || a < b) ? a : b;
 }
 
-static void run_step(struct doing *d, const struct message_step *step, double limit_s)
+static double seconds_left(const struct errand *x)
 {
-	struct worker *w = d->w;
-	struct job j = { .reduced = id_of(step->thunk), .text = step->thunk,
-			 .host = step->host, .is_watched = step->is_watched,
-			 .timeout_s = shorter(step->timeout_s, limit_s),
-			 .done = on_done, .arg = d };
-	struct err e;
+	double left;
 
-	d->report->step = j.reduced;
-	d->is_done = false;
-	d->err.code = ERR_NONE;
-	if (check_step(w, step, d->a, &e) < 0) {
-		refuse(d, RUN_NOT_STARTED, &e);
-		return;
-	}
-	if (keep_objects(w, d->q, &e) < 0 || open_engine(w, d->q->root, &e) < 0 ||
-	    w->o.engine->start(w->backend, &j, &e) < 0) {
-		refuse(d, RUN_CELL_FAILED, &e);
-		return;
-	}
-	loop_run(w->o.loop, &d->is_done);
-	if (d->err.code)
-		refuse(d, RUN_CELL_FAILED, &d->err);
+	if (x->call->limit_s <= 0)
+		return 0;
+	left = x->call->limit_s -
+		(double)(loop_now_ms(x->w->o.loop) - x->began_ms) / 1000;
+	return left > 0.1 ? left : 0.1;
 }
 
-static uint64_t answer_room(const struct worker *w, const struct message_request *q)
+static int decode(struct errand *x, const struct message_step *step, struct err *e)
 {
-	uint64_t max = w->o.max_bytes ? w->o.max_bytes : MAX_BYTES;
+	if (thunk_decode(step->thunk, &x->arena, &x->thunk, e) < 0)
+		return err_wrap(e, "thunk");
+	return thunk_is_reduced(&x->thunk) ? 0 :
+		err_set(e, ERR_BAD, "thunk: an input is another step's output still");
+}
 
-	return q->max_bytes && q->max_bytes < max ? q->max_bytes : max;
+static int run(struct errand *x, const struct message_step *step, struct err *e)
+{
+	struct worker *w = x->w;
+
+	if (room_find(w, x->q.root, &x->backend, e) < 0)
+		return -1;
+	x->job = (struct job){ .reduced = x->reports[x->i].step, .text = step->thunk,
+			       .host = step->host, .is_watched = step->is_watched,
+			       .timeout_s = shorter(step->timeout_s, seconds_left(x)),
+			       .done = on_done, .arg = x };
+	if (w->o.engine->start(x->backend, &x->job, e) == 0)
+		return 0;
+	room_left(w, x->backend);
+	x->backend = NULL;
+	return -1;
+}
+
+/* Begin the step at x->i, or go on with it: true if that is to be waited for. */
+static bool begin_step(struct errand *x)
+{
+	const struct message_step *step = &x->q.steps[x->i];
+	struct err e;
+	int rc;
+
+	if (x->is_cancelled || x->w->winds_up) {
+		err_set(&e, ERR_RETRY, "the worker was asked to end before this step began");
+		refuse(x, RUN_THROTTLED, &e);
+		return false;
+	}
+	if (!x->n_fetches && decode(x, step, &e) < 0) {
+		refuse(x, RUN_NOT_STARTED, &e);
+		return false;
+	}
+	rc = make_ready(x, step);
+	if (rc == 0 && (rc = run(x, step, &e)) < 0)
+		refuse(x, RUN_CELL_FAILED, &e);
+	return rc >= 0;
+}
+
+static void go_on(struct errand *x)
+{
+	while (x->i < x->q.n_steps) {
+		size_t at = x->i;
+
+		if (begin_step(x))
+			return;
+		x->n_fetches = 0;
+		x->i = at + 1;
+	}
+	if (x->gather.n_outside)
+		put_outside(x);
+	else
+		finish(x);
+}
+
+/* ---- a request's beginning */
+
+static uint64_t answer_room(const struct errand *x)
+{
+	uint64_t max = x->w->o.max_bytes ? x->w->o.max_bytes : MAX_BYTES;
+
+	if (x->q.max_bytes && (x->q.max_bytes < max || !x->w->o.max_bytes))
+		max = x->q.max_bytes;
+	return x->q.is_json ? max / 3 * 2 : max;
+}
+
+/* When the disk is full, what is not needed now makes way. */
+static int keep_objects(struct errand *x, struct err *e)
+{
+	struct worker *w = x->w;
+
+	for (size_t i = 0; i < x->q.objects.n; i++) {
+		const struct message_object *o = &x->q.objects.v[i];
+
+		if (store_put_named(w->o.store, &o->id, o->bytes, e) < 0) {
+			trim(w, cache_bytes(w) / 2);
+			if (store_put_named(w->o.store, &o->id, o->bytes, e) < 0)
+				return err_wrap(e, "this worker cannot keep what it is sent");
+		}
+		cache_use(w, &o->id);
+	}
+	return 0;
+}
+
+static void refuse_all(struct errand *x, enum run_status status, const struct err *why)
+{
+	for (x->i = 0; x->i < x->q.n_steps; x->i++)
+		refuse(x, status, why);
+}
+
+static void start(struct errand *x)
+{
+	struct worker *w = x->w;
+	struct err e;
+
+	x->reports = arena_alloc(&x->arena, x->q.n_steps * sizeof *x->reports);
+	for (size_t i = 0; i < x->q.n_steps; i++)
+		x->reports[i].step = id_of(x->q.steps[i].thunk);
+	if (source_find(w, x->q.remotes, &x->depot, &e) < 0 || keep_objects(x, &e) < 0)
+		refuse_all(x, RUN_CELL_FAILED, &e);
+	x->gather = (struct message_gather){ .store = w->o.store, .arena = &x->arena,
+					     .each_max = INLINE_BYTES,
+					     .takes_all = !x->depot };
+	x->gather.all_max = answer_room(x);
+	go_on(x);
+}
+
+int worker_begin(struct worker *w, struct worker_call *c, struct err *e)
+{
+	struct errand *x = memset(mem_alloc(sizeof *x), 0, sizeof *x);
+
+	if (message_read_request(c->request, &x->arena, &x->q, e) < 0) {
+		arena_release(&x->arena);
+		free(x);
+		return -1;
+	}
+	x->w = w;
+	x->call = c;
+	x->since = w->clock + 1;
+	x->began_ms = loop_now_ms(w->o.loop);
+	c->worker_data = x;
+	x->next = w->errands;
+	x->at = &w->errands;
+	if (x->next)
+		x->next->at = &x->next;
+	w->errands = x;
+	x->is_beginning = true;
+	start(x);
+	x->is_beginning = false;
+	return 0;
+}
+
+void worker_cancel(struct worker *w, struct worker_call *c)
+{
+	struct errand *x = c->worker_data;
+
+	if (!x || x->is_over)
+		return;
+	x->is_cancelled = true;
+	if (x->backend)
+		w->o.engine->cancel(x->backend, &x->job);
+}
+
+void worker_wind_up(struct worker *w)
+{
+	w->winds_up = true;
+}
+
+void worker_tend(struct worker *w)
+{
+	room_tend(w);
+}
+
+/* ---- one at a time */
+
+struct waiting {
+	struct buf *out;
+	bool is_done;
+};
+
+static void on_answer(struct worker_call *c, struct bytes answer)
+{
+	struct waiting *k = c->arg;
+
+	buf_add(k->out, answer.p, answer.n);
+	k->is_done = true;
 }
 
 int worker_do(struct worker *w, struct bytes request, double limit_s, struct buf *out,
 	      struct err *e)
 {
-	struct arena a = { 0 };
-	struct message_request q;
-	struct message_answer m;
-	struct message_report *reports;
-	struct doing d = { .w = w, .a = &a, .q = &q };
-	int rc = message_read_request(request, &a, &q, e);
+	struct waiting k = { .out = out };
+	struct worker_call c = { .request = request, .limit_s = limit_s, .done = on_answer,
+				 .arg = &k };
 
-	if (rc == 0) {
-		reports = arena_alloc(&a, q.n_steps * sizeof *reports);
-		d.gather = (struct message_gather){ .store = w->o.store, .arena = &a,
-						    .takes_all = true };
-		d.gather.all_max = answer_room(w, &q);
-		for (size_t i = 0; i < q.n_steps; i++) {
-			d.report = &reports[i];
-			run_step(&d, &q.steps[i], limit_s);
-		}
-		m = (struct message_answer){ .reports = reports, .n_reports = q.n_steps,
-					     .objects = d.gather.inside,
-					     .is_json = q.is_json };
-		message_put_answer(&m, out);
-		message_gather_release(&d.gather);
-		message_objects_release(&q.objects);
-	}
-	arena_release(&a);
-	return rc;
-}
-
-/* ---- what an image holds */
-
-int worker_read_closures(struct bytes text, struct arena *a, struct id **out, size_t *n,
-			 struct err *e)
-{
-	*n = 0;
-	*out = arena_alloc(a, (text.n / ID_HEX + 1) * sizeof **out);
-	for (size_t at = 0; at < text.n; at += ID_HEX + 1) {
-		if (text.n - at <= ID_HEX || text.p[at + ID_HEX] != '\n' ||
-		    !id_parse((struct bytes){ text.p + at, ID_HEX }, &(*out)[*n]))
-			return err_set(e, ERR_BAD, "line %zu is no name of a closure", *n + 1);
-		(*n)++;
-	}
+	worker_tend(w);
+	if (worker_begin(w, &c, e) < 0)
+		return -1;
+	loop_run(w->o.loop, &k.is_done);
 	return 0;
 }
 
-int worker_read_trees(struct store *s, struct bytes text, struct err *e)
+/* ---- the whole */
+
+struct worker *worker_new(const struct worker_opts *o)
 {
-	struct arena a = { 0 };
-	int rc = 0;
+	struct worker *w = memset(mem_alloc(sizeof *w), 0, sizeof *w);
 
-	while (text.n && rc == 0) {
-		const char *gap = memmem(text.p, text.n, "\n\n", 2);
-		struct bytes one = { text.p, gap ? (size_t)(gap - text.p) + 1 : text.n };
-		struct tree t;
-		struct id id;
+	w->o = *o;
+	w->runtimes = runtimes_new(w);
+	cache_new(w);
+	return w;
+}
 
-		rc = tree_decode(one, &a, &t, e);
-		if (rc == 0)
-			rc = store_put(s, one, &id, e);
-		text.p += one.n + (gap != NULL);
-		text.n -= one.n + (gap != NULL);
-		arena_reset(&a);
-	}
-	arena_release(&a);
-	return rc < 0 ? -1 : store_flush(s, e);
+/* First what could call back about them. */
+void worker_abandon(struct worker *w)
+{
+	room_free(w);
+	sources_free(w);
+	while (w->errands)
+		free_errand(w->errands);
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	worker_abandon(w);
+	cache_free(w->cache);
+	runtimes_free(w->runtimes);
+	free(w->added.v);
+	free(w->dropped.v);
+	free(w->closures.v);
+	free(w);
+}
+
+void worker_news(struct worker *w, struct worker_news *out)
+{
+	*out = (struct worker_news){
+		.added = w->added.v, .n_added = w->added.n,
+		.dropped = w->dropped.v, .n_dropped = w->dropped.n,
+		.closures = w->closures.v, .n_closures = w->closures.n,
+	};
+}
+
+static void forget_first(struct ids *l, size_t n)
+{
+	memmove(l->v, l->v + n, (l->n - n) * sizeof *l->v);
+	l->n -= n;
+}
+
+void worker_news_told(struct worker *w, const struct worker_news *told)
+{
+	forget_first(&w->added, told->n_added);
+	forget_first(&w->dropped, told->n_dropped);
+	forget_first(&w->closures, told->n_closures);
 }

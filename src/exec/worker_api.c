@@ -7,9 +7,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
-#include "worker.h"
+#include "worker_private.h"
 
-#define VERSION "2018-06-01"
+#define VERSION RUNTIME_API_VERSION
 
 enum { EVENT_MAX = 64 << 20, TRIES = 5, PAUSE_MS = 200 };
 
@@ -30,7 +30,7 @@ struct event {
 	double limit_s;
 };
 
-static double seconds_left(const struct http_answer *event)
+double runtime_seconds_left(const struct http_answer *event)
 {
 	const char *deadline = http_header(event, "Lambda-Runtime-Deadline-Ms");
 	double ms = deadline ? strtod(deadline, NULL) : 0, left;
@@ -43,10 +43,20 @@ static double seconds_left(const struct http_answer *event)
 	return left > 0.1 ? left : 0.1;
 }
 
+bool runtime_id_is_good(const char *id)
+{
+	static const char good[] =
+		"0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_";
+
+	return id && *id && strspn(id, good) == strlen(id);
+}
+
 static int post(struct api *x, const char *url, const char *header, struct bytes body,
 		struct err *e)
 {
-	const char *headers[] = { "Content-Type: application/json", header, NULL };
+	bool is_json = !body.n || body.p[0] == '{';
+	const char *headers[] = { is_json ? "Content-Type: " MESSAGE_TYPE_JSON :
+				  "Content-Type: " MESSAGE_TYPE_PARTS, header, NULL };
 	struct http_request q = { .method = "POST", .url = url, .headers = headers,
 				  .body = body };
 	struct http_answer a;
@@ -75,6 +85,25 @@ static int post_error(struct api *x, const char *url, const char *text, struct e
 	return rc < 0 ? -1 : 0;
 }
 
+/* What is too large inside the answer goes to the remotes. */
+static int answer_shrunk(struct api *x, const struct event *event, const char *url,
+			 const char *bad, struct bytes too_large, struct err *e)
+{
+	struct buf out = { 0 };
+	struct err why;
+	int rc = worker_shrink(x->w, event->body, too_large, &out, &why);
+
+	if (rc == 0)
+		rc = post(x, url, NULL, buf_bytes(&out), e);
+	else
+		rc = post_error(x, bad, why.text, e);
+	if (rc == 1)
+		rc = post_error(x, bad, "the answer is too large for this API, even without "
+				"what the outputs hold", e);
+	buf_release(&out);
+	return rc;
+}
+
 static int answer(struct api *x, const struct event *event, struct err *e)
 {
 	const char *id = event->id, *url, *bad;
@@ -82,15 +111,14 @@ static int answer(struct api *x, const struct event *event, struct err *e)
 	struct err why;
 	int rc;
 
-	if (!id || strspn(id, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
-	    != strlen(id))
+	if (!runtime_id_is_good(id))
 		return err_set(e, ERR_BAD, "runtime API: an event without an id");
 	url = arena_printf(x->a, "%s/invocation/%s/response", x->base, id);
 	bad = arena_printf(x->a, "%s/invocation/%s/error", x->base, id);
 	if (worker_do(x->w, event->body, event->limit_s, &out, &why) < 0)
 		rc = post_error(x, bad, why.text, e);
 	else if ((rc = post(x, url, NULL, buf_bytes(&out), e)) == 1)
-		rc = post_error(x, bad, "the answer is too large for this API", e);
+		rc = answer_shrunk(x, event, url, bad, buf_bytes(&out), e);
 	buf_release(&out);
 	return rc;
 }
@@ -119,7 +147,7 @@ static void on_event(void *arg, const struct http_answer *a, const struct err *e
 		return;
 	k->out->body = arena_bytes(k->x->a, a->body);
 	k->out->id = id ? arena_str(k->x->a, id) : NULL;
-	k->out->limit_s = seconds_left(a);
+	k->out->limit_s = runtime_seconds_left(a);
 }
 
 /* 1 an event, 0 stopped. */
@@ -168,6 +196,7 @@ static void pause_for(struct api *x, uint64_t ms)
 
 void worker_stop(struct worker_stop *s)
 {
+	s->is_urgent = s->is_wanted;
 	s->is_wanted = true;
 	if (s->wait_is_over)
 		*s->wait_is_over = true;
