@@ -50,6 +50,7 @@ struct exec_event {
  * ones need a failed one.  O(1). */
 struct exec_counts {
 	size_t total, waiting, running, forced, cached, failed, unrun;
+	size_t remote;                  /* of the cached: known by remotes only */
 	double oldest_running_s;
 	const char *oldest_label;       /* borrowed until the next call */
 	double remaining_s;             /* a guess; 0 when there is none */
@@ -84,7 +85,8 @@ struct exec_opts {
 int exec_new(const struct exec_opts *o, struct exec **out, struct err *e);
 /* For backend_opts.changed: the room of an engine is another now. */
 void exec_room_changed(struct exec *x);
-/* Engines are closed first, or nothing runs.  Wants that are left end
+/* Engines are closed first, or nothing runs; the loop is not turned between this
+ * and depot_free(), in either order.  Wants that are left end
  * without a word.  Flushes; an error shows at store_close. */
 void exec_free(struct exec *x);
 

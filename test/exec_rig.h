@@ -21,6 +21,11 @@ static struct loop *loop;
 static struct engine engines[4];
 static size_t n_engines;
 static struct exec *x;
+/* A folder as remote, where there is one; with a key of its own. */
+static const char *remote_uri;
+static struct depot_remote remote;
+static struct depot *depot;
+static struct keyring *keys;
 static struct id host;
 static struct err e;
 
@@ -61,6 +66,38 @@ static inline void room_changed(void *arg)
 	exec_room_changed(x);
 }
 
+static inline void depot_says(void *arg, const char *text)
+{
+	(void)arg;
+	buf_printf(&notices, "%s\n", text);
+}
+
+static inline void open_depot(void)
+{
+	struct remote_opts ro = { .loop = loop };
+	struct depot_opts o = { .loop = loop, .store = store, .remotes = &remote,
+				.n_remotes = 1, .notice = depot_says };
+	struct public_key own;
+
+	if (access("key", F_OK) < 0)
+		MUST(key_make("key", &own, &e), e);
+	MUST(keyring_open("key", (struct bytes){ 0 }, &keys, &e), e);
+	remote = (struct depot_remote){ .ops = remote_find(remote_uri, &e) };
+	MUST(remote.ops->open(&ro, remote_uri, &remote.remote, &e), e);
+	o.keys = keys;
+	MUST(depot_new(&o, &depot, &e), e);
+}
+
+static inline void close_depot(void)
+{
+	depot_free(depot);
+	if (depot)
+		remote.ops->close(remote.remote);
+	keyring_free(keys);
+	depot = NULL;
+	keys = NULL;
+}
+
 /* One fake engine for each of the words, NULL at the end; xo as the caller wants
  * it otherwise. */
 static inline void open_engines(const char *const *fakes, struct exec_opts xo)
@@ -72,6 +109,9 @@ static inline void open_engines(const char *const *fakes, struct exec_opts xo)
 	MUST(loop_new(&loop, &e), e);
 	bo.loop = loop;
 	bo.store = store;
+	if (remote_uri)
+		open_depot();
+	bo.depot = xo.depot = depot;
 	for (n_engines = 0; fakes[n_engines]; n_engines++) {
 		struct engine *en = &engines[n_engines];
 
@@ -109,6 +149,7 @@ static inline void close_all(void)
 {
 	close_engines();
 	exec_free(x);
+	close_depot();
 	loop_free(loop);
 	MUST(store_close(store, &e), e);
 }

@@ -54,6 +54,11 @@ void wants_end_failing(struct exec *x)
 	}
 }
 
+void wants_place_again(struct exec *x, struct want_kept *w)
+{
+	list_push(&x->placing, w);
+}
+
 void exec_end_wants(struct exec *x, struct node *n)
 {
 	struct want_kept *w;
@@ -94,8 +99,8 @@ bool wants_look(struct exec *x)
 	return true;
 }
 
-/* 0 placed, 1 the node is made again first, -1. */
-static int try_place(struct exec *x, const struct want_kept *w, struct err *e)
+/* 0 placed, 1 the node is made again first, 2 it is fetched first, -1. */
+static int try_place(struct exec *x, struct want_kept *w, struct err *e)
 {
 	const struct placeholder ph = { w->w.thunk, w->w.out };
 	struct store *s = x->o.store;
@@ -122,6 +127,9 @@ static int try_place(struct exec *x, const struct want_kept *w, struct err *e)
 	}
 	if (e->code != ERR_MISSING)
 		return -1;
+	if (ref && away_fetch_want(x, w, ref))
+		return 2;
+	w->has_fetched = false;
 	if (node_rewind(x, w->node, &gone) == 0)
 		return 1;
 	*e = gone;
@@ -138,9 +146,9 @@ bool wants_place(struct exec *x)
 		return false;
 	if (w->node->state == NODE_DONE)
 		rc = try_place(x, w, &e);
-	if (rc > 0)
+	if (rc == 1)
 		attach(x, w);
-	else
+	else if (rc <= 0)
 		end_want(x, w, rc < 0 ? &e : NULL);
 	return true;
 }
@@ -156,9 +164,12 @@ void wants_end_placing(struct exec *x, const struct err *e)
 /* Nothing new may start and nothing runs: what is open ends here. */
 void wants_give_up(struct exec *x)
 {
-	struct want_kept *first = NULL, **last = &first, *w;
+	struct want_kept *first = away_give_up(x, !x->is_halted || x->is_stopped ||
+					       x->broken.code), **last = &first, *w;
 	struct err e;
 
+	while (*last)
+		last = &(*last)->next;
 	for (size_t i = 0; i < x->order.n; i++) {
 		struct node *n = x->order.v[i];
 
@@ -222,6 +233,7 @@ void exec_free(struct exec *x)
 	free_wants(x->wanted.first);
 	free_wants(x->failing.first);
 	free_wants(x->placing.first);
+	away_close(x);
 	x->placing.first = NULL;
 	exec_flush(x);
 	memcpy(timers, (struct timer *[]){ x->pump_timer, x->flush_timer, x->poll_timer,
@@ -325,6 +337,7 @@ void exec_counts(struct exec *x, struct exec_counts *out)
 	*out = (struct exec_counts){
 		.total = x->n_total, .waiting = x->n_open - x->n_running,
 		.running = x->n_running, .forced = x->n_forced, .cached = x->n_cached,
+		.remote = x->n_remote,
 		.failed = x->n_failed, .unrun = x->n_unrun,
 		.remaining_s = guess_remaining(x, now_ms),
 		.retried = x->n_retried, .duplicated = x->n_duplicated,

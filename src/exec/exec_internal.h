@@ -7,6 +7,7 @@
  * sched.c    start, and end well
  * after.c    what follows a failure
  * twice.c    a second run of what takes too long
+ * away.c     what remotes know and hold
  * rewind.c   what was known and is gone is made again
  * exec.c     wants
  * pump.c     what turns all of it, flushing
@@ -17,8 +18,9 @@
  *
  * A node is NEW until it is loaded.  Then it is open: WAITING until
  * n_waits_for other nodes have ended, READY in a heap, PAUSED until it is tried
- * again, POLLING while another process has it, RUNNING.  It ends DONE or FAILED;
- * DONE may become NEW again when its objects turn out to be gone.
+ * again, POLLING while another process has it, AWAY while remotes are asked or
+ * give its inputs, RUNNING.  It ends DONE or FAILED; DONE may become NEW again
+ * when its objects turn out to be gone.
  */
 #ifndef GG_EXEC_INTERNAL_H
 #define GG_EXEC_INTERNAL_H
@@ -30,6 +32,7 @@ enum node_state {
 	NODE_WAITING,
 	NODE_READY,
 	NODE_PAUSED,
+	NODE_AWAY,
 	NODE_POLLING,
 	NODE_RUNNING,
 	NODE_DONE,
@@ -78,6 +81,7 @@ struct site {
 	const struct engine *engine;
 	struct room room, used;
 	size_t n_running, n_ran;
+	size_t n_fetching;              /* nodes with room, without all inputs */
 	double seconds, dollars;        /* of what has run there */
 	uint64_t busy_until_ms, ill_until_ms;   /* nothing is started before */
 	unsigned n_busy, n_ill;         /* times in a row: took no more, failed */
@@ -99,6 +103,7 @@ struct node {
 	struct node *next;              /* in the queue */
 	struct shape *shape;            /* NULL until loaded as open */
 	const struct failure *failure;
+	struct errand *errand;          /* of an AWAY node */
 	uint32_t n_waits_for, fan_out, sequence;
 	float remaining_s;              /* longest path from here to a want */
 	float cpus, gpus, timeout_s;
@@ -107,7 +112,7 @@ struct node {
 	uint32_t avoids;                /* of them, where it failed */
 	int priority;
 	uint8_t state, why;
-	uint8_t n_tries, n_rewinds, n_runs;
+	uint8_t n_tries, n_rewinds, n_runs, n_beaten;
 	bool is_watched;                /* as in struct hints */
 	bool has_claim;                 /* of reduced */
 	bool is_held;                   /* in exec.held: claim falls at flush */
@@ -115,6 +120,9 @@ struct node {
 	bool is_rewound;                /* trust no result without its objects */
 	bool ran;                       /* counts as forced, not as cached */
 	bool is_counted;                /* in n_total */
+	bool is_remote;                 /* a remote knew its result */
+	bool is_asked;                  /* remotes, as reduced */
+	bool is_unpublished;            /* until the second run has ended */
 };
 
 /* Nodes by one of their ids. */
@@ -126,6 +134,7 @@ struct node_index {
 struct want_kept {
 	struct want_kept *next;
 	struct node *node;
+	bool has_fetched;               /* remotes have been asked for it */
 	struct want w;                  /* its strings follow */
 };
 
@@ -184,6 +193,9 @@ struct exec {
 					 * that no caller leaves before */
 	struct run *runs, *last_run;
 	struct map closures;            /* closure -> struct err: is it here? */
+	struct map whole;               /* trees that are here, by id */
+	struct errand *errands;
+	size_t n_away;                  /* of them, those waited for */
 	struct map hosts;               /* host -> struct bytes, its text */
 	struct map shapes;
 	struct shape other;             /* for shapes beyond those kept */
@@ -195,7 +207,7 @@ struct exec {
 	uint64_t flush_took_ms, flushed_ms, told_demand_ms;
 	uint64_t random;
 	size_t n_linked;                /* runs, beaten ones too */
-	size_t n_wants, n_open, n_running, n_total, n_forced, n_cached, n_failed,
+	size_t n_wants, n_open, n_running, n_total, n_forced, n_cached, n_remote, n_failed,
 		n_unrun;
 	size_t n_unknown;               /* open nodes whose shape is new */
 	double work_s;                  /* expected of the other open ones */
@@ -220,6 +232,7 @@ void exec_poll_later(struct exec *x, struct node *n);
 /* exec.c.  Look at one want, place one: false when there is none. */
 bool wants_look(struct exec *x);
 bool wants_place(struct exec *x);
+void wants_place_again(struct exec *x, struct want_kept *w);
 void wants_end_failing(struct exec *x);
 void wants_end_placing(struct exec *x, const struct err *e);
 /* Nothing new may start and nothing runs: what is open ends here. */
@@ -239,6 +252,8 @@ bool graph_wait(struct exec *x, struct node *n, struct node *dep);
 void graph_queue(struct exec *x, struct node *n);
 struct node *graph_unqueue(struct exec *x);
 void graph_load_later(struct exec *x, struct node *n);
+/* What n waits for has yet to be loaded. */
+void graph_load_below(struct exec *x, struct node *n);
 /* Load one node, or finish one; false when there is none to load. */
 bool graph_load_step(struct exec *x);
 /* Bring remaining_s up to date for the nodes loaded since the last call. */
@@ -251,6 +266,8 @@ bool node_is_open(const struct node *n);
 
 /* node.c */
 void node_load(struct exec *x, struct node *n);
+/* Remotes do not know its result: it is to be made. */
+void node_go_on(struct exec *x, struct node *n);
 /* n waits for nothing more, or has ended. */
 void node_step(struct exec *x, struct node *n);
 /* Read n's thunk; it lives in a. */
@@ -331,6 +348,23 @@ void sites_tell_demand(struct exec *x);
 /* From 0 up to 1. */
 double exec_random(struct exec *x);
 
+/* away.c.  Ask remotes for the result of n under that name: true if n now waits
+ * for the answer, and goes on by node_gave or node_go_on. */
+bool away_ask(struct exec *x, struct node *n, const struct id *name);
+/* Fetch what a run of t, n reduced, on site lacks here: true if n waits for it. */
+bool away_fetch_inputs(struct exec *x, struct node *n, const struct thunk *t,
+		       struct site *site);
+/* The same of all inputs, one of which a run did not find: 1, or 0, or -1. */
+int away_fetch_lost(struct exec *x, struct node *n, struct err *e);
+/* Fetch what w is to be, once: wants_place_again() follows. */
+bool away_fetch_want(struct exec *x, struct want_kept *w, const struct ref *ref);
+/* n has run and gave r; or was to wait until its second run had ended. */
+void away_publish(struct exec *x, struct node *n, const struct result *r);
+void away_publish_late(struct exec *x, struct node *n);
+/* Nobody waits any more; the wants that did, in a list. */
+struct want_kept *away_give_up(struct exec *x, bool wants_too);
+void away_close(struct exec *x);
+
 /* rewind.c.  Is all of it in the store, trees to their leaves? */
 bool ref_is_whole(struct exec *x, const struct ref *r);
 bool result_is_whole(struct exec *x, const struct result *r);
@@ -341,6 +375,9 @@ int node_forget(struct exec *x, const struct node *n, struct err *e);
 /* A run of n missed an object: 0 when n waits or is ready again. */
 int node_lost_input(struct exec *x, struct node *n, const struct id *missing,
 		    struct err *e);
+/* The same when no remote has it. */
+int node_make_inputs(struct exec *x, struct node *n, const struct id *missing,
+		     struct err *e);
 
 /* profile.c.  The shape of t, found or made. */
 struct shape *profile_shape(struct exec *x, const struct thunk *t);

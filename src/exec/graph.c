@@ -156,6 +156,14 @@ void graph_load_later(struct exec *x, struct node *n)
 	load_push(x, n, false);
 }
 
+/* It stands in the order already, as what was not known: it comes once more,
+ * and what it takes is seen. */
+void graph_load_below(struct exec *x, struct node *n)
+{
+	n->is_ordered = false;
+	load_push(x, n, true);
+}
+
 /* A node may have been pushed by several; the one reached first from the top
  * loads it, so that it ends before all that wait for it: inputs first. */
 bool graph_load_step(struct exec *x)

@@ -64,16 +64,18 @@ static void node_close(struct exec *x, struct node *n, enum node_state state)
 	graph_queue(x, n);
 }
 
-static void node_done(struct exec *x, struct node *n)
+static void node_done(struct exec *x, struct node *n, const struct result *r)
 {
 	struct exec_event ev = { .kind = EXEC_CACHED, .thunk = &n->id };
 
 	node_close(x, n, NODE_DONE);
 	if (n->ran) {
 		x->n_forced++;
+		away_publish(x, n, r);
 		return;
 	}
 	x->n_cached++;
+	x->n_remote += n->is_remote;
 	exec_tell(x, &ev);
 }
 
@@ -142,7 +144,7 @@ static void adopt(struct exec *x, struct node *n, const struct result *r)
 		}
 	}
 	if (!has_tail)
-		node_done(x, n);
+		node_done(x, n, r);
 	else if (!n->n_waits_for)
 		graph_queue(x, n);
 }
@@ -178,26 +180,14 @@ static void read_hints(struct exec *x, struct node *n)
 	n->is_watched = h.is_watched;
 }
 
-void node_load(struct exec *x, struct node *n)
+/* Nobody knows what n gives: what it needs is loaded. */
+static void load_inputs(struct exec *x, struct node *n)
 {
-	struct result r;
 	struct thunk t;
 	struct bytes text;
 	struct err e;
-	int found;
 
-	n->state = NODE_WAITING;
-	n->why = WAIT_INPUTS;
-	n->n_waits_for = 0;
-	x->n_open++;
-	x->n_total += !n->is_counted;
-	n->is_counted = true;
-	found = node_look(x, n, &n->id, &r, &e);
-	if (found > 0) {
-		adopt(x, n, &r);
-		return;
-	}
-	if (found < 0 || node_thunk(x, n, &x->scratch, &t, &text, &e) < 0) {
+	if (node_thunk(x, n, &x->scratch, &t, &text, &e) < 0) {
 		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
 		return;
 	}
@@ -221,6 +211,43 @@ void node_load(struct exec *x, struct node *n)
 	}
 	if (!n->n_waits_for)
 		graph_queue(x, n);
+}
+
+void node_load(struct exec *x, struct node *n)
+{
+	struct result r;
+	struct err e;
+	int found;
+
+	n->state = NODE_WAITING;
+	n->why = WAIT_INPUTS;
+	n->n_waits_for = 0;
+	x->n_open++;
+	x->n_total += !n->is_counted;
+	n->is_counted = true;
+	found = node_look(x, n, &n->id, &r, &e);
+	if (found > 0) {
+		adopt(x, n, &r);
+		return;
+	}
+	if (found < 0)
+		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
+	else if (!away_ask(x, n, &n->id))
+		load_inputs(x, n);
+}
+
+void node_go_on(struct exec *x, struct node *n)
+{
+	n->state = NODE_WAITING;
+	n->why = WAIT_INPUTS;
+	if (n->shape) {
+		/* It was asked for as reduced. */
+		n->is_asked = true;
+		graph_queue(x, n);
+		return;
+	}
+	graph_load_below(x, n);
+	load_inputs(x, n);
 }
 
 /* What output `out` of dep came to: 1, 0 when dep must be waited for. */
@@ -303,6 +330,7 @@ static void reduce(struct exec *x, struct node *n)
 		if (n->has_claim && !n->is_held)
 			exec_drop_claim(x, n);
 		n->reduced = red.id;
+		n->is_asked = false;
 	}
 	if (rc > 0 && !id_equal(&red.id, &n->id))
 		rc = node_look(x, n, &red.id, &r, &e) * 2;
@@ -314,6 +342,8 @@ static void reduce(struct exec *x, struct node *n)
 		node_gave(x, n, &r, false);
 		return;
 	}
+	if (!n->is_asked && !id_equal(&red.id, &n->id) && away_ask(x, n, &n->reduced))
+		return;
 	if (sites_check_runtime(x, n, &red.thunk, &e) < 0) {
 		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
 		return;

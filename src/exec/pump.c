@@ -191,6 +191,11 @@ static bool stir(struct exec *x)
 		x->is_halted = false;
 	if (!is_still)
 		return false;
+	if (!x->n_open && x->n_away) {
+		if (x->is_stopped)
+			wants_give_up(x);
+		return x->is_stopped;
+	}
 	if (!x->n_open) {
 		wants_end_failing(x);
 		return x->wanted.first;
@@ -199,7 +204,7 @@ static bool stir(struct exec *x)
 		wants_give_up(x);
 		return true;
 	}
-	if (x->polling.n || x->n_paused)
+	if (x->polling.n || x->n_paused || x->n_away)
 		return false;
 	graph_break_ring(x);
 	return true;

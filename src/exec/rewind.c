@@ -106,7 +106,8 @@ int node_rewind(struct exec *x, struct node *n, struct err *e)
 		x->n_forced--;
 	else
 		x->n_cached--;
-	n->ran = false;
+	x->n_remote -= n->is_remote;
+	n->ran = n->is_remote = n->is_asked = false;
 	n->is_rewound = true;
 	n->state = NODE_NEW;
 	return 0;
@@ -133,54 +134,89 @@ static int restore(struct exec *x, const struct node *n, const struct input *in,
 		       rc < 0 ? "has it no more" : "has other content there now");
 }
 
-/* Has dep's output gone?  Then dep is made again. */
-static int check_dep(struct exec *x, struct node *dep, const char *out, struct err *e)
+/* Must dep be waited for?  If its output has gone, and is `only`, it is made
+ * again: 1, or 0. */
+static int check_dep(struct exec *x, struct node *dep, const char *out, const struct id *only,
+		     struct err *e)
 {
 	const struct ref *ref = NULL;
 	struct result r;
 
 	if (dep->state != NODE_DONE)
-		return 0;
+		return 1;
 	if (store_get_result(x->o.store, &dep->id, &x->scratch, &r, e) == 0)
 		ref = result_output(&r, out);
 	else if (e->code != ERR_MISSING && e->code != ERR_BAD)
 		return -1;
-	return ref && ref_is_whole(x, ref) ? 0 : node_rewind(x, dep, e);
+	if (ref && ((only && !id_equal(only, &ref->id)) || ref_is_whole(x, ref)))
+		return 0;
+	return node_rewind(x, dep, e) < 0 ? -1 : 1;
 }
 
 int node_lost_input(struct exec *x, struct node *n, const struct id *missing,
 		    struct err *e)
 {
-	struct thunk t;
-	struct bytes text;
+	int rc;
 
 	n->n_rewinds++;
 	/* One that is there but lies is removed by the check. */
 	if (!id_is_zero(missing))
 		store_check(x->o.store, missing, e);
-	if (node_thunk(x, n, &x->scratch, &t, &text, e) < 0)
-		return -1;
+	rc = away_fetch_lost(x, n, e);
+	return rc ? (rc < 0 ? -1 : 0) : node_make_inputs(x, n, missing, e);
+}
+
+/* n waits for those of its inputs that are not here; `only`, if not NULL, for no
+ * other.  1 if there was one; 0 if not, or if n has failed with it; -1. */
+static int wait_for_inputs(struct exec *x, struct node *n, const struct thunk *t,
+			   const struct id *only, struct err *e)
+{
+	int found = 0;
+
 	n->state = NODE_WAITING;
 	n->why = WAIT_INPUTS;
 	n->n_waits_for = 0;
-	for (size_t i = 0; i < t.n_in; i++) {
-		const struct input *in = &t.in[i];
+	for (size_t i = 0; i < t->n_in; i++) {
+		const struct input *in = &t->in[i];
 		struct node *dep;
+		int rc;
 
 		if (in->ref.kind != REF_THUNK) {
-			if (!ref_is_whole(x, &in->ref) && restore(x, n, in, e) < 0)
+			if ((only && !id_equal(only, &in->ref.id)) || ref_is_whole(x, &in->ref))
+				continue;
+			found = 1;
+			if (restore(x, n, in, e) < 0)
 				return -1;
 			continue;
 		}
 		dep = graph_node(x, &in->ref.id);
-		if (check_dep(x, dep, in->ref.out, e) < 0)
+		rc = check_dep(x, dep, in->ref.out, only, e);
+		if (rc < 0)
 			return -1;
+		found |= rc;
 		if (!graph_wait(x, n, dep)) {
 			node_fail_above(x, n, dep->failure);
-			return 0;
+			return 1;
 		}
 	}
-	if (!n->n_waits_for)
+	return found;
+}
+
+int node_make_inputs(struct exec *x, struct node *n, const struct id *missing,
+		     struct err *e)
+{
+	struct thunk t;
+	struct bytes text;
+	int rc = 0;
+
+	if (node_thunk(x, n, &x->scratch, &t, &text, e) < 0)
+		return -1;
+	/* What else is not here may still be fetched. */
+	if (x->o.depot && !id_is_zero(missing))
+		rc = wait_for_inputs(x, n, &t, missing, e);
+	if (rc == 0)
+		rc = wait_for_inputs(x, n, &t, NULL, e);
+	if (rc >= 0 && n->state == NODE_WAITING && !n->n_waits_for)
 		graph_queue(x, n);
-	return 0;
+	return rc < 0 ? -1 : 0;
 }

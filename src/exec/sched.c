@@ -53,7 +53,7 @@ static void run_unlink(struct exec *x, struct run *r)
 		run_counts_no_more(x, r);
 	x->started_sum_ms -= r->started_ms;
 	/* Sums of fractions drift; with nothing running the truth is known. */
-	if (!s->n_running)
+	if (!s->n_running && !s->n_fetching)
 		s->used = (struct room){ 0 };
 }
 
@@ -73,6 +73,10 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 	struct id id;
 	int fd = -1;
 
+	/* What rests elsewhere is large, and tails are not. */
+	if (x->o.depot && !store_has(x->o.store, &ref->id) &&
+	    depot_knows(x->o.depot, &ref->id))
+		return 0;
 	if (store_open_large(x->o.store, &ref->id, &fd, e) < 0)
 		return -1;
 	if (fd >= 0) {
@@ -294,6 +298,8 @@ static void begin(struct exec *x, struct node *n, struct site *site)
 		graph_queue(x, n);
 		rc = 0;
 	}
+	if (rc > 0 && away_fetch_inputs(x, n, &red.thunk, site))
+		rc = 0;
 	if (rc > 0)
 		rc = claim(x, n, &e);
 	if (rc > 0) {

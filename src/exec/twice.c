@@ -92,6 +92,7 @@ void twice_won(struct exec *x, const struct run *winner, const struct result *gi
 		if (r->node != winner->node || r->is_beaten)
 			continue;
 		r->is_beaten = true;
+		r->node->n_beaten++;
 		run_counts_no_more(x, r);
 		r->winner = winner->site;
 		copy_result(&r->arena, given, &r->first);
@@ -118,11 +119,12 @@ void twice_lost(struct exec *x, struct run *r, const struct run_report *rep)
 	struct exec_event told = { .label = r->label, .log = rep->log };
 	struct err e;
 
-	if (rep->status != RUN_OK)
+	n->n_beaten--;
+	out = rep->status == RUN_OK ? difference(&r->first, &rep->result, &other) : NULL;
+	if (!out || (n->state != NODE_DONE && n->why != WAIT_TAIL)) {
+		away_publish_late(x, n);
 		return;
-	out = difference(&r->first, &rep->result, &other);
-	if (!out || (n->state != NODE_DONE && n->why != WAIT_TAIL))
-		return;
+	}
 	if (node_forget(x, n, &e) < 0)
 		return;
 	err_set(&e, ERR_FAILED, "it is not deterministic: output %s is %s from %s and %s from %s; "
