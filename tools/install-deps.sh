@@ -7,7 +7,7 @@
 # variables, so that make asks pkg-config only once.
 
 set -u
-PKGS='libuv lmdb libseccomp libcrypto jansson libzstd zlib'
+PKGS='libuv lmdb libseccomp libcrypto jansson libzstd zlib expat'
 HEADERS='libcurl libmicrohttpd'   # opened when first needed, not linked
 missing=
 
@@ -46,6 +46,7 @@ need_build()
 	need libjansson-dev pkg-config --exists jansson
 	need libzstd-dev pkg-config --exists libzstd
 	need zlib1g-dev pkg-config --exists zlib
+	need libexpat1-dev pkg-config --exists expat
 	need libcurl4-openssl-dev pkg-config --exists libcurl
 	need libmicrohttpd-dev pkg-config --exists libmicrohttpd
 }
@@ -78,6 +79,24 @@ need_test()
 	need apache2-utils have htpasswd
 	need nginx-light test -x /usr/sbin/nginx
 	need python3-botocore module botocore
+	need_stores
+}
+
+# The servers of test/servers that keep objects.
+need_stores()
+{
+	need ceph-mon have ceph-mon
+	need ceph-mgr have ceph-mgr
+	need ceph-osd have ceph-osd
+	need ceph-common have ceph
+	need radosgw have radosgw
+	need faketime have faketime
+	need swift-proxy have swift-proxy-server
+	need swift-account have swift-account-server
+	need swift-container have swift-container-server
+	need swift-object have swift-object-server
+	need memcached have memcached
+	need redis-server have redis-server
 }
 
 # What the trainers in test/trainers are written in, or are.
