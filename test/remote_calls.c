@@ -1,6 +1,5 @@
-/* remote_calls.c - the promises of remote.h, asked of the remote of a URI
+/* remote_calls.c - calls to the remote of a URI, for tests that do things to its server
  *
- *	remote_calls URI contract       what every remote promises
  *	remote_calls URI large BYTES    one object of that size, there and back
  *	remote_calls URI many N BYTES   N objects, 200 at once, there and back
  *	remote_calls URI put KEY TEXT | get KEY | list PREFIX | check
@@ -9,8 +8,6 @@
  */
 #include "remote.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,136 +96,6 @@ static void must(struct one *o, enum err_code code, enum err_code want, const ch
 	exit(1);
 }
 
-/* ---- contract */
-
-static void bodies(void)
-{
-	static const size_t sizes[] = { 0, 1, 4096, 70000, 3000000 };
-	struct one o = { .is_done = false };
-
-	for (size_t i = 0; i < 5; i++) {
-		char *p = malloc(sizes[i] + 1);
-		struct bytes b = { p, sizes[i] };
-
-		for (size_t k = 0; k < sizes[i]; k++)
-			p[k] = (char)(k * 7 + k / 251 + i);
-		must(&o, simple(REMOTE_PUT, "cas/body", b, &o), ERR_NONE, "put");
-		must(&o, simple(REMOTE_GET, "cas/body", (struct bytes){ 0 }, &o), ERR_NONE, "get");
-		NEED(bytes_equal(o.a.body, b), "other bytes came back");
-		must(&o, simple(REMOTE_HEAD, "cas/body", (struct bytes){ 0 }, &o), ERR_NONE,
-		     "head");
-		NEED(!o.a.n_bytes || o.a.n_bytes == b.n, "head knows another size");
-		free(p);
-	}
-	free(o.body);
-}
-
-static void missing(void)
-{
-	struct one o = { .is_done = false };
-	struct bytes none = { 0 };
-
-	must(&o, simple(REMOTE_DELETE, "cas/absent", none, &o), ERR_NONE, "delete of nothing");
-	must(&o, simple(REMOTE_GET, "cas/absent", none, &o), ERR_MISSING, "get of nothing");
-	must(&o, simple(REMOTE_HEAD, "cas/absent", none, &o), ERR_MISSING, "head of nothing");
-	must(&o, simple(REMOTE_DELETE, "cas/body", none, &o), ERR_NONE, "delete");
-	must(&o, simple(REMOTE_GET, "cas/body", none, &o), ERR_MISSING, "get of what is gone");
-}
-
-static void only_new(void)
-{
-	struct one o = { .is_done = false };
-
-	must(&o, simple(REMOTE_DELETE, "cas/new", (struct bytes){ 0 }, &o), ERR_NONE, "delete");
-	for (int i = 0; i < 3; i++) {
-		o = (struct one){ .c = { .verb = REMOTE_PUT, .key = "cas/new", .only_new = true,
-					 .body = bytes_str(i ? "second" : "first") } };
-		must(&o, run(&o), ERR_NONE, "put of what is new");
-		NEED(o.a.was_there == (i > 0), "whether it was there is told wrong");
-	}
-	must(&o, simple(REMOTE_GET, "cas/new", (struct bytes){ 0 }, &o), ERR_NONE, "get");
-	NEED(bytes_equal(o.a.body, bytes_str("first")), "what was there was replaced");
-	free(o.body);
-}
-
-static void limits(void)
-{
-	static char kilo[1000];
-	struct one o = { .is_done = false };
-	struct bytes b = { kilo, sizeof kilo };
-
-	must(&o, simple(REMOTE_PUT, "cas/kilo", b, &o), ERR_NONE, "put");
-	o = (struct one){ .c = { .verb = REMOTE_GET, .key = "cas/kilo", .max_bytes = 999 } };
-	must(&o, run(&o), ERR_REFUSED, "get of more than there is room for");
-	NEED(o.a.n_bytes > 999, "how much it is is not told");
-	o = (struct one){ .c = { .verb = REMOTE_GET, .key = "cas/kilo", .max_bytes = 1000 } };
-	must(&o, run(&o), ERR_NONE, "get of just what there is room for");
-	free(o.body);
-}
-
-static int temporary(void)
-{
-	FILE *f = tmpfile();
-	int fd = f ? dup(fileno(f)) : -1;
-
-	if (f)
-		fclose(f);
-	NEED(fd >= 0, "no temporary file");
-	return fd;
-}
-
-static void files(void)
-{
-	struct http_file from = { .fd = temporary(), .offset = 3, .n_bytes = 100000 };
-	struct http_file to = { .fd = temporary(), .offset = 5, .n_bytes = 200000 };
-	char *sent = malloc(100003), *got = malloc(100000);
-	struct one o = { .c = { .verb = REMOTE_PUT, .key = "cas/file", .from = &from } };
-
-	for (int i = 0; i < 100003; i++)
-		sent[i] = (char)(i * 3 + i / 255);
-	NEED(write(from.fd, sent, 100003) == 100003, "cannot write");
-	must(&o, run(&o), ERR_NONE, "put of a file");
-	o = (struct one){ .c = { .verb = REMOTE_GET, .key = "cas/file", .to = &to } };
-	must(&o, run(&o), ERR_NONE, "get into a file");
-	NEED(o.a.n_bytes == 100000 && !o.body, "the size is not told");
-	NEED(pread(to.fd, got, 100000, 5) == 100000 && memcmp(got, sent + 3, 100000) == 0,
-	     "the file holds other bytes");
-	NEED(lseek(to.fd, 0, SEEK_END) == 100005, "more was written");
-	to.n_bytes = 99999;
-	o = (struct one){ .c = { .verb = REMOTE_GET, .key = "cas/file", .to = &to } };
-	must(&o, run(&o), ERR_REFUSED, "get into a file that is too small");
-	close(from.fd);
-	close(to.fd);
-	free(sent);
-	free(got);
-}
-
-/* Some are cancelled at once, some later; the others are not disturbed. */
-static void cancelled(void)
-{
-	static struct one o[60];
-	static const char text[] = "some text";
-
-	for (size_t i = 0; i < 60; i++) {
-		snprintf(o[i].key, sizeof o[i].key, "cas/cancel-%zu", i);
-		o[i].c = (struct remote_call){ .verb = REMOTE_PUT, .key = o[i].key,
-					       .body = bytes_str(text) };
-		start(&o[i]);
-	}
-	for (size_t i = 0; i < 60; i += 3)
-		ops->cancel(remote, &o[i].c);
-	loop_turn(loop);
-	for (size_t i = 1; i < 60; i += 3)
-		if (!o[i].is_done)
-			ops->cancel(remote, &o[i].c);
-	for (size_t i = 2; i < 60; i += 3) {
-		loop_run(loop, &o[i].is_done);
-		must(&o[i], o[i].err.code, ERR_NONE, "one that was left alone");
-	}
-	for (size_t i = 0; i < 60; i += 3)
-		NEED(!o[i].is_done, "one that was cancelled was told of");
-}
-
 struct counted {
 	struct remote_listing l;
 	size_t n, n_wanted;
@@ -271,54 +138,18 @@ static struct counted list(const char *prefix, size_t n_wanted)
 	return k;
 }
 
-/* More than a page of any server has. */
-static void lists(void)
-{
-	enum { N = 1100 };
-	static struct one o[N];
-	struct counted k;
-
-	if (!ops->list)
-		return;
-	for (size_t i = 0; i < N; i++) {
-		snprintf(o[i].key, sizeof o[i].key, "list/%zu", i);
-		o[i].c = (struct remote_call){ .verb = REMOTE_PUT, .key = o[i].key,
-					       .body = bytes_str("xyz") };
-		start(&o[i]);
-	}
-	for (size_t i = 0; i < N; i++) {
-		loop_run(loop, &o[i].is_done);
-		must(&o[i], o[i].err.code, ERR_NONE, "put");
-	}
-	k = list("list/", 0);
-	NEED(k.n == N && k.n_bytes == 3 * N, "not all keys are listed");
-	NEED(list("list/109", 0).n == 11, "a prefix lists others");
-	NEED(list("list/", 5).n == 5, "a listing that is ended goes on");
-	NEED(list("none/", 0).n == 0, "keys where there are none");
-	for (size_t i = 0; i < N; i++) {
-		o[i].c.verb = REMOTE_DELETE;
-		o[i].c.body = (struct bytes){ 0 };
-		start(&o[i]);
-	}
-	for (size_t i = 0; i < N; i++)
-		loop_run(loop, &o[i].is_done);
-	NEED(list("list/", 0).n == 0, "what was deleted is listed");
-}
-
-static void contract(void)
-{
-	bodies();
-	missing();
-	only_new();
-	limits();
-	files();
-	cancelled();
-	lists();
-	NEED(ops->reach(remote).latency_s > 0, "it does not know how far away it is");
-	printf("kept\n");
-}
-
 /* ---- sizes and numbers */
+
+static int temporary(void)
+{
+	FILE *f = tmpfile();
+	int fd = f ? dup(fileno(f)) : -1;
+
+	if (f)
+		fclose(f);
+	NEED(fd >= 0, "no temporary file");
+	return fd;
+}
 
 static void large(uint64_t n)
 {
@@ -395,9 +226,7 @@ static void command(int argc, char **argv)
 	const char *verb = argc > 2 ? argv[2] : "";
 	struct one o = { .is_done = false };
 
-	if (strcmp(verb, "contract") == 0) {
-		contract();
-	} else if (strcmp(verb, "large") == 0) {
+	if (strcmp(verb, "large") == 0) {
 		large(strtoull(argv[3], NULL, 10));
 	} else if (strcmp(verb, "many") == 0) {
 		size_t n = strtoull(argv[3], NULL, 10), size = strtoull(argv[4], NULL, 10);

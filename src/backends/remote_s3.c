@@ -200,7 +200,8 @@ static int s3_start(struct remote *r, struct remote_call *c, struct err *e)
 {
 	uint64_t n = c->from ? c->from->n_bytes : c->body.n;
 
-	(void)e;
+	if (!remote_key_is_good(c->key))
+		return err_set(e, ERR_BAD, "s3://%s: no key of ours", r->place.bucket);
 	if (c->verb == REMOTE_PUT && n > S3_WHOLE_BYTES)
 		s3_upload(r, c);
 	else if (c->verb == REMOTE_GET && c->to && c->to->n_bytes > S3_WHOLE_BYTES)
