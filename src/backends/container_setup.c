@@ -19,6 +19,8 @@
 enum { NOBODY = 65534 };
 
 #define KEEP_S 60.0
+/* A socket that nobody listens on means that gg was killed. */
+#define PATIENCE "10s"
 
 #define AT(member) offsetof(struct container_options, member)
 
@@ -114,19 +116,22 @@ static bool can_cover(const char *path)
 	return strcmp(path, "/tmp") != 0;
 }
 
+/* Half of its memory may hold objects. */
 static void add_args(const struct backend *b, const char *name, struct arena *a,
 		     struct strs *out)
 {
-	const char *const args[] = { "worker", "--connect", CONTAINER_TICKET, "--name", name };
+	const char *const args[] = { "worker", "--connect", CONTAINER_TICKET, "--name", name,
+				     "--patience", PATIENCE };
+	unsigned jobs = (unsigned)ceil(b->scale.worker.cpus);
 
 	for (size_t i = 0; i < sizeof args / sizeof *args; i++)
 		strs_add(out, args[i]);
-	strs_add(out, arena_printf(a, "--cpus=%g", b->scale.worker.cpus));
+	strs_add(out, arena_printf(a, "--jobs=%u", jobs ? jobs : 1));
 	if (b->opt.gpus > 0)
 		strs_add(out, arena_printf(a, "--gpus=%g", b->opt.gpus));
 	if (b->opt.mem_bytes)
-		strs_add(out, arena_printf(a, "--mem=%llu",
-					   (unsigned long long)b->opt.mem_bytes));
+		strs_add(out, arena_printf(a, "--cache=%lluK",
+					   (unsigned long long)b->opt.mem_bytes / 2048));
 }
 
 void container_begin_next(struct backend *b)

@@ -1,0 +1,220 @@
+#!/bin/bash
+# container.sh - steps in containers of a real podman: the same bytes as at home,
+# images made of closures, refusals in words, and nothing left whatever is killed
+. "$(dirname "$0")/lib.sh"
+
+for tool in podman runc curl jq; do
+	command -v $tool >/dev/null || skip "needs $tool"
+done
+server=$here/test/servers/podman.sh
+own_gg
+[ -x "$BUILD/gg-worker" ] && cp "$BUILD/gg-worker" "$work/gg-worker"
+trap '"$server" "$work/p" stop; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+"$server" "$work/p" || skip 'podman cannot serve here'
+socket=$work/p/s
+export CONTAINERS_CONF=$work/p/containers.conf
+pod() { podman --root "$work/p/root" --runroot "$work/p/run" "$@"; }
+on() { echo "container:socket=$socket${1:+,$1}"; }
+
+# Nothing of a worker is left: no container, no process, no mount.
+nothing_runs()
+{
+	local i
+
+	for i in $(seq 200); do
+		[ -z "$(pod ps -aq)" ] && ! pgrep -f "connect /run/gg/ticket --name gg-" >/dev/null &&
+			! grep -q "$work/p/root/overlay/.*/merged" /proc/mounts && return 0
+		sleep 0.1
+	done
+	pod ps -a
+	pgrep -af 'connect /run/gg/ticket --name gg-'
+	grep "$work" /proc/mounts
+	return 1
+}
+images() { pod images --noheading --format '{{.Repository}}:{{.Tag}}' "$@" | sort; }
+n_images() { [ "$(images | grep -c gg-closures)" = "$1" ]; }
+
+project p
+python=$(readlink -f /usr/bin/python3)
+v=${python##*python}
+uses="python3-minimal python$v-minimal libpython$v-minimal libpython$v-stdlib libc6 zlib1g libexpat1"
+cat >gg.models <<END
+python3 step.py @in --of=@ --wait=@ -o=@out
+	uses	$uses
+python3 sum.py -o=@out @in...
+	uses	$uses libjansson4
+python3 device.py -o=@out
+	uses	$uses
+	gpus	1
+python3 eat.py -o=@out
+	uses	$uses
+END
+cat >step.py <<'END'
+import hashlib, os, sys, time
+time.sleep(float(sys.argv[5]))
+with open(sys.argv[7], "w") as f:
+    data = open(sys.argv[1], "rb").read()
+    f.write("%s %s %s\n" % (sys.argv[3], hashlib.sha256(data).hexdigest(), os.getcwd()))
+END
+cat >sum.py <<'END'
+import sys
+with open(sys.argv[2], "w") as f:
+    for name in sys.argv[3:]:
+        f.write(open(name).read())
+END
+cat >device.py <<'END'
+import os, sys
+with open(sys.argv[2], "w") as f:
+    print(os.path.exists("/dev/gg-test0"), os.path.exists("/dev/gg-test1"), file=f)
+END
+cat >eat.py <<'END'
+import sys
+data = b"x" * (400 << 20)
+open(sys.argv[2], "w").write("ate %d\n" % len(data))
+END
+seq 1000 >small
+head -c 300000 /dev/urandom >large
+# script N WAIT: N steps of each input, and one of them all.
+script()
+{
+	local i
+
+	mkdir -p out
+	for i in $(seq "$1"); do
+		echo "python3 step.py small --of $i --wait $2 -o out/a$i"
+		echo "python3 step.py large --of $i --wait $2 -o out/b$i"
+	done
+	echo "python3 sum.py -o all out/a* out/b*"
+}
+script 4 0 >s.sh
+infer() { chmod -R u+w . ; rm -rf out all .gg; "$GG" init; mkdir out; "$GG" infer sh "${1:-s.sh}"; }
+infer >"$work/.infer" 2>&1
+check 'at home' counts 9 0 0 "$GG" force --engine local:jobs=2 all
+cp all "$work/all"
+infer >"$work/.infer" 2>&1
+check 'in containers of the closures' counts 9 0 0 "$GG" force --engine "$(on workers=2)" all
+check 'the same bytes, at the same path' cmp all "$work/all"
+check 'of one image' n_images 1
+check 'and nothing is left of them' nothing_runs
+check 'nor here' nothing_temporary
+check 'the store is right' store_is_right
+infer >"$work/.infer" 2>&1
+check 'again: the image is there' counts 9 0 0 "$GG" force --engine "$(on workers=1)" all
+check 'still one' n_images 1
+made=$(images | grep gg-closures)
+infer >"$work/.infer" 2>&1
+check 'an image by name' counts 9 0 0 "$GG" force --engine "$(on "workers=2,image=$made")" all
+check 'whose digest is told' grep -qE "image $made is .*@?sha256:[0-9a-f]{64}" "$work/.log"
+digest=$(pod image inspect "$made" | jq -r '.[0].RepoDigests[0]')
+infer >"$work/.infer" 2>&1
+check 'by its digest' counts 9 0 0 "$GG" force --engine "$(on "workers=2,image=$digest")" all
+check 'the same bytes' cmp all "$work/all"
+infer >"$work/.infer" 2>&1
+check 'limits of cores and memory' \
+	counts 9 0 0 "$GG" force --engine "$(on workers=2,cpus=0.5,mem=512M)" all
+infer >"$work/.infer" 2>&1
+check "through Docker's API" counts 9 0 0 "$GG" force --engine "$(on workers=2,api=docker)" all
+check 'the same bytes' cmp all "$work/all"
+check 'nothing is left' nothing_runs
+
+# ---- refusals
+refuses() { infer >"$work/.infer" 2>&1; says "$1" "${3:-3}" "$GG" force --engine "$2" all; }
+check 'no socket' refuses 'system service' "container:socket=$work/nobody"
+check 'no image' refuses 'localhost:1/no/such' "$(on image=localhost:1/no/such:1)" 1
+check 'no image of that digest' refuses 'image localhost/gg-closures@sha256' \
+	"$(on "image=localhost/gg-closures@sha256:$(printf '0%.0s' $(seq 64))")" 1
+check 'no digest' refuses 'NAME@sha256' "$(on 'image=a b')" 1
+check 'a word that is none' refuses 'does not know "wrokers"' "$(on wrokers=2)" 2
+check 'no device' refuses 'CDI' "$(on device=gg.test/none=7)" 1
+check 'too few devices' refuses '4 devices' "$(on workers=4,gpus=1,device=gg.test/gpu=0)" 2
+check 'an image that is no worker' eval '
+	printf x >"$work/x" && tar -C "$work" -c x | pod import -q - localhost/none:1 >/dev/null &&
+	refuses "container" "$(on image=localhost/none:1)" 1'
+check 'the next engine takes what this one cannot' eval '
+	infer >"$work/.infer" 2>&1
+	counts 9 0 0 "$GG" force --engine "$(on image=localhost/none:1)" --engine local all'
+check 'nothing is left' nothing_runs
+
+# ---- devices
+cdi=/var/run/cdi
+if [ "$(id -u)" = 0 ] && mkdir -p $cdi 2>/dev/null; then
+	name=gg-test-$$
+	{
+		printf '{ "cdiVersion": "0.5.0", "kind": "%s/gpu", "devices": [' $name.test
+		for i in 0 1; do
+			[ $i = 0 ] || printf ,
+			printf '{ "name": "%d", "containerEdits": { "deviceNodes": [ { "path":
+				"/dev/gg-test%d", "type": "c", "hostPath": "/dev/null", "major": 1,
+				"minor": 3 } ] } }' $i $i
+		done
+		printf '] }\n'
+	} >$cdi/$name.json
+	echo 'python3 device.py -o device' >d.sh
+	device=device=$name.test/gpu=0
+	infer d.sh >"$work/.infer" 2>&1
+	check 'a step that wants a device has none at home' \
+		says 'it can never run' 1 "$GG" force --engine local device
+	check 'a worker with a device' counts 1 0 0 "$GG" force --engine "$(on "workers=1,gpus=1,$device")" device
+	check 'has this one and no other' grep -qx 'True False' device
+	infer d.sh >"$work/.infer" 2>&1
+	check 'a step that wants all of it does not fit into half' \
+		says 'more than one worker has' 1 "$GG" force --engine "$(on "workers=2,gpus=0.5,$device")" device
+	sed -i 's/gpus	1/gpus	0.5/' gg.models
+	infer d.sh >"$work/.infer" 2>&1
+	check 'halves of one' counts 1 0 0 "$GG" force --engine "$(on "workers=2,min=2,gpus=0.5,$device")" device
+	check 'are of the same one' grep -qx 'True False' device
+	rm -f $cdi/$name.json
+	rmdir $cdi 2>/dev/null
+fi
+
+# ---- what is killed
+script 6 0.5 >slow.sh
+# begin WORDS: force in the background, until a container is there.
+begin()
+{
+	local i
+
+	infer slow.sh >"$work/.infer" 2>&1
+	"$GG" force --engine "$(on "$1")" all >"$work/.begun" 2>&1 &
+	gg=$!
+	for i in $(seq 300); do
+		[ -n "$(pod ps -q)" ] && break
+		sleep 0.05
+	done
+	sleep "${2:-1}"
+}
+ended() { wait $gg; [ $? = "$1" ] || { cat "$work/.begun"; return 1; }; }
+infer slow.sh >"$work/.infer" 2>&1
+"$GG" force -q -j2 --engine local all >/dev/null 2>&1
+cp all "$work/slow"
+
+begin workers=2
+pod kill "$(pod ps -q | head -1)" >/dev/null 2>&1
+check 'a container is killed: its steps run again' ended 0
+check 'the same bytes' cmp all "$work/slow"
+check 'nothing is left' nothing_runs
+
+begin workers=2
+kill -9 "$(cat "$work/p/pid")"
+check 'podman itself is killed: workers go on' ended 0
+check 'the same bytes' cmp all "$work/slow"
+check 'nothing is left' nothing_runs
+"$server" "$work/p"
+
+begin workers=2
+kill -9 $gg
+wait $gg 2>/dev/null
+check 'gg is killed: its workers end by themselves, and their containers' nothing_runs
+check 'and the processes' none_left
+check 'what was done is kept' "$GG" force -q -j2 --engine local all
+check 'the same bytes' cmp all "$work/slow"
+check 'nothing is left here' nothing_temporary
+
+# A worker that cannot notice: the next gg removes it.
+begin workers=1
+pod pause "$(pod ps -q)" >/dev/null
+kill -9 $gg
+wait $gg 2>/dev/null
+check 'gg gc removes what a killed gg has left' says 'removed 1 containers' 0 "$GG" gc
+check 'nothing is left' nothing_runs
+plan
