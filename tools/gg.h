@@ -32,6 +32,8 @@ struct options {
 	const char *connect, *name, *dir;
 	uint64_t cache_bytes;
 	double patience_s;
+	double gpus;
+	bool has_gpus;                  /* gpus was said */
 	struct strs engines, remotes;
 	bool project;
 	/* of gg lambda */
@@ -92,7 +94,7 @@ struct program {
 extern const struct program program;
 extern const struct verb verbs[];
 /* A row of gg's table, and the one of gg-worker's. */
-#define WORKER_VERB { "worker", cmd_worker, 0, "XxjyBZOq", "", "run steps for others", \
+#define WORKER_VERB { "worker", cmd_worker, 0, "XxjzyBZOq", "", "run steps for others", \
 	"With --connect it takes requests from the gg that gave the ticket, as many " \
 	"at a time as --jobs says, until that has no more use for it. Without, it " \
 	"takes them from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, one " \

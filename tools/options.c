@@ -39,6 +39,9 @@ const struct option_row option_rows[] = {
 	  "keep no more of them than this (default 10G, or half of what is free)" },
 	{ 'Z', false, "patience", "TIME",
 	  "how long to look for a dispatcher that is silent (default 60s)" },
+	{ 'z', false, "gpus", "N",
+	  "how much of GPUs this worker has: 0.5 is half of one (default: those that are "
+	  "there)" },
 	{ 'L', false, "learn", NULL,
 	  "learn from the first command of each shape that no model explains" },
 	{ 'N', false, "no-learn", NULL, "neither learn from commands nor use what was learned" },
@@ -112,6 +115,13 @@ static int duration(const char *s, double *out, struct err *e)
 		err_set(e, ERR_USAGE, "\"%s\" is no time such as 90s or 15m", s);
 }
 
+static int amount(const char *s, struct options *o, struct err *e)
+{
+	o->has_gpus = true;
+	return quantity_number(s, &o->gpus) ? 0 :
+		err_set(e, ERR_USAGE, "\"%s\" is no number such as 2 or 0.5", s);
+}
+
 static int closure_mode(const char *s, bool *files, struct err *e)
 {
 	*files = strcmp(s, "files") == 0;
@@ -157,6 +167,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'y': o->dir = optarg; break;
 	case 'B': return size(optarg, &o->cache_bytes, e);
 	case 'Z': return duration(optarg, &o->patience_s, e);
+	case 'z': return amount(optarg, o, e);
 	case 'L': o->learn = true; break;
 	case 'N': o->no_learn = true; break;
 	case 'W': o->writes = true; break;
