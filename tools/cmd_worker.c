@@ -295,7 +295,8 @@ static int connect_to(struct service *s, struct err *e)
 	char host[256] = "";
 	struct connect_opts o = { .http = s->http, .ticket = &ticket, .host = host,
 				  .name = c->o.name, .n_slots = n_slots(s),
-				  .cpus = n_slots(s), .gpus = c->o.has_gpus ? c->o.gpus : count_gpus(),
+				  .cpus = n_slots(s),
+				  .gpus = c->o.has_gpus ? c->o.gpus : count_gpus(),
 				  .mem_bytes = memory_bytes(),
 				  .patience_s = c->o.patience_s, .stop = &s->stop };
 
