@@ -124,8 +124,8 @@ struct engine {
 	const char *uri;                /* as the user wrote it */
 };
 
-extern const struct backend_ops backend_local, backend_lambda, backend_fake, backend_sim,
-	backend_slurm;
+extern const struct backend_ops backend_local, backend_connect, backend_lambda, backend_slurm,
+	backend_fake, backend_sim;
 /* All of them, NULL at the end. */
 extern const struct backend_ops *const backends[];
 

@@ -105,7 +105,7 @@ void strs_release(struct strs *l);
 /* Keys to values, by hashing.  A zeroed struct is empty.  Keys are borrowed
  * and must outlive the map; values are the caller's.  map_get gives NULL for
  * what is absent.  map_at lends the slot of a key, made if absent, until the
- * next map_at.  map_each visits in no order; *pos starts at 0. */
+ * next map_at or map_drop.  map_each visits in no order; *pos starts at 0. */
 struct map {
 	struct map_slot *slots;
 	size_t n, room;
@@ -113,6 +113,7 @@ struct map {
 
 void *map_get(const struct map *m, struct bytes key);
 void **map_at(struct map *m, struct bytes key);
+void map_drop(struct map *m, struct bytes key);
 bool map_each(const struct map *m, size_t *pos, struct bytes *key, void **value);
 void map_release(struct map *m);
 

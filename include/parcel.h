@@ -12,7 +12,10 @@
 
 struct parcel_opts {
 	struct store *store;
-	struct depot *depot;            /* NULL: everything travels inside */
+	struct depot *depot;            /* NULL: everything travels inside,
+					 * unless: */
+	bool asks_us;                   /* the worker can fetch what is in the store
+					 * from here: as if there were a depot */
 	const char *root;               /* where steps see the project; or NULL */
 	bool is_json;                   /* for those who take nothing else (functions);
 					 * else message.h's form with parts */

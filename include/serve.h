@@ -22,7 +22,7 @@ struct serve_call {
 	int body_fd;                    /* else an unlinked file, -1: none.  Its
 					 * offset is at the start */
 	uint64_t n_bytes;               /* of the body */
-	void *serve_data;
+	void *data;                     /* NULL; for who answers later */
 };
 
 struct serve_opts {
@@ -49,7 +49,8 @@ struct serve_opts {
 };
 
 int serve_open(const struct serve_opts *o, struct serve **out, struct err *e);
-/* Waiting calls are cut off without a word to `gone`. */
+/* Answers given before are sent; calls that wait still are cut off without a
+ * word to `gone`. */
 void serve_close(struct serve *s);
 
 /* The value of a header in any case, or NULL. */

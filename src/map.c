@@ -91,6 +91,27 @@ void **map_at(struct map *m, struct bytes key)
 	return &s->value;
 }
 
+/* Those that follow move up, unless they would come before their own place. */
+void map_drop(struct map *m, struct bytes key)
+{
+	size_t mask = m->room - 1, at;
+	struct map_slot *s;
+
+	if (!m->n || !(s = find(m, key, hash_key(key)))->hash)
+		return;
+	at = (size_t)(s - m->slots);
+	for (size_t i = (at + 1) & mask; m->slots[i].hash; i = (i + 1) & mask) {
+		size_t home = (m->slots[i].hash >> 1) & mask;
+
+		if (((i - home) & mask) < ((i - at) & mask))
+			continue;
+		m->slots[at] = m->slots[i];
+		at = i;
+	}
+	m->slots[at] = (struct map_slot){ .hash = 0 };
+	m->n--;
+}
+
 bool map_each(const struct map *m, size_t *pos, struct bytes *key, void **value)
 {
 	while (*pos < m->room) {

@@ -178,6 +178,21 @@ static void maps(void)
 	CHECK(is_right && seen == N_KEYS + 2);
 	map_release(&m);
 	CHECK(!map_get(&m, bytes_str("1")));
+	/* What is dropped is gone and hides nothing, in any order. */
+	for (int i = 0; i < N_KEYS; i++)
+		*map_at(&m, bytes_str(keys[i])) = keys[i];
+	for (int i = 0; i < N_KEYS; i++) {
+		map_drop(&m, bytes_str(keys[i * 7 % N_KEYS]));
+		map_drop(&m, bytes_str(keys[i * 7 % N_KEYS]));
+		CHECK(!map_get(&m, bytes_str(keys[i * 7 % N_KEYS])));
+		if (i + 1 < N_KEYS)
+			CHECK(map_get(&m, bytes_str(keys[(i + 1) * 7 % N_KEYS])) ==
+			      keys[(i + 1) * 7 % N_KEYS]);
+	}
+	CHECK(m.n == 0);
+	for (pos = 0; map_each(&m, &pos, &key, &value);)
+		CHECK(false);
+	map_release(&m);
 	map_release(&m);
 }
 

@@ -141,9 +141,7 @@ static size_t on_read(char *p, size_t size, size_t n, void *arg)
 	uint64_t left = total - c->n_sent;
 	ssize_t got;
 
-	n *= size;
-	if (n > left)
-		n = (size_t)left;
+	n = n * size > left ? (size_t)left : n * size;
 	if (!c->r.from) {
 		memcpy(p, c->r.body.p ? c->r.body.p + c->n_sent : "", n);
 		c->n_sent += n;
@@ -279,8 +277,7 @@ static const struct reason {
 	  "no TLS connection: does the server speak https on this port?" },
 	{ CURLE_PEER_FAILED_VERIFICATION, ERR_REFUSED,
 	  "the server's certificate is not trusted" },
-	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, ERR_REFUSED,
-	  "somebody else answers there: its key is not the one that was expected" },
+	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, ERR_REFUSED, "its key is not the one expected" },
 	{ CURLE_SSL_CACERT_BADFILE, ERR_USAGE, "the file of authorities cannot be read" },
 	{ CURLE_TOO_MANY_REDIRECTS, ERR_BAD, "sent from one place to another without end" },
 	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_BAD, "neither http nor https, or no HTTP was spoken" },

@@ -74,7 +74,7 @@ int parcel_pack(const struct parcel_opts *o, struct job *const *jobs, size_t n,
 	struct message_step *steps;
 	struct message_request q = { .root = o->root, .n_steps = n, .is_json = o->is_json,
 				     .max_bytes = o->answer_bytes };
-	struct message_gather g = { .store = o->store, .takes_all = !o->depot,
+	struct message_gather g = { .store = o->store, .takes_all = !o->depot && !o->asks_us,
 				    .holds = worker_has, .knows = depot_has,
 				    .arg = (void *)o };
 	uint64_t steps_bytes = 0;

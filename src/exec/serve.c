@@ -271,7 +271,10 @@ void serve_close(struct serve *s)
 {
 	if (!s)
 		return;
-	s->is_closing = s->is_running = true;
+	s->is_closing = true;
+	if (s->watch)
+		drive(s);               /* answers that were given are sent */
+	s->is_running = true;
 	if (s->watch)
 		loop_unwatch(s->watch);
 	if (s->gone_watch)

@@ -224,10 +224,12 @@ static enum MHD_Result finish(struct call *c)
 {
 	struct serve *s = c->s;
 
-	if (c->has_gone || s->is_closing)
+	if (c->has_gone)
 		return MHD_NO;
 	if (c->response)
 		return send_response(c);
+	if (s->is_closing)
+		return MHD_NO;
 	if (c->status)
 		return refuse(c, c->status);
 	if (c->c.body_fd >= 0 && lseek(c->c.body_fd, 0, SEEK_SET) < 0)
