@@ -4,10 +4,13 @@
  * exec, and only its outputs' bytes come into the store, under their own names,
  * for gc to remove.  What a thunk needs is made first, by exec as ever.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <unistd.h>
 #include "file.h"
+#include "quantity.h"
 #include "verify.h"
 
 enum { TRIES = 3, GRACE_MS = 3000, TICK_MS = 100 };
@@ -334,7 +337,7 @@ static int add_thunk(struct verify *v, const struct id *id, struct err *e)
 	k->label = thunk_label(&k->thunk, &v->arena, 100);
 	*map_at(&v->by_id, id_key(&k->id)) = k;
 	/* What others need comes before them. */
-	for (size_t i = 0; v->d.c->o.all && i < k->thunk.n_in; i++)
+	for (size_t i = 0; (v->d.c->o.all || v->d.c->o.sample) && i < k->thunk.n_in; i++)
 		if (k->thunk.in[i].ref.kind == REF_THUNK &&
 		    add_thunk(v, &k->thunk.in[i].ref.id, e) < 0)
 			return -1;
@@ -366,6 +369,16 @@ static int add_word(struct verify *v, const char *word, struct err *e)
 	return add_thunk(v, &n.id, e);
 }
 
+/* Any number below n. */
+static uint64_t random_below(uint64_t n)
+{
+	uint64_t r = 0;
+
+	if (getrandom(&r, sizeof r, 0) != sizeof r)
+		r = (uint64_t)getpid() * 0x9e3779b97f4a7c15u;
+	return n ? r % n : 0;
+}
+
 static int add_all(struct verify *v, int argc, char **argv, struct err *e)
 {
 	if (!argc && !v->d.c->o.all)
@@ -380,6 +393,34 @@ static int add_all(struct verify *v, int argc, char **argv, struct err *e)
 	return argc ? 0 : ref_each(v->d.c->store, add_ref, v, e);
 }
 
+/* Keep about share of the thunks, at random: another part each time. */
+static int take_sample(struct verify *v, struct err *e)
+{
+	const char *given = v->d.c->o.sample;
+	size_t n_left = v->n_checks, n_wanted;
+	struct check **at = &v->checks;
+	double share;
+
+	if (!given)
+		return 0;
+	if (!quantity_number(given, &share) || share <= 0 || share > 1)
+		return err_set(e, ERR_USAGE, "--sample %s: say a part of all, as 0.1", given);
+	n_wanted = (size_t)ceil(share * (double)v->n_checks);
+	while (*at) {
+		struct check *k = *at;
+
+		if (random_below(n_left--) < n_wanted) {
+			n_wanted--;
+			at = &k->next;
+		} else {
+			*at = k->next;
+			v->n_checks--;
+		}
+	}
+	v->checks_end = at;
+	return 0;
+}
+
 int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct verify v = { .n_wanted = c->o.runs };
@@ -389,6 +430,8 @@ int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e)
 	drive_begin(&v.d, c);
 	v.engine = &c->engines[0];
 	rc = add_all(&v, argc, argv, e);
+	if (rc == 0)
+		rc = take_sample(&v, e);
 	if (rc == 0)
 		rc = want_inputs(&v, e);
 	for (struct check *k = v.checks; rc == 0 && k && !v.d.n_interrupts; k = k->next)

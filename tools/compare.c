@@ -31,7 +31,7 @@ static int compare_bytes(struct comparing *c, const char *file, const struct id 
 	while (at < b[0].n && at < b[1].n && b[0].p[at] == b[1].p[at])
 		at++;
 	*c->out = (struct difference){ .file = file, .offset = at,
-				       .sizes = { b[0].n, b[1].n } };
+				       .sizes = { b[0].n, b[1].n }, .bytes = { b[0], b[1] } };
 	return 1;
 }
 

@@ -10,6 +10,7 @@ struct difference {
 	uint64_t offset;        /* of the first byte; the shorter one's size, if
 				 * the other goes on where it ends */
 	uint64_t sizes[2];
+	struct bytes bytes[2];  /* all of both, lent */
 	const char *what;       /* not NULL: no bytes, but this: "is only in the
 				 * first", "is executable in one only" */
 };

@@ -212,7 +212,7 @@ int drive_end(struct drive *d)
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
 	    rc == EXIT_FINE)
-		rc = EXIT_DIFFERS;
+		rc = EXIT_THUNK;
 	free_maps(d);
 	return rc;
 }

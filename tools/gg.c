@@ -63,18 +63,20 @@ const struct verb verbs[] = {
 	{ "graph", cmd_graph, NEED_STORE, "oJ", "[PATH...]",
 	  "write the graph of thunks, as DOT, SVG or JSON",
 	  "SVG and PNG need Graphviz." },
-	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC, "jEqvaRHJ", "[PATH|ID...]",
+	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC, "jEqvaRHJ%", "[PATH|ID...]",
 	  "run thunks again, and say where what they give differs",
 	  "Each thunk runs past all that is kept, and its outputs are compared with "
 	  "the kept result, or, when there is none, with those of a second run. "
 	  "Nothing kept is replaced. The first output that differs is told of, with "
 	  "the file in it and the byte, and both values are kept in .gg/verify. "
-	  "--all without PATH means every output that gg knows. Exit status: 0 all "
-	  "are the same, 4 one differs, 1 one failed." },
+	  "What the difference looks like is guessed at: a time, an order, rounding. "
+	  "--all without PATH means every output that gg knows. --sample 0.1 takes a "
+	  "tenth of the thunks behind each PATH, at random, one at least. With --engine "
+	  "they run there. Exit status: 0 all are the same, 1 one differs or failed." },
 	{ "lock", cmd_lock, NEED_STORE, "q", "[PATH...]",
 	  "write gg.lock: what each output is, and which thunk makes it",
 	  "To be committed: gg run --locked and gg force --locked then fail, with exit "
-	  "status 4, when a script makes an output by another thunk, or a thunk gives "
+	  "status 1, when a script makes an output by another thunk, or a thunk gives "
 	  "other bytes, and say what has changed. With PATHs only their lines are "
 	  "written anew." },
 	{ "provenance", cmd_provenance, NEED_STORE | NEED_ARGS, "oJ", "PATH...",

@@ -14,10 +14,10 @@
 
 enum {
 	EXIT_FINE = 0,
-	EXIT_THUNK = 1,         /* a thunk, or the script itself, failed */
+	EXIT_THUNK = 1,         /* a thunk, or the script itself, failed; or what was
+				 * made differs from what gg verify or gg.lock say */
 	EXIT_USAGE = 2,
 	EXIT_STORE = 3,         /* the store or the machine */
-	EXIT_DIFFERS = 4,       /* gg verify: run again, a thunk gave other bytes */
 };
 
 /* Options of all commands, as options.c fills them. */
@@ -34,6 +34,7 @@ struct options {
 	double patience_s;
 	double gpus;
 	bool has_gpus;                  /* gpus was said */
+	const char *sample;
 	struct strs engines, remotes;
 	bool project;
 	/* of gg lambda */

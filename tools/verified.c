@@ -2,8 +2,10 @@
 #include <fcntl.h>
 #include <jansson.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "file.h"
+#include "guess.h"
 #include "shown.h"
 #include "verify.h"
 
@@ -60,6 +62,14 @@ void verify_keep(struct check *k)
 
 /* ---- lines */
 
+static const char *cause(const struct check *k)
+{
+	const struct difference *d = &k->diff;
+
+	return d->what ? NULL : guess_cause(d->bytes[0], d->bytes[1], d->offset,
+					    (int64_t)time(NULL));
+}
+
 /* "output model (out/model.pt): log.txt differs at byte 12 of 40" */
 static void describe(const struct check *k, struct buf *b)
 {
@@ -96,6 +106,8 @@ void verify_tell(const struct check *k)
 	if (k->verdict == VERDICT_DIFFERS) {
 		describe(k, &b);
 		printf("         %s\n", shown(&a, b.p));
+		if (cause(k))
+			printf("         this looks like %s\n", cause(k));
 		if (k->kept_at)
 			printf("         both are kept: %s/a%s and b\n", shown(&a, k->kept_at),
 			       k->has_kept ? " (as the store has it)" : "");
@@ -153,6 +165,8 @@ static json_t *json_difference(const struct check *k)
 		json_object_set_new(o, "sizes", json_pack("[I,I]", (json_int_t)d->sizes[0],
 							  (json_int_t)d->sizes[1]));
 	}
+	if (cause(k))
+		json_object_set_new(o, "guess", json_string(cause(k)));
 	if (k->kept_at)
 		json_object_set_new(o, "kept", json_name(k->kept_at));
 	return o;
@@ -192,7 +206,5 @@ int verify_summary(struct verify *v)
 	else
 		printf("same %zu, differ %zu, failed %zu, %.1f s\n", n[VERDICT_SAME],
 		       n[VERDICT_DIFFERS], n[VERDICT_FAILED], seconds);
-	if (n[VERDICT_FAILED] || n[VERDICT_OPEN])
-		return EXIT_THUNK;
-	return n[VERDICT_DIFFERS] ? EXIT_DIFFERS : EXIT_FINE;
+	return n[VERDICT_SAME] == v->n_checks ? EXIT_FINE : EXIT_THUNK;
 }
