@@ -115,6 +115,10 @@ struct backend_ops {
 	 * not permitted here: one line, borrowed, or NULL (the slot too).  To
 	 * be asked once a job has ended. */
 	const char *(*notice)(const struct backend *b);
+
+	/* Why workers do not come although something waits for them: one line,
+	 * borrowed, or NULL (the slot too).  Asked every few seconds. */
+	const char *(*why_waiting)(struct backend *b);
 };
 
 /* One that is open, among those of a run. */

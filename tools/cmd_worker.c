@@ -297,7 +297,8 @@ static int connect_to(struct service *s, struct err *e)
 				  .name = c->o.name, .n_slots = n_slots(s),
 				  .cpus = n_slots(s),
 				  .gpus = c->o.has_gpus ? c->o.gpus : count_gpus(),
-				  .mem_bytes = memory_bytes(),
+				  .mem_bytes = c->o.memory_bytes ? c->o.memory_bytes :
+					       memory_bytes(),
 				  .patience_s = c->o.patience_s, .stop = &s->stop };
 
 	if (read_input(&c->arena, c->o.connect, TICKET_MAX, &text, e) < 0)

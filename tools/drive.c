@@ -8,6 +8,8 @@
 
 /* What runs may end by itself for so long after the first Ctrl-C. */
 enum { GRACE_MS = 3000 };
+/* How often engines are asked why nothing comes. */
+enum { WHY_MS = 2000 };
 
 struct open_want {
 	struct drive *d;
@@ -54,6 +56,28 @@ static void interrupted(void *arg)
 		session_kill(d->session, d->n_interrupts == 1 ? SIGINT : SIGKILL);
 }
 
+/* Each reason is told once, until there is another. */
+static void look_why(void *arg)
+{
+	struct drive *d = arg;
+	struct ctx *c = d->c;
+
+	for (size_t i = 0; i < c->n_engines; i++) {
+		const struct engine *en = &c->engines[i];
+		const char *why = en->ops->why_waiting ? en->ops->why_waiting(en->backend) : NULL;
+
+		if (!why || (d->told_why && strcmp(d->told_why, why) == 0))
+			continue;
+		free(d->told_why);
+		d->told_why = mem_str(why);
+		if (c->o.quiet)
+			continue;
+		ui_clear(d->ui);
+		note("%s", why);
+	}
+	d->why_timer = loop_after(c->loop, WHY_MS, look_why, d);
+}
+
 void drive_begin(struct drive *d, struct ctx *c)
 {
 	struct exec_opts o = {
@@ -71,6 +95,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 		exit(e.code == ERR_USAGE ? EXIT_USAGE : EXIT_STORE);
 	}
 	d->ui = ui_new(c);
+	d->why_timer = loop_after(c->loop, WHY_MS, look_why, d);
 	d->sigint = loop_signal(c->loop, SIGINT, interrupted, d);
 	d->sigterm = loop_signal(c->loop, SIGTERM, interrupted, d);
 }
@@ -162,6 +187,8 @@ static int settle(struct drive *d)
 
 	loop_turn(d->c->loop);
 	ui_free(d->ui);
+	loop_cancel(d->why_timer);
+	free(d->told_why);
 	loop_unwatch(d->sigint);
 	loop_unwatch(d->sigterm);
 	tally_keep(d);

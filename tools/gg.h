@@ -95,7 +95,7 @@ struct program {
 extern const struct program program;
 extern const struct verb verbs[];
 /* A row of gg's table, and the one of gg-worker's. */
-#define WORKER_VERB { "worker", cmd_worker, 0, "XxjzyBZOq", "", "run steps for others", \
+#define WORKER_VERB { "worker", cmd_worker, 0, "XxjzMyBZOq", "", "run steps for others", \
 	"With --connect it takes requests from the gg that gave the ticket, as many " \
 	"at a time as --jobs says, until that has no more use for it. Without, it " \
 	"takes them from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, one " \
@@ -192,6 +192,8 @@ struct drive {
 	uint64_t begun_ms;
 	struct ui *ui;
 	struct watch *sigint, *sigterm;
+	struct timer *why_timer;
+	char *told_why;                 /* why an engine's workers do not come */
 	struct session *session;        /* its script is still running */
 	bool has_asked;                 /* there was one of which a learned
 					 * model said too little */

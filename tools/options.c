@@ -61,7 +61,7 @@ const struct option_row option_rows[] = {
 	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
 	{ 'R', false, "runs", "N", "compare N results of each thunk (default 2)" },
 	{ 'p', true, "project", NULL, "of this project (gg.keys) instead of yours" },
-	{ 'M', false, "memory", "SIZE", "memory of the function, such as 1024M" },
+	{ 'M', false, "memory", "SIZE", "memory of the function or the worker, such as 1024M" },
 	{ 't', false, "timeout", "TIME", "its own time limit, at most 15m" },
 	{ 'd', false, "disk", "SIZE", "what it may keep in /tmp, from 512M to 10G" },
 	{ 'U', false, "role", "ARN", "the role that a new function runs as" },

@@ -142,6 +142,13 @@ static int write_job(struct backend *b, struct err *e)
 	strs_add(&command, "worker");
 	strs_add(&command, "--connect");
 	strs_add(&command, arena_printf(&a, "%s/ticket", b->folder.path));
+	/* A node has more than the job may use. */
+	strs_add(&command, arena_printf(&a, "--jobs=%u", b->w.cpus));
+	strs_add(&command, arena_printf(&a, "--gpus=%u", b->w.gpus));
+	if (b->w.mem_bytes)
+		strs_add(&command, arena_printf(&a, "--memory=%" PRIu64 "M",
+						b->w.mem_bytes >> 20));
+	strs_add(&command, "--patience=30s");
 	rc = slurm_folder_write(&b->folder, &t, &b->w.lines, &command, e);
 	strs_release(&command);
 	arena_release(&a);
@@ -257,23 +264,19 @@ static void slurm_cancel(struct backend *b, struct job *j)
 static const char *say_pending(struct backend *b, uint64_t now)
 {
 	const struct slurm_task *first = NULL;
-	const char *words_of;
-	size_t n = 0;
 
 	for (size_t i = 0; i < b->n_tasks; i++) {
 		const struct slurm_task *t = &b->tasks[i];
 
 		if (t->phase != SLURM_WAITS || t->is_retired || now - t->since_ms < PENDING_MS)
 			continue;
-		n++;
 		if (!first && t->reason[0])
 			first = t;
 	}
 	if (!first)
 		return NULL;
-	words_of = slurm_reason(first->reason);
-	snprintf(b->notice, sizeof b->notice, "slurm: %zu of %zu jobs wait for their turn: "
-		 "%s (%s)", n, b->n_tasks, words_of, first->reason);
+	snprintf(b->notice, sizeof b->notice, "slurm: jobs wait for their turn: %s (%s)",
+		 slurm_reason(first->reason), first->reason);
 	return b->notice;
 }
 
@@ -300,19 +303,20 @@ static const char *say_silent(struct backend *b, uint64_t now)
 	return NULL;
 }
 
-static const char *slurm_notice(const struct backend *b)
+/* Steps say themselves why they were refused. */
+static const char *slurm_why_waiting(struct backend *b)
 {
-	struct backend *own = (struct backend *)b;
 	uint64_t now = loop_now_ms(b->o.loop);
 	const char *text;
 
-	if (b->refusal[0] || b->trouble[0]) {
-		snprintf(own->notice, sizeof own->notice, "slurm: %s",
-			 b->refusal[0] ? b->refusal : b->trouble);
+	if (b->refusal[0])
+		return NULL;
+	if (b->trouble[0]) {
+		snprintf(b->notice, sizeof b->notice, "slurm: %s", b->trouble);
 		return b->notice;
 	}
-	text = say_silent(own, now);
-	return text ? text : say_pending(own, now);
+	text = say_silent(b, now);
+	return text ? text : say_pending(b, now);
 }
 
 const struct backend_ops backend_slurm = {
@@ -326,5 +330,5 @@ const struct backend_ops backend_slurm = {
 	.demand = slurm_demand,
 	.start = slurm_start,
 	.cancel = slurm_cancel,
-	.notice = slurm_notice,
+	.why_waiting = slurm_why_waiting,
 };
