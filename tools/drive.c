@@ -1,5 +1,4 @@
 /* drive.c - want outputs, serve the loop until they are there, say how it went */
-#include <jansson.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,6 +51,8 @@ static void interrupted(void *arg)
 	} else {
 		exec_stop(d->c->exec, 0);
 	}
+	if (d->draining)
+		*d->draining = true;
 	if (d->session)
 		session_kill(d->session, d->n_interrupts == 1 ? SIGINT : SIGKILL);
 }
@@ -83,6 +84,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 	struct exec_opts o = {
 		.loop = c->loop, .store = c->store, .project = &c->project,
 		.engines = c->engines, .n_engines = c->n_engines,
+		.depot = c->depot, .retries = c->o.retries, .timeout_s = c->o.timeout_s,
 		.keeps_going = c->o.keep_going, .is_hermetic = c->o.hermetic,
 		.event = on_event, .arg = d,
 	};
@@ -166,19 +168,6 @@ void drive_finish(struct drive *d)
 		loop_run(d->c->loop, &d->is_idle);
 }
 
-static void print_json(const struct drive *d, const struct exec_counts *n, size_t cached,
-		       double seconds)
-{
-	json_t *o = json_pack("{s:I s:I s:I s:f s:b}", "forced", (json_int_t)n->forced,
-			      "cached", (json_int_t)cached, "failed",
-			      (json_int_t)n->failed, "seconds", seconds, "interrupted",
-			      d->n_interrupts > 0);
-
-	json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	putchar('\n');
-	json_decref(o);
-}
-
 /* Nothing more is to come: put the line away, and what was made on disk. */
 static int settle(struct drive *d)
 {
@@ -186,6 +175,7 @@ static int settle(struct drive *d)
 	int rc = EXIT_FINE;
 
 	loop_turn(d->c->loop);
+	drive_drain(d);
 	ui_free(d->ui);
 	loop_cancel(d->why_timer);
 	free(d->told_why);
@@ -230,11 +220,7 @@ int drive_end(struct drive *d)
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;
 	if (n.waiting < cached)
 		cached -= n.waiting;
-	if (d->c->o.json)
-		print_json(d, &n, cached, seconds);
-	else
-		printf("forced %zu, cached %zu, failed %zu, %.1f s\n", n.forced, cached,
-		       n.failed, seconds);
+	summary_print(d, &n, cached, seconds);
 	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&

@@ -12,14 +12,14 @@ const struct verb verbs[] = {
 	  "finds it from any folder below. gg run, infer and learn do so "
 	  "themselves where there is no project." },
 	{ "infer", cmd_infer, RUNS_SCRIPT,
-	  "efjEDkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
+	  "efjEDbYkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
 	  "Runs COMMAND and all below it under a tracer. A command that a model "
 	  "explains does not run: its outputs become placeholders. All others run "
 	  "for real; what they read is made real first. When nothing that the "
 	  "script saw has changed since the last time, it is not run at all. With "
 	  "--learn the first command of each program that no model explains is "
 	  "watched while it runs, and explains the others." },
-	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDknqvHJK", "[PATH...]",
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDbYknqvHJK", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "
 	  "all placeholders of the project are meant. What two outputs share runs "
@@ -28,7 +28,7 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, RUNS_SCRIPT,
-	  "efjEDkqvHJNcK", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "efjEDbYkqvHJNcK", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },
@@ -50,7 +50,7 @@ const struct verb verbs[] = {
 	{ "show", cmd_show, NEED_STORE | NEED_ARGS, "J", "PATH|ID...",
 	  "print a thunk, its result and what running it took",
 	  "IDs may be shortened to any unique beginning of four or more digits." },
-	{ "cat", cmd_cat, NEED_STORE | NEED_EXEC | NEED_ARGS, "jEDqv", "PATH|ID...",
+	{ "cat", cmd_cat, NEED_STORE | NEED_EXEC | NEED_ARGS, "jEDbYqv", "PATH|ID...",
 	  "print the content of an output, forcing it first",
 	  "An ID may be that of an object, or of a thunk with one output." },
 	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "", "PATH|ID...",

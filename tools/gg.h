@@ -26,7 +26,7 @@ struct options {
 	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
 	bool hermetic, all, no_learn, learn, writes, files;
 	const char *output, *forget;
-	unsigned keep_runs, runs;
+	unsigned keep_runs, runs, retries;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify, locked;
 	const char *connect, *name, *dir;
@@ -205,6 +205,7 @@ struct drive {
 					 * for which others stand now, by id */
 	size_t n_failed_gone, n_unrun_gone;
 	unsigned n_interrupts;
+	bool *draining;                 /* what the wait for remotes ends with */
 	bool stop, is_idle;
 };
 
@@ -220,6 +221,10 @@ int drive_want(struct drive *d, const struct memo_want *w, struct err *e);
 bool drive_may_want(struct drive *d, const char *path, const struct placeholder *ph);
 /* Serve until nothing is wanted any more. */
 void drive_finish(struct drive *d);
+/* Wait until remotes have what was made, or somebody interrupts (summary.c). */
+void drive_drain(struct drive *d);
+void summary_print(const struct drive *d, const struct exec_counts *n, size_t cached,
+		   double seconds);
 /* The summary line, and the exit status that goes with it. */
 int drive_end(struct drive *d);
 /* The same without a word of how it went. */

@@ -14,6 +14,9 @@ const struct option_row option_rows[] = {
 	  "where objects rest beyond this machine (default: GG_REMOTE, else nowhere); "
 	  "may be repeated, nearest first; see gg help remotes" },
 	{ 'k', true, "keep-going", NULL, "after a failure go on with what does not need it" },
+	{ 'b', false, "retries", "N", "try what failed by itself N times more (default 0)" },
+	{ 'Y', false, "timeout", "TIME",
+	  "end thunks that run longer, such as 30m, where no model says how long" },
 	{ 'e', false, "explain", NULL,
 	  "say for each command which model matched, or why none did" },
 	{ 'f', false, "fresh", NULL, "run the script even if nothing it saw has changed" },
@@ -136,6 +139,8 @@ static int take(struct options *o, int letter, struct err *e)
 	switch (letter) {
 	case 'j': return number(optarg, &o->jobs, e);
 	case 'r': return number(optarg, &o->keep_runs, e);
+	case 'b': return number(optarg, &o->retries, e);
+	case 'Y': return duration(optarg, &o->timeout_s, e);
 	case 'R': return number(optarg, &o->runs, e);
 	case 'a': o->all = true; break;
 	case 'c': return closure_mode(optarg, &o->files, e);

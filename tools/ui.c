@@ -33,6 +33,43 @@ void ui_clear(struct ui *u)
 		u->is_drawn = false;
 }
 
+/* " (8 lambda, 2 local)": what runs where; how long that is. */
+static int engines_text(const struct ctx *c, char *out, size_t room)
+{
+	struct buf b = { 0 };
+	int len = 0;
+
+	for (size_t i = 0; i < c->n_engines; i++) {
+		struct engine_counts n;
+
+		exec_engine_counts(c->exec, i, &n);
+		if (n.n_running)
+			buf_printf(&b, "%s%zu %s", b.n ? ", " : " (", n.n_running,
+				   c->engines[i].ops->name);
+	}
+	if (b.n && b.n + 2 < room / 2)
+		len = snprintf(out, room, "%s)", b.p);
+	buf_release(&b);
+	return len;
+}
+
+/* Nothing runs; what was made may still be on its way to remotes. */
+static void draw_drain(struct ui *u)
+{
+	struct depot_counts n = { 0 };
+
+	if (u->c->depot)
+		depot_counts(u->c->depot, &n);
+	if (!n.n_waiting) {
+		ui_clear(u);
+		return;
+	}
+	fprintf(stderr, "\r\033[K%llu objects on their way to remotes",
+		(unsigned long long)n.n_waiting);
+	fflush(stderr);
+	u->is_drawn = true;
+}
+
 static void draw(struct ui *u)
 {
 	struct exec_counts n;
@@ -41,11 +78,13 @@ static void draw(struct ui *u)
 
 	exec_counts(u->c->exec, &n);
 	if (!n.running && !n.waiting) {
-		ui_clear(u);
+		draw_drain(u);
 		return;
 	}
 	len = snprintf(line, sizeof line, "[%zu/%zu] %zu running", n.forced + n.cached,
 		       n.total, n.running);
+	if (u->c->n_engines > 1)
+		len += engines_text(u->c, line + len, sizeof line - (size_t)len);
 	if (n.failed)
 		len += snprintf(line + len, sizeof line - (size_t)len, ", %zu failed",
 				n.failed);
