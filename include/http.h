@@ -103,5 +103,7 @@ int http_fetch(struct http *h, const struct http_request *r, struct arena *a,
 const char *http_header(const struct http_answer *a, const char *name);
 /* Is host (of a URL, without port) this machine itself? */
 bool http_host_is_local(struct bytes host);
+/* The same of the host of a URL.  No proxy leads there. */
+bool http_url_is_local(const char *url);
 
 #endif

@@ -117,6 +117,12 @@ struct remote_ops {
 	int (*check)(struct remote *r, struct err *e);
 };
 
+/* Start c and serve the loop until it is done: for tools.  c's done and arg are not
+ * used; what *out holds lives in a.  src/exec/remote_wait.c */
+int remote_wait(struct loop *l, const struct remote_ops *ops, struct remote *r,
+		const struct remote_call *c, struct arena *a, struct remote_answer *out,
+		struct err *e);
+
 extern const struct remote_ops remote_dir, remote_http, remote_https, remote_s3,
 	remote_redis, remote_rediss;
 /* All of them, NULL at the end. */

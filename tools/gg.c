@@ -98,6 +98,20 @@ const struct verb verbs[] = {
 	  "function (which wants --compress=gzip); podman load -i FILE takes it. "
 	  "For --push the user and password are those of podman login, of docker "
 	  "login, or of GG_REGISTRY_USER and GG_REGISTRY_PASSWORD." },
+	{ "push", cmd_push, NEED_STORE | NEED_REMOTES, "DS", "[PATH...]",
+	  "send results and what they hold to the remotes",
+	  "Those of each PATH, or of the whole project, and of all steps behind them. "
+	  "Results are signed with your key (gg key). What was pushed is kept there "
+	  "until a later push of the whole project no longer names it." },
+	{ "pull", cmd_pull, NEED_STORE | NEED_REMOTES, "DqS", "[PATH...]",
+	  "fetch outputs from the remotes, and run nothing",
+	  "Each placeholder at PATH, or in the whole project, becomes real when a remote "
+	  "knows its result and a key that is trusted has signed it." },
+	{ "remote", cmd_remote, NEED_ARGS, "DnyS", "list|check|gc",
+	  "look after the remotes",
+	  "check writes a probe, reads it back and removes it, and says in words what is "
+	  "wrong. gc removes results, and then objects, that no push names (gg push), but "
+	  "nothing that is younger than --grace. It may run beside other jobs." },
 	{ "key", cmd_key, NEED_ARGS, "p", "new|list|trust KEY [NAME]|distrust KEY",
 	  "keys that sign results, and those that are trusted",
 	  "Results that come from a remote count only when a key that is trusted has "

@@ -37,6 +37,7 @@ struct options {
 	const char *sample;
 	struct strs engines, remotes;
 	bool project;
+	const char *grace;
 	/* of gg lambda */
 	const char *role, *image, *worker, *region, *endpoint, *profile;
 	uint64_t memory_bytes, disk_bytes;
@@ -75,6 +76,7 @@ enum {
 	ALONE = 32,             /* no other gg may use the store meanwhile */
 	HIDDEN = 64,
 	MAKES_STORE = 128,      /* here, if there is no project */
+	NEED_REMOTES = 256,     /* loop and depot; part of NEED_EXEC */
 };
 
 struct verb {
@@ -122,6 +124,9 @@ int cmd_lock(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_provenance(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_push(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_pull(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_remote(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_key(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_image(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_lambda(struct ctx *c, int argc, char **argv, struct err *e);
@@ -260,9 +265,9 @@ void ui_clear(struct ui *u);
 int remotes_open(struct ctx *c, struct err *e);
 void remotes_close(struct ctx *c);
 void remotes_help(void);
-/* Serve until all that was to be written to remotes is; what could not be is told
- * of. */
-void remotes_drain(struct ctx *c);
+/* Serve until all that was to be written to remotes is; the first that could not be
+ * is the error. */
+int remotes_drain(struct ctx *c, struct err *e);
 int keys_open(struct ctx *c, struct err *e);
 /* The file of the own secret key, NULL if no folder for it is known; and those of
  * the keys that a user and a project trust.  From c->arena. */

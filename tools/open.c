@@ -131,10 +131,12 @@ int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 		return -1;
 	if ((needs & NEED_MODELS) && open_models(c, e) < 0)
 		return -1;
-	if (!(needs & NEED_EXEC))
+	if (!(needs & (NEED_EXEC | NEED_REMOTES)))
 		return 0;
 	if (loop_new(&c->loop, e) < 0 || remotes_open(c, e) < 0)
 		return -1;
+	if (!(needs & NEED_EXEC))
+		return 0;
 	return engines_open(c, e);
 }
 

@@ -85,16 +85,18 @@ static void drained(void *arg, const struct err *e)
 	d->is_done = true;
 }
 
-void remotes_drain(struct ctx *c)
+int remotes_drain(struct ctx *c, struct err *e)
 {
 	struct drained d = { 0 };
 
 	if (!c->depot)
-		return;
+		return 0;
 	depot_drain(c->depot, drained, &d);
 	loop_run(c->loop, &d.is_done);
-	if (d.err.code)
-		note("not all could be written to remotes: %s", d.err.text);
+	if (!d.err.code)
+		return 0;
+	*e = d.err;
+	return err_wrap(e, "not all could be written to remotes");
 }
 
 void remotes_help(void)

@@ -349,7 +349,8 @@ static int web_open(const struct remote_opts *o, const char *uri, struct remote 
 		n_rest--;
 	if (n_authority == n_user || memchr(host, '?', n_rest) || memchr(host, '#', n_rest))
 		return err_set(e, ERR_USAGE, "a remote over HTTP is written http://HOST/PATH, "
-			       "perhaps with user:password@ before the host and " COMPRESS " at the end");
+			       "perhaps with user:password@ before the host and "
+			       COMPRESS " at the end");
 	r = memset(mem_alloc(sizeof *r), 0, sizeof *r);
 	r->loop = o->loop;
 	r->http = o->http;

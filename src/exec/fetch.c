@@ -76,3 +76,14 @@ bool http_host_is_local(struct bytes host)
 			return false;
 	return bytes_start(host, "127.");
 }
+
+bool http_url_is_local(const char *url)
+{
+	const char *host = strstr(url, "://");
+	const char *bracket;
+
+	host = host ? host + 3 : url;
+	bracket = *host == '[' ? strchr(host, ']') : NULL;
+	return http_host_is_local((struct bytes){
+		host, bracket ? (size_t)(bracket + 1 - host) : strcspn(host, ":/?#") });
+}

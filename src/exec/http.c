@@ -433,16 +433,6 @@ static void set_times(struct http_call *c)
 	api->easy_setopt(c->easy, CURLOPT_TIMEOUT_MS, (long)r->total_ms);
 }
 
-/* Is it this machine, to which no proxy leads? */
-static bool is_near(const struct http_call *c)
-{
-	const char *host = strstr(c->r.url, "://") + 3;
-	const char *bracket = *host == '[' ? strchr(host, ']') : NULL;
-	size_t n = bracket ? (size_t)(bracket + 1 - host) : strcspn(host, ":/?#");
-
-	return c->r.unix_path || http_host_is_local((struct bytes){ host, n });
-}
-
 static void set_server(struct http_call *c)
 {
 	const struct http *h = c->h;
@@ -455,7 +445,8 @@ static void set_server(struct http_call *c)
 	api->easy_setopt(c->easy, CURLOPT_PATH_AS_IS, 1L);
 	api->easy_setopt(c->easy, CURLOPT_FOLLOWLOCATION, c->r.n_redirects ? 1L : 0L);
 	api->easy_setopt(c->easy, CURLOPT_MAXREDIRS, (long)c->r.n_redirects);
-	api->easy_setopt(c->easy, CURLOPT_PROXY, h->proxy && !is_near(c) ? h->proxy : "");
+	api->easy_setopt(c->easy, CURLOPT_PROXY,
+			 h->proxy && !http_url_is_local(c->r.url) ? h->proxy : "");
 	if (h->no_proxy)
 		api->easy_setopt(c->easy, CURLOPT_NOPROXY, h->no_proxy);
 	if (c->r.unix_path)

@@ -1,0 +1,178 @@
+/* cmd_remote.c - gg remote: which there are, what is wrong with them, and what they
+ * need no longer keep */
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "gg.h"
+#include "quantity.h"
+#include "remote_gc.h"
+
+enum { DAY_S = 24 * 3600, GRACE_DAYS = 7 };
+
+static const char *uri_of(const struct depot_remote *r)
+{
+	return r->ops->uri(r->remote);
+}
+
+/* ---- list */
+
+struct count {
+	size_t n;
+	uint64_t n_bytes;
+	bool is_done;
+	struct err err;
+};
+
+static int count_one(struct remote_listing *l, const char *key, uint64_t n_bytes,
+		     int64_t modified_s)
+{
+	struct count *k = l->arg;
+
+	(void)key;
+	(void)modified_s;
+	k->n++;
+	k->n_bytes += n_bytes;
+	return 0;
+}
+
+static void count_done(struct remote_listing *l, const struct err *e)
+{
+	struct count *k = l->arg;
+
+	if (e)
+		k->err = *e;
+	k->is_done = true;
+}
+
+static int count(struct ctx *c, const struct depot_remote *r, const char *prefix,
+		 struct count *out, struct err *e)
+{
+	struct remote_listing l = { .prefix = prefix, .each = count_one, .done = count_done,
+				    .arg = out };
+
+	*out = (struct count){ 0 };
+	if (r->ops->list(r->remote, &l, e) < 0)
+		return -1;
+	loop_run(c->loop, &out->is_done);
+	*e = out->err;
+	return e->code ? -1 : 0;
+}
+
+static int list_one(struct ctx *c, const struct depot_remote *r, struct err *e)
+{
+	struct count objects, results, refs;
+
+	if (!r->ops->list) {
+		printf("%s: what is there cannot be listed this way\n", uri_of(r));
+		return 0;
+	}
+	if (count(c, r, "cas/", &objects, e) < 0 || count(c, r, "ac/", &results, e) < 0 ||
+	    count(c, r, "refs/", &refs, e) < 0)
+		return err_wrap(e, "%s", uri_of(r));
+	printf("%s: %zu objects of %.1f MiB, %zu results, pushed by %zu projects\n", uri_of(r),
+	       objects.n, (double)objects.n_bytes / 1048576, results.n, refs.n);
+	return 0;
+}
+
+/* ---- check */
+
+static int check_one(struct ctx *c, const struct depot_remote *r, struct err *e)
+{
+	uint64_t begun_ms = loop_now_ms(c->loop);
+	int64_t modified_s, skew = 0;
+	struct err more;
+
+	if (remote_probe(c->loop, r->ops, r->remote, &modified_s, e) < 0) {
+		printf("%s: %s\n", uri_of(r), e->text);
+		if (r->ops->check && r->ops->check(r->remote, &more) < 0)
+			printf("  %s\n", more.text);
+		return -1;
+	}
+	loop_turn(c->loop);
+	if (modified_s)
+		skew = modified_s - time(NULL);
+	printf("%s: fine; written, read, removed in %llu ms\n", uri_of(r),
+	       (unsigned long long)(loop_now_ms(c->loop) - begun_ms));
+	if (skew > 60 || skew < -60)
+		printf("  its clock is %lld s %s ours: one of them is wrong\n",
+		       (long long)(skew > 0 ? skew : -skew), skew > 0 ? "ahead of" : "behind");
+	return 0;
+}
+
+static int check_keys(struct ctx *c)
+{
+	if (keyring_can_sign(c->keys))
+		return 0;
+	printf("no key to sign results with: nothing will be published; gg key new makes one\n");
+	return 0;
+}
+
+/* ---- gc */
+
+static int grace(struct ctx *c, int64_t *out, struct err *e)
+{
+	double s = GRACE_DAYS * DAY_S;
+
+	if (c->o.grace && strcmp(c->o.grace, "0") == 0)
+		s = 0;
+	else if (c->o.grace && !quantity_seconds(c->o.grace, &s))
+		return err_set(e, ERR_USAGE, "--grace %s: write it as 7d or 12h", c->o.grace);
+	*out = (int64_t)s;
+	return 0;
+}
+
+static int gc_one(struct ctx *c, const struct depot_remote *r, struct err *e)
+{
+	struct remote_gc g = { .loop = c->loop, .ops = r->ops, .remote = r->remote,
+			       .is_dry = c->o.dry_run };
+
+	if (grace(c, &g.grace_s, e) < 0 || remote_gc(&g, e) < 0)
+		return -1;
+	printf("%s: %s %zu results and %zu objects (%.1f MiB), kept %zu and %zu (%.1f MiB) for "
+	       "%zu projects\n", uri_of(r), c->o.dry_run ? "would remove" : "removed",
+	       g.n_results, g.n_objects, (double)g.n_bytes / 1048576, g.n_kept_results,
+	       g.n_kept_objects, (double)g.n_kept_bytes / 1048576, g.n_refs);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	int (*run)(struct ctx *c, const struct depot_remote *r, struct err *e);
+	int (*at_end)(struct ctx *c);
+	bool tells_itself;              /* what is wrong, and goes on */
+} parts[] = {
+	{ "list", list_one, NULL, false },
+	{ "check", check_one, check_keys, true },
+	{ "gc", gc_one, NULL, false },
+};
+
+int cmd_remote(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	size_t k = 0, n = sizeof parts / sizeof *parts;
+	struct err ignored;
+	int rc = 0;
+
+	while (k < n && strcmp(argv[0], parts[k].name) != 0)
+		k++;
+	if (k == n || argc != 1)
+		return err_set(e, ERR_USAGE, "gg remote list, check or gc, not %s; see "
+			       "gg remote --help", argv[argc - 1]);
+	/* A project has trusted keys of its own. */
+	if (project_open(c->cwd, getenv("GG_DIR"), &c->project, &ignored) < 0)
+		c->project = (struct project){ 0 };
+	if (remotes_open(c, e) < 0)
+		return -1;
+	if (!c->n_remotes)
+		return err_set(e, ERR_USAGE, "no remote is named: say --remote URI, or set "
+			       "GG_REMOTE; see gg help remotes");
+	for (size_t i = 0; i < c->n_remotes; i++) {
+		if (parts[k].run(c, &c->remotes[i], e) == 0)
+			continue;
+		if (!parts[k].tells_itself)
+			return -1;
+		rc = EXIT_STORE;
+	}
+	if (parts[k].at_end)
+		parts[k].at_end(c);
+	return rc;
+}
