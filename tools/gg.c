@@ -107,7 +107,7 @@ const struct verb verbs[] = {
 	  "fetch outputs from the remotes, and run nothing",
 	  "Each placeholder at PATH, or in the whole project, becomes real when a remote "
 	  "knows its result and a key that is trusted has signed it." },
-	{ "remote", cmd_remote, NEED_ARGS, "DnyS", "list|check|gc",
+	{ "remote", cmd_remote, NEED_ARGS, "Dn7S", "list|check|gc",
 	  "look after the remotes",
 	  "check writes a probe, reads it back and removes it, and says in words what is "
 	  "wrong. gc removes results, and then objects, that no push names (gg push), but "

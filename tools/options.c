@@ -75,7 +75,7 @@ const struct option_row option_rows[] = {
 	{ 'g', false, "region", "NAME", "of AWS, as in AWS_REGION" },
 	{ 'u', false, "endpoint", "URL", "of the API, if it is not AWS's own" },
 	{ 's', false, "profile", "NAME", "whose keys, of ~/.aws" },
-	{ 'y', false, "grace", "TIME", "leave alone what is younger (default 7d)" },
+	{ '7', false, "grace", "TIME", "leave alone what is younger (default 7d)" },
 	{ 'J', false, "json", NULL, "print JSON" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
@@ -185,7 +185,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'K': o->locked = true; break;
 	case 'H': o->hermetic = true; break;
 	case 'p': o->project = true; break;
-	case 'y': o->grace = optarg; break;
+	case '7': o->grace = optarg; break;
 	case 'J': o->json = true; break;
 	case 'h': o->help = true; break;
 	}
