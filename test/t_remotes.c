@@ -244,7 +244,7 @@ static int each(struct remote_listing *l, const char *k, uint64_t n_bytes, int64
 	struct listed *t = l->arg;
 
 	CHECK(strncmp(k, l->prefix, strlen(l->prefix)) == 0);
-	CHECK(labs((long)(modified_s - time(NULL))) < 3600);
+	CHECK(modified_s == 0 || labs((long)(modified_s - time(NULL))) < 3600);
 	t->n++;
 	t->n_bytes += n_bytes;
 	return t->n_stop && t->n == t->n_stop;

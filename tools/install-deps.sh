@@ -7,7 +7,7 @@
 # variables, so that make asks pkg-config only once.
 
 set -u
-PKGS='libuv lmdb libseccomp libcrypto jansson libzstd zlib expat'
+PKGS='libuv lmdb libseccomp libcrypto jansson libzstd zlib expat libssl hiredis'
 HEADERS='libcurl libmicrohttpd'   # opened when first needed, not linked
 missing=
 
@@ -47,6 +47,7 @@ need_build()
 	need libzstd-dev pkg-config --exists libzstd
 	need zlib1g-dev pkg-config --exists zlib
 	need libexpat1-dev pkg-config --exists expat
+	need libhiredis-dev pkg-config --exists hiredis
 	need libcurl4-openssl-dev pkg-config --exists libcurl
 	need libmicrohttpd-dev pkg-config --exists libmicrohttpd
 }

@@ -7,7 +7,7 @@
 
 const struct remote_ops *const remotes[] = {
 	&remote_dir, &remote_http, &remote_https,
-	&remote_s3,
+	&remote_s3, &remote_redis, &remote_rediss,
 	NULL,
 };
 
