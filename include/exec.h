@@ -24,6 +24,8 @@ enum exec_event_kind {
 	EXEC_FAILED,            /* it or what it needs failed; text says why */
 	EXEC_CACHED,            /* a wanted thunk was known already */
 	EXEC_NOTICE,            /* of an engine, not of a thunk: text */
+	EXEC_RAN,               /* one run ended in whatever way: report; what
+				 * follows for the thunk is told after it */
 };
 
 struct exec_event {
@@ -33,6 +35,9 @@ struct exec_event {
 					 * for EXEC_CACHED, which is cheap */
 	struct bytes log;
 	const char *text;               /* EXEC_FAILED, EXEC_NOTICE */
+	const char *engine;             /* EXEC_STARTED, EXEC_RAN: its URI */
+	const struct run_report *report;        /* EXEC_RAN */
+	bool is_second;                 /* likewise: beside a run that takes long */
 	double seconds;
 	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
 					 * failed; others only need it */

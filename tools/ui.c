@@ -173,6 +173,7 @@ void ui_event(void *arg, const struct exec_event *ev)
 		ui_clear(u);
 		note("%s", ev->text);
 		break;
+	case EXEC_RAN:
 	case EXEC_CACHED:
 		break;
 	}

@@ -136,6 +136,9 @@ static void job_done(struct job *j, const struct run_report *rep)
 	run_unlink(x, r);
 	arena_reset(&x->scratch);
 	site_ended(x, r->site, rep);
+	exec_tell(x, &(struct exec_event){
+		.kind = EXEC_RAN, .thunk = &r->node->id, .label = r->label, .report = rep,
+		.engine = r->site->engine->uri, .is_second = r->is_second });
 	if (r->is_beaten)
 		twice_lost(x, r, rep);
 	else if (rep->status == RUN_OK)
@@ -230,7 +233,8 @@ static void launch(struct exec *x, struct run *r)
 {
 	const struct engine *en = r->site->engine;
 	struct exec_event ev = { .kind = EXEC_STARTED, .thunk = &r->node->id,
-				 .label = r->label };
+				 .label = r->label, .engine = en->uri,
+				 .is_second = r->is_second };
 	struct err e;
 
 	r->started_ms = loop_now_ms(x->o.loop);
