@@ -5,9 +5,7 @@
  */
 #include "backend.h"
 
-#include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -23,7 +21,6 @@ struct backend {
 	struct pool *pool;
 	char *ticket;                   /* its path */
 	char *notice;
-	bool had_worker;
 };
 
 static const struct engine_word words[] = {
@@ -69,8 +66,7 @@ static void say_who_is_missing(struct backend *b)
 {
 	struct buf text = { 0 };
 
-	buf_printf(&text, "connect: no worker is here: start some with gg worker --connect %s",
-		   b->ticket);
+	buf_printf(&text, "no worker is here: start some with gg worker --connect %s", b->ticket);
 	b->notice = text.p;
 }
 
@@ -140,7 +136,7 @@ static void connect_cancel(struct backend *b, struct job *j)
 	pool_cancel(b->pool, j);
 }
 
-static const char *connect_notice(const struct backend *b)
+static const char *connect_why_waiting(struct backend *b)
 {
 	return pool_n_workers(b->pool) ? NULL : b->notice;
 }
@@ -155,5 +151,5 @@ const struct backend_ops backend_connect = {
 	.accepts = connect_accepts,
 	.start = connect_start,
 	.cancel = connect_cancel,
-	.notice = connect_notice,
+	.why_waiting = connect_why_waiting,
 };

@@ -1,0 +1,137 @@
+#!/bin/bash
+# connect.sh - workers started by hand, by socket and by TLS, and what befalls them
+. "$(dirname "$0")/lib.sh"
+
+ldconfig -p | grep -q libmicrohttpd.so.12 || skip "needs libmicrohttpd12"
+ldconfig -p | grep -q libcurl.so.4 || skip "needs libcurl4"
+
+pids=
+trap 'kill $pids 2>/dev/null; wait 2>/dev/null; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+
+# A project whose steps are $1 in number and take $2 seconds each, then one that
+# joins them; each also reads a large file.
+make_project() # NAME N SECONDS
+{
+	project "$1"
+	cat >gg.models <<-END
+		sh part.sh @in @ -o=@out
+			also	part.sh
+		sh join.sh -o=@out @in...
+			also	join.sh
+	END
+	printf 'sleep %s; (wc -c <"$1"; echo part "$2") >"$4"\n' "$3" >part.sh
+	printf 'shift; out=$1; shift; cat "$@" >"$out"\n' >join.sh
+	head -c 300000 /dev/zero | tr '\0' x >large
+	{
+		for ((i = 1; i <= $2; i++)); do
+			echo "sh part.sh large $i -o p$i"
+		done
+		echo "sh join.sh -o all $(seq -f 'p%g' -s ' ' "$2")"
+	} >script.sh
+	"$GG" infer sh script.sh >"$work/.infer" 2>&1 || { cat "$work/.infer"; exit 1; }
+}
+
+# Force in the background with workers to come; its pid in $forced.
+begin_force() # ENGINE
+{
+	"$GG" force --engine "$1" >"$work/force.log" 2>&1 &
+	forced=$!
+	pids="$pids $forced"
+	for ((i = 0; i < 100; i++)); do
+		[ -s "$work/ticket" ] && return
+		sleep 0.05
+	done
+	cat "$work/force.log"
+	exit 1
+}
+
+worker() # NAME [OPTION...]
+{
+	local name=$1
+	shift
+
+	"$GG" worker --connect "$work/ticket" --name "$name" --patience 3s "$@" \
+		>"$work/$name.log" 2>&1 &
+	last_worker=$!
+	pids="$pids $last_worker"
+}
+
+ends_well() # PID
+{
+	wait "$1" || { cat "$work/force.log"; return 1; }
+}
+
+# What the machine itself makes of 6 and of 12.
+for n in 6 12; do
+	make_project local$n $n 0.05
+	"$GG" force -q >/dev/null 2>&1
+	sha256sum <all >"$work/sum$n"
+done
+
+same_result() # N
+{
+	[ "$(sha256sum <all)" = "$(cat "$work/sum$1")" ] || { cat "$work/force.log"; return 1; }
+}
+
+# ---- by socket
+make_project sock 6 0.05
+begin_force "connect:unix=$work/s,ticket=$work/ticket"
+sleep 3.5
+check "while no worker is here, that is said, and how to start one" \
+	grep -q "no worker is here: start some with gg worker --connect $work/ticket" "$work/force.log"
+check "the ticket is for its owner alone" [ "$(stat -c %a "$work/ticket")" = 600 ]
+check "so is the socket" [ "$(stat -c %a "$work/s")" = 600 ]
+worker ann -j 2
+first=$last_worker
+check "a worker started by hand does the work" ends_well $forced
+check "the result is that of the machine itself" same_result 6
+check "the worker ends when there is no more use for it" wait $first
+check "neither ticket nor socket is left" [ ! -e "$work/ticket" -a ! -e "$work/s" ]
+
+# ---- by TLS, two workers, one killed in the middle
+make_project tls 12 0.4
+begin_force "connect:listen=127.0.0.1:0,ticket=$work/ticket,lease=4s"
+cp "$work/ticket" "$work/old"
+check "a place on the network has a key" grep -q '^key sha256//' "$work/ticket"
+worker bob -j 2
+bob=$last_worker
+worker cid -j 2
+sleep 1
+kill -9 "$bob"
+check "with a worker killed in the middle all ends well" ends_well $forced
+check "and the result is the same" same_result 12
+token=$(sed -n 's/^token //p' "$work/old")
+check "the token is in no log" [ -z "$(grep -rl "$token" "$work"/*.log)" ]
+
+# ---- the dispatcher is killed and starts anew
+make_project again 12 0.3
+begin_force "connect:unix=$work/s,ticket=$work/ticket"
+cp "$work/ticket" "$work/old"
+worker dan -j 2
+dan=$last_worker
+sleep 1.2
+kill -9 "$forced"
+wait "$forced" 2>/dev/null
+check "a worker whose dispatcher is gone ends by itself" \
+	sh -c "for i in \$(seq 200); do kill -0 $dan 2>/dev/null || exit 0; sleep 0.1; done; exit 1"
+rm "$work/ticket"
+begin_force "connect:unix=$work/s,ticket=$work/ticket"
+old_is_refused()
+{
+	"$GG" worker --connect "$work/old" --patience 2s >"$work/old.log" 2>&1 && return 1
+	! grep -q "$token" "$work/old.log"
+}
+check "the ticket of a run before is refused" old_is_refused
+worker eve -j 4
+check "the run goes on where it was" ends_well $forced
+check "with the same result" same_result 12
+check "and what had been done was not done again" \
+	sh -c "n=\$(sed -n 's/^forced \([0-9]*\),.*/\1/p' '$work/force.log'); [ \"\$n\" -lt 13 ] && [ \"\$n\" -gt 0 ]"
+
+# ---- words
+cd "$work/local6" || exit 1
+check "a ticket has to be named" says "ticket=FILE" 2 "$GG" force --engine connect:unix=/tmp/x
+check "an address that is none is told" says "no address" 2 \
+	"$GG" force --engine "connect:listen=nowhere,ticket=$work/t"
+check "a word that is none is told" says "only: listen" 2 "$GG" force --engine connect:x=1
+plan
