@@ -1,7 +1,7 @@
 /* worker.h - steps on behalf of somebody else
  *
- * src/exec/worker.c (a request, step by step), worker_runtime.c (may a step run
- * here), worker_cache.c (what is held), worker_source.c (where the rest is to
+ * src/exec/worker.c (requests), worker_step.c (one step), worker_runtime.c (may it
+ * run here), worker_cache.c (what is held), worker_source.c (where the rest is to
  * be had), worker_room.c (engines), worker_image.c (what an image holds),
  * worker_api.c (the AWS Lambda Runtime API, one request at a time),
  * worker_connect.c and worker_slot.c (a pool: several at a time, beats).

@@ -34,6 +34,38 @@ struct worker {
 	bool winds_up;
 };
 
+/* One request on its way. */
+struct errand {
+	struct worker *w;
+	struct worker_call *call;
+	struct arena arena;
+	struct message_request q;
+	struct message_report *reports;
+	size_t i;                       /* the step that it is at */
+	struct thunk thunk;
+	struct job job;
+	struct backend *backend;        /* while a step runs */
+	struct depot *depot;            /* NULL: nowhere to fetch from */
+	struct depot_fetch fetch;
+	struct depot_push push;
+	struct ids lacks;
+	struct ref *refs;               /* of what is fetched or put */
+	struct message_gather gather;   /* what the outputs hold */
+	uint64_t since, began_ms;
+	unsigned n_fetches;             /* of this step */
+	bool wants_runtime;             /* what lacks are texts of its closure */
+	bool is_cancelled, is_beginning, is_over;
+	struct timer *timer;            /* that delivers */
+	struct buf answer;
+	struct errand *next, **at;
+};
+
+/* worker_step.c: do the steps from x->i on; then comes errand_end(). */
+void errand_go_on(struct errand *x);
+void errand_end(struct errand *x);
+/* The machinery's word for the step at x->i instead of the step's own. */
+void errand_refuse(struct errand *x, enum run_status status, const struct err *why);
+
 void worker_tell(struct worker *w, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 

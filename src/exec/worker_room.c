@@ -23,7 +23,8 @@ struct site_engine {
 	struct site_engine *next;
 };
 
-static size_t existing_part(const char *root)
+/* How much of the path was there before this worker came. */
+static size_t existing_part(const struct worker *w, const char *root)
 {
 	char *path = mem_str(root), *slash;
 	struct stat st;
@@ -33,6 +34,9 @@ static size_t existing_part(const char *root)
 		slash[slash == path] = 0;
 	n = strlen(path);
 	free(path);
+	for (struct site_engine *s = w->engines; s; s = s->next)
+		if (s->made_from && s->made_from < n && strncmp(s->root, root, n) == 0)
+			n = s->made_from;
 	return n;
 }
 
@@ -86,7 +90,7 @@ int room_find(struct worker *w, const char *root, struct backend **out, struct e
 		s = find(w, root);
 	}
 	if (!s) {
-		made_from = existing_part(root);
+		made_from = existing_part(w, root);
 		if (dir_make(AT_FDCWD, root, &ignored) < 0) {
 			root = w->o.spare_root;
 			made_from = 0;

@@ -66,7 +66,8 @@ static int new_source(struct worker *w, const char *const *uris, const char *key
 	if (w->home) {
 		s->has_home = true;
 		s->remotes[s->n++] = (struct depot_remote){ .ops = w->home_ops,
-							    .remote = w->home };
+							    .remote = w->home,
+							    .is_plain = true };
 	}
 	for (size_t i = 0; uris && uris[i]; i++)
 		add_remote(w, s, uris[i]);
