@@ -256,6 +256,7 @@ static int open_temp(struct dir_call *d)
 static int put(struct dir_call *d)
 {
 	mode_t mode = 0644;
+	struct stat st;
 	bool only_new;
 	int fd, rc;
 
@@ -263,8 +264,9 @@ static int put(struct dir_call *d)
 		return given_up(d);
 	only_new = d->c->only_new;
 	leave(d);
-	if (only_new && access(d->path, F_OK) == 0) {
+	if (only_new && stat(d->path, &st) == 0) {
 		d->answer.was_there = true;
+		d->answer.modified_s = st.st_mtim.tv_sec;
 		return 0;
 	}
 	fd = open_temp(d);

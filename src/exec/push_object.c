@@ -10,8 +10,11 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include "depot_private.h"
+
+enum { FRESH_S = 3 * 24 * 3600 };       /* less than any sensible grace period */
 
 enum form { FORM_UNKNOWN, FORM_PLAIN, FORM_PACKED };
 
@@ -29,6 +32,7 @@ struct putting {
 	struct remote_call call;
 	char key[KEY_ROOM];
 	bool is_calling, is_later;
+	bool replaces;                  /* what is at this place is old or bad */
 	/* Its bytes, from the time it is begun. */
 	uint64_t n_bytes, n_packed;
 	enum form form;
@@ -190,6 +194,8 @@ static void placed(struct putting *p, bool is_there, const struct err *e)
 	struct depot *d = p->d;
 	uint32_t bit = 1u << p->i;
 
+	p->replaces = false;
+
 	p->tried |= bit;
 	if (is_there)
 		p->done |= bit;
@@ -231,6 +237,15 @@ static void start(struct putting *p)
 	p->is_calling = true;
 }
 
+/* Written so long ago that gg remote gc may be about to remove it: then it is written
+ * again. */
+static bool is_old(int64_t modified_s)
+{
+	return modified_s && modified_s + FRESH_S < time(NULL);
+}
+
+static void look(struct putting *p);
+
 static void sent(struct remote_call *c, const struct remote_answer *a, const struct err *e)
 {
 	struct putting *p = c->arg;
@@ -242,6 +257,15 @@ static void sent(struct remote_call *c, const struct remote_answer *a, const str
 		return;
 	}
 	place_answered(d, p->i, WAY_OUT);
+	if (a->was_there && !a->modified_s && !p->replaces) {
+		look(p);
+		return;
+	}
+	if (a->was_there && is_old(a->modified_s)) {
+		p->replaces = true;
+		send(p);
+		return;
+	}
 	if (!p->is_text && !a->was_there) {
 		d->counts.n_pushed++;
 		d->counts.pushed_bytes += p->n_bytes;
@@ -254,14 +278,13 @@ static void sent(struct remote_call *c, const struct remote_answer *a, const str
 static void send(struct putting *p)
 {
 	struct depot *d = p->d;
-	bool is_bad = !p->is_text && (known_at(d, &p->id)->bad & 1u << p->i);
 	bool is_packed;
 
 	if (!has_form(p))
 		return;
 	is_packed = p->form == FORM_PACKED && !d->places[p->i].r.is_plain;
 	p->call = (struct remote_call){ .verb = REMOTE_PUT, .key = p->key, .done = sent,
-					.only_new = !p->is_text && !is_bad, .arg = p };
+					.only_new = !p->is_text && !p->replaces, .arg = p };
 	if (p->fd >= 0) {
 		p->file = (struct http_file){ .fd = is_packed ? p->temp.fd : p->fd,
 					      .n_bytes = is_packed ? p->n_packed : p->n_bytes };
@@ -276,14 +299,21 @@ static void looked(struct remote_call *c, const struct remote_answer *a, const s
 {
 	struct putting *p = c->arg;
 
-	(void)a;
 	p->is_calling = false;
-	if (!e)
+	p->replaces = !e && is_old(a->modified_s);
+	if (!e && !p->replaces)
 		placed(p, true, NULL);
-	else if (e->code == ERR_RETRY)
+	else if (e && e->code == ERR_RETRY)
 		failed(p, e);
 	else
 		send(p);
+}
+
+static void look(struct putting *p)
+{
+	p->call = (struct remote_call){ .verb = REMOTE_HEAD, .key = p->key, .done = looked,
+					.arg = p };
+	start(p);
 }
 
 static void begin(struct putting *p)
@@ -297,13 +327,11 @@ static void begin(struct putting *p)
 		end(p);
 		return;
 	}
-	if (p->fd < 0 || (known_at(p->d, &p->id)->bad & 1u << p->i)) {
+	p->replaces = !p->is_text && (known_at(p->d, &p->id)->bad & 1u << p->i);
+	if (p->fd < 0 || p->replaces)
 		send(p);
-		return;
-	}
-	p->call = (struct remote_call){ .verb = REMOTE_HEAD, .key = p->key, .done = looked,
-					.arg = p };
-	start(p);
+	else
+		look(p);
 }
 
 /* ---- which place is next */
