@@ -46,13 +46,13 @@ static const struct telling {
 	{ 200, "X-Amz-Executed-Version: $LATEST", "{\"gg\":1}", LAMBDA_ANSWERED, RUN_OK },
 	{ 200, "X-Amz-Function-Error: Unhandled",
 	  "{\"errorMessage\":\"2026-11-21T09:00:00.000Z 4a1 Task timed out after 3.00 seconds\"}",
-	  LAMBDA_TIMED_OUT, RUN_TIMED_OUT },
+	  LAMBDA_TIMED_OUT, RUN_LOST_WORKER },
 	{ 200, "X-Amz-Function-Error: Unhandled",
 	  "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"RequestId: 4a1 Error: Task "
-	  "timed out after 3.00 seconds\"}", LAMBDA_TIMED_OUT, RUN_TIMED_OUT },
+	  "timed out after 3.00 seconds\"}", LAMBDA_TIMED_OUT, RUN_LOST_WORKER },
 	{ 200, "X-Amz-Function-Error: Unhandled",
 	  "{\"errorMessage\":\"[504] - Lambda timeout.\",\"errorType\":\"Error\"}",
-	  LAMBDA_TIMED_OUT, RUN_TIMED_OUT },
+	  LAMBDA_TIMED_OUT, RUN_LOST_WORKER },
 	{ 200, "X-Amz-Function-Error: Unhandled",
 	  "{\"errorType\":\"Runtime.ExitError\",\"errorMessage\":\"RequestId: 4a1 Error: Runtime "
 	  "exited with error: signal: killed\"}", LAMBDA_OUT_OF_MEMORY, RUN_OUT_OF_MEMORY },

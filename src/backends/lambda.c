@@ -70,6 +70,7 @@ struct backend {
 	uint64_t n_ends[LAMBDA_END_COUNT], n_cold;
 	struct arena arena;
 	char *notice;                   /* NOTICE_MAX */
+	struct map too_long;            /* by step: the text of its last time out */
 	const char *first_error;        /* of those that retries do not mend */
 };
 
@@ -175,10 +176,13 @@ static void on_ended(struct flight *f, struct run_report *r)
 		r->waited_s = v->total_s - r->seconds;
 	if (v->said.used_mb > 0 && (double)r->max_rss_bytes < v->said.used_mb * 1048576)
 		r->max_rss_bytes = (uint64_t)(v->said.used_mb * 1048576);
-	if (v->said.end == LAMBDA_OUT_OF_MEMORY)
+	if (v->said.end == LAMBDA_OUT_OF_MEMORY) {
+		/* Which size is next is said here, not by doubling. */
 		choice_burst(b->choice, v->shape, v->function);
-	else
+		r->max_rss_bytes = 0;
+	} else {
 		choice_learn(b->choice, v->shape, v->function, is_run ? r->seconds : 0);
+	}
 	landed(v, v->said.end);
 }
 
@@ -203,6 +207,33 @@ static const char *describe(struct invocation *v)
 			    remedy ? remedy : "");
 }
 
+/* A function may hang once.  A step that outlasts its limit twice is not for
+ * functions. */
+struct overdue {
+	unsigned n;
+	const char *text;
+};
+
+static void note_overdue(struct invocation *v, const char *text)
+{
+	struct backend *b = v->b;
+	struct overdue *o = map_get(&b->too_long, id_key(&v->f.job->reduced));
+
+	if (!o) {
+		o = arena_alloc(&b->arena, sizeof *o);
+		*map_at(&b->too_long, arena_bytes(&b->arena, id_key(&v->f.job->reduced))) = o;
+	}
+	o->n++;
+	o->text = arena_str(&b->arena, text);
+}
+
+static int check_overdue(const struct backend *b, const struct job *j, struct err *e)
+{
+	const struct overdue *o = map_get(&b->too_long, id_key(&j->reduced));
+
+	return o && o->n > 1 ? err_set(e, ERR_REFUSED, "twice: %s", o->text) : 0;
+}
+
 static void on_answer(void *arg, const struct http_answer *a, const struct err *e)
 {
 	struct invocation *v = arg;
@@ -221,6 +252,8 @@ static void on_answer(void *arg, const struct http_answer *a, const struct err *
 		return;
 	}
 	text = describe(v);
+	if (end == LAMBDA_TIMED_OUT)
+		note_overdue(v, text);
 	if (lambda_end_status(end) == RUN_CELL_FAILED && !b->first_error)
 		b->first_error = arena_str(&b->arena, text);
 	flight_fail(&v->f, lambda_end_status(end), text, v->said.log);
@@ -302,6 +335,8 @@ static int lambda_start(struct backend *b, struct job *j, struct err *e)
 	if (!limit_may(&b->limit, loop_now_ms(b->o.loop)))
 		return err_set(e, ERR_RETRY, "functions take %u at once just now",
 			       (unsigned)b->limit.window);
+	if (check_overdue(b, j, e) < 0)
+		return -1;
 	v = memset(mem_alloc(sizeof *v), 0, sizeof *v);
 	v->b = b;
 	v->said.end = LAMBDA_CUT;       /* until there is an answer */
@@ -424,6 +459,7 @@ static void lambda_close(struct backend *b)
 	lambda_account_close(b->account);
 	http_free(b->http);
 	choice_free(b->choice);
+	map_release(&b->too_long);
 	strs_release(&b->words.functions);
 	arena_release(&b->arena);
 	free(b);

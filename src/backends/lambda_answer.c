@@ -18,7 +18,7 @@ static const struct ending {
 	[LAMBDA_ANSWERED] = { "answered", RUN_OK, NULL },
 	[LAMBDA_THROTTLED] = { "throttled", RUN_THROTTLED, NULL },
 	[LAMBDA_BUSY] = { "busy", RUN_UNREACHABLE, NULL },
-	[LAMBDA_TIMED_OUT] = { "timed out", RUN_TIMED_OUT,
+	[LAMBDA_TIMED_OUT] = { "timed out", RUN_LOST_WORKER,
 		"the function's own limit struck: gg lambda deploy --timeout gives it up to "
 		"15 minutes" },
 	[LAMBDA_OUT_OF_MEMORY] = { "out of memory", RUN_OUT_OF_MEMORY,
