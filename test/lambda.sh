@@ -42,9 +42,9 @@ through=http://127.0.0.1:$(cat "$work/proxy.port")
 steps() # NAME N
 {
 	project "$1"
-	printf 'cp @in @out\nsort -o @out @in...\n' >gg.models
+	printf 'cp @in @out\nsort -o=@out @in...\n' >gg.models
 	mkdir in out
-	seq "$2" | split -l 1 -a 4 - in/
+	seq "$2" | split -d -l 1 -a 4 - in/
 	cat >all.sh <<-'END'
 		for f in in/*; do cp "$f" "out/${f#in/}"; done
 		sort -o root out/*
@@ -57,6 +57,28 @@ force() # ENDPOINT WORDS ARG...
 
 	shift 2
 	"$GG" force --engine "lambda:endpoint=$endpoint,$words" "$@"
+}
+# Each of these is in FILE.
+all_of() # FILE FORMAT WORD...
+{
+	local file=$1 format=$2 word
+
+	shift 2
+	for word; do
+		grep -q -- "$(printf "$format" "$word")" "$file" ||
+			{ echo "no $word in:"; cat "$file"; return 1; }
+	done
+}
+# It ends within 5 s.
+ends()
+{
+	local i
+
+	for i in $(seq 50); do
+		kill -0 "$1" 2>/dev/null || return 0
+		sleep 0.1
+	done
+	return 1
 }
 values() { cat root out/* | sha256sum; sha256sum root out/* | sha256sum; }
 
@@ -88,7 +110,7 @@ check "with one it goes that way, and comes back" eval '
 
 steps faulty "$N"
 echo '{ "throw": [0, 7], "timeout": [8, 12], "kill": [13, 20], "truncate": [21, 28],
-	"corrupt": [29, 36], "swap": [37, 44], "memory": [45, 46] }' >"$work/faults/faults.json"
+	"corrupt": [29, 36], "swap": [37, 44], "memory": [45, 54] }' >"$work/faults/faults.json"
 begun=$SECONDS
 check "$N invocations with errors of all kinds: each step ends well, once" \
 	counts $((N + 1)) 0 0 force "$through" function=gg-small:512M,function=gg-large:1769M,jobs=8
@@ -96,18 +118,21 @@ cp "$work/.log" "$work/faulty.log"
 echo "# $((SECONDS - begun)) s"
 check "nothing is lost, nothing wrong: all is as at home" eval '
 	values | cmp - "$work/home.values"'
-check "every kind of error has happened" eval '
-	for k in throw timeout kill truncate corrupt swap memory throttle cut; do
-		grep -qx $k "$work/faults/log" || { echo "no $k"; exit 1; }
-	done'
-check "they are told apart and counted" eval '
-	for k in throttled "timed out" "out of memory" "ended early" "function errors" \
-		"cut off" "cold starts"; do
-		grep -q "lambda:.* [0-9]* $k" "$work/faulty.log" || { echo "no $k"; exit 1; }
-	done'
+check "every kind of error has happened" all_of "$work/faults/log" "^%s$" \
+	throw timeout kill truncate corrupt swap memory throttle cut
+check "they are told apart and counted" all_of "$work/faulty.log" "lambda:.* [0-9]* %s" \
+	throttled "timed out" "out of memory" "ended early" "function errors" "cut off" \
+	"cold starts"
+# number KIND-IN-LOG NAME-IN-NOTICE
+number()
+{
+	local n=$(grep -cx "$1" "$work/faults/log")
+
+	grep -q "[^0-9]$n $2" "$work/faulty.log" || { echo "$n $1"; cat "$work/faulty.log"; return 1; }
+}
 check "as many of a kind as there were" eval '
-	n=$(grep -cx timeout "$work/faults/log") &&
-	grep -q "[^0-9]$n timed out" "$work/faulty.log"'
+	number timeout "timed out" && number memory "out of memory" && number cut "cut off" &&
+	number throw "function errors" && number throttle throttled'
 check "the store is right" store_is_right
 check "no secret is in what is kept or printed" eval '
 	! grep -rqF "a secret/key" .gg "$work/faulty.log"'
@@ -129,8 +154,7 @@ sleep 0.5
 kill -INT $g
 sleep 0.1
 kill -INT $g 2>/dev/null
-check "interrupted twice it drops what is in flight and ends" eval '
-	for i in $(seq 50); do kill -0 $g 2>/dev/null || exit 0; sleep 0.1; done; exit 1'
+check "interrupted twice it drops what is in flight and ends" ends $g
 wait $g 2>/dev/null
 check "and late answers do no harm" eval '
 	"$GG" force --engine "lambda:endpoint=$real,function=gg-small:512M,jobs=4" \

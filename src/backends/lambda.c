@@ -162,6 +162,18 @@ static void learn_memory(struct invocation *v)
 	choice_resize(b->choice, v->function, f->mem_mb);
 }
 
+/* It used all there was.  Who is to try again doubles what is said here, which
+ * must not lead past the next size. */
+static uint64_t burst_bytes(const struct backend *b, size_t function)
+{
+	double had = b->functions[function].mem_mb, next = INFINITY;
+
+	for (size_t i = 0; i < b->n_functions; i++)
+		if (b->functions[i].mem_mb > had)
+			next = fmin(next, b->functions[i].mem_mb);
+	return (uint64_t)fmin(had, next / 2) << 20;
+}
+
 static void on_ended(struct flight *f, struct run_report *r)
 {
 	struct invocation *v = (struct invocation *)f;
@@ -177,9 +189,8 @@ static void on_ended(struct flight *f, struct run_report *r)
 	if (v->said.used_mb > 0 && (double)r->max_rss_bytes < v->said.used_mb * 1048576)
 		r->max_rss_bytes = (uint64_t)(v->said.used_mb * 1048576);
 	if (v->said.end == LAMBDA_OUT_OF_MEMORY) {
-		/* Which size is next is said here, not by doubling. */
 		choice_burst(b->choice, v->shape, v->function);
-		r->max_rss_bytes = 0;
+		r->max_rss_bytes = burst_bytes(b, v->function);
 	} else {
 		choice_learn(b->choice, v->shape, v->function, is_run ? r->seconds : 0);
 	}

@@ -2,7 +2,7 @@
 // lambda_proxy.js PORT LIMIT FAULTS - before serverless-offline, which takes any
 // number of invocations at once and loses none: more than LIMIT are answered with
 // 429, and of each invocation whose body's hash begins with a byte below CUT_BELOW
-// the first answer breaks off in its middle.  FAULTS/log gets a line for each.
+// the first answer, if it is no error, breaks off in its middle.  FAULTS/log gets a line for each.
 // Prints its port.
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
@@ -23,8 +23,7 @@ function refuse(res) {
 
 function forward(req, body, res) {
   const hash = createHash('sha256').update(body).digest()
-  const cuts = hash[0] < CUT_BELOW && !seen.has(hash.toString('hex'))
-  seen.add(hash.toString('hex'))
+  const isMeant = hash[0] < CUT_BELOW && !seen.has(hash.toString('hex'))
   flying++
   const there = http.request({ host: '127.0.0.1', port, path: req.url, method: req.method,
     agent, headers: { ...req.headers, host: `127.0.0.1:${port}` } }, (answer) => {
@@ -32,12 +31,14 @@ function forward(req, body, res) {
     answer.on('data', (d) => parts.push(d))
     answer.on('end', () => {
       const text = Buffer.concat(parts)
+      const cuts = isMeant && !answer.headers['x-amz-function-error']
       flying--
       res.writeHead(answer.statusCode, { ...answer.headers, 'content-length': text.length })
       if (!cuts) {
         res.end(text)
         return
       }
+      seen.add(hash.toString('hex'))
       fs.appendFileSync(`${faults}/log`, 'cut\n')
       res.write(text.subarray(0, text.length / 2), () => res.destroy())
     })
