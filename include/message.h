@@ -21,7 +21,8 @@
  *                      "result": TEXT,     of "ok" only
  *                      "log": TEXT, "log_dropped": 0,
  *                      "text": "why not", "undeclared": PATH, "missing": ID,
- *                      "seconds": 1.5, "cpu": 1.4, "rss": 12345678 }, ... ],
+ *                      "seconds": 1.5, "cpu": 1.4, "rss": 12345678,
+ *                      "cold": true }, ... ],      its first answer
  *       "objects": { ID: BASE64 }, what the outputs hold
  *       "elsewhere": [ ID, ... ] } outputs that were put to the remotes
  *

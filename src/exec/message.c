@@ -85,6 +85,8 @@ static json_t *report_json(const struct message_report *m)
 	field_put_number(o, "seconds", r->seconds);
 	field_put_number(o, "cpu", r->cpu_seconds);
 	field_put_number(o, "rss", (double)r->max_rss_bytes);
+	if (r->is_cold)
+		json_object_set_new(o, "cold", json_true());
 	return o;
 }
 
@@ -226,6 +228,7 @@ static int read_report(json_t *o, struct arena *a, struct run_report *r, struct 
 		return -1;
 	r->log_dropped_bytes = (uint64_t)dropped;
 	r->max_rss_bytes = (uint64_t)rss;
+	r->is_cold = json_is_true(json_object_get(o, "cold"));
 	if (r->status == RUN_OK)
 		return result_decode(result, a, &r->result, e) < 0 ? err_wrap(e, "result") : 0;
 	return r->text ? 0 : err_set(e, ERR_BAD, "a failure without a reason");

@@ -80,6 +80,8 @@ static void finish(struct errand *x)
 				    .is_json = x->q.is_json };
 
 	x->is_over = true;
+	x->reports[0].report.is_cold = !x->w->has_answered;
+	x->w->has_answered = true;
 	message_put_answer(&m, &x->answer);
 	if (x->is_beginning)
 		x->timer = loop_after(x->w->o.loop, 0, deliver, x);

@@ -32,6 +32,7 @@ struct worker {
 	struct ids added, dropped, closures;    /* not told yet */
 	uint64_t clock;                 /* counts uses of objects */
 	bool winds_up;
+	bool has_answered;              /* what comes first is a cold start */
 };
 
 /* One request on its way. */
