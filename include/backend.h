@@ -128,8 +128,8 @@ struct engine {
 	const char *uri;                /* as the user wrote it */
 };
 
-extern const struct backend_ops backend_local, backend_connect, backend_lambda, backend_slurm,
-	backend_fake, backend_sim;
+extern const struct backend_ops backend_local, backend_connect, backend_container,
+	backend_lambda, backend_slurm, backend_fake, backend_sim;
 /* All of them, NULL at the end. */
 extern const struct backend_ops *const backends[];
 

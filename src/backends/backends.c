@@ -7,6 +7,7 @@
 const struct backend_ops *const backends[] = {
 	&backend_local,
 	&backend_connect,
+	&backend_container,
 	&backend_lambda,
 	&backend_fake,
 	&backend_slurm,
