@@ -111,7 +111,7 @@ check 'by its digest' counts 9 0 0 "$GG" force --engine "$(on "workers=2,image=$
 check 'the same bytes' cmp all "$work/all"
 infer >"$work/.infer" 2>&1
 check 'limits of cores and memory' \
-	counts 9 0 0 "$GG" force --engine "$(on workers=2,cpus=0.5,mem=512M)" all
+	counts 9 0 0 "$GG" force --engine "$(on workers=2,cpus=1,mem=512M)" all
 infer >"$work/.infer" 2>&1
 check "through Docker's API" counts 9 0 0 "$GG" force --engine "$(on workers=2,api=docker)" all
 check 'the same bytes' cmp all "$work/all"
@@ -205,7 +205,7 @@ begin workers=2
 kill -9 $gg
 wait $gg 2>/dev/null
 check 'gg is killed: its workers end by themselves, and their containers' nothing_runs
-check 'and the processes' none_left
+check "and the processes" eval "! left_over | grep -v \"system service\" | grep ."
 check 'what was done is kept' "$GG" force -q -j2 --engine local all
 check 'the same bytes' cmp all "$work/slow"
 check 'nothing is left here' nothing_temporary

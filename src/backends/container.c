@@ -348,8 +348,38 @@ static void wait_for_all(struct backend *b, uint64_t ms)
 	b->later = NULL;
 }
 
-/* Workers that are told to end do so, and their containers with them; the rest
- * is killed.  Where nobody listens any more, workers end by themselves. */
+static void see_whether_busy(void *arg, const struct pool_worker *w)
+{
+	*(bool *)arg |= !w->is_idle;
+}
+
+/* Idle workers end when they are told, and their containers with them. */
+static void let_go(struct backend *b)
+{
+	bool is_busy = false;
+
+	pool_each(b->pool, see_whether_busy, &is_busy);
+	for (struct container *c = b->all.first; c; c = c->next)
+		retire(b, c);
+	if (!is_busy)
+		wait_for_all(b, LEAVE_MS);
+}
+
+/* Where nobody listens any more workers notice, and end by themselves. */
+static void kill_the_rest(struct backend *b)
+{
+	bool is_heard = false;
+
+	for (struct container *c = b->all.first; c; c = c->next) {
+		is_heard |= c->wait || c->call;
+		container_end(c);
+	}
+	if (is_heard)
+		wait_for_all(b, KILL_MS);
+	while (b->all.first)
+		container_drop(b->all.first);
+}
+
 static void container_close(struct backend *b)
 {
 	if (!b)
@@ -359,13 +389,10 @@ static void container_close(struct backend *b)
 		loop_cancel(b->later);
 	b->later = NULL;
 	container_image_free(b->image);
+	if (b->pool)
+		let_go(b);
 	pool_close(b->pool);
-	wait_for_all(b, LEAVE_MS);
-	for (struct container *c = b->all.first; c; c = c->next)
-		container_end(c);
-	wait_for_all(b, KILL_MS);
-	while (b->all.first)
-		container_drop(b->all.first);
+	kill_the_rest(b);
 	container_client_close(&b->client);
 	if (b->work.path)
 		work_folder_close(&b->work);

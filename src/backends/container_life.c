@@ -146,9 +146,6 @@ static void give_up(struct container *c)
 {
 	struct err why = c->why;
 
-	if (c->wait)
-		http_cancel(c->wait);
-	c->wait = NULL;
 	if (ask(c, "DELETE", c->all->client->api->remove, (struct bytes){ 0 }, on_removed,
 		&c->call) < 0)
 		gone(c, RUN_LOST_WORKER, &why);
@@ -163,6 +160,7 @@ static void on_started(void *arg, const struct http_answer *a, const struct err 
 	c->call = NULL;
 	if (!e && (a->status / 100 == 2 || a->status == 304)) {
 		c->is_started = true;
+		wait_for(c);
 		if (c->is_unwanted)
 			container_end(c);
 		return;
@@ -201,7 +199,6 @@ static void on_created(void *arg, const struct http_answer *a, const struct err 
 		give_up(c);
 		return;
 	}
-	wait_for(c);
 	if (ask(c, "POST", "/v1.41/containers/%s/start", (struct bytes){ 0 }, on_started,
 		&c->call) < 0)
 		give_up(c);

@@ -208,7 +208,7 @@ const struct container_api container_docker = {
 	.name = "docker",
 	.put_spec = put_docker,
 	.create = "/v1.41/containers/create?name=%s",
-	.wait = "/v1.41/containers/%s/wait?condition=next-exit",
+	.wait = "/v1.41/containers/%s/wait?condition=removed",
 	.remove = "/v1.41/containers/%s?force=true&v=true",
 	.read_wait = read_wait_docker,
 };
