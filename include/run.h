@@ -44,6 +44,9 @@ enum run_status {
 	RUN_STATUS_COUNT
 };
 
+/* "ok", "timed-out", ...: as messages and journals say it. */
+const char *run_status_name(enum run_status s);
+
 /* What one run gave.  Strings and arrays are lent by whoever fills it. */
 struct run_report {
 	enum run_status status;

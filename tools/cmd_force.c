@@ -131,6 +131,7 @@ int cmd_force(struct ctx *c, int argc, char **argv, struct err *e)
 	struct force f = { 0 };
 	int rc = 0, code;
 
+	c->o.events = true;
 	drive_begin(&f.d, c);
 	for (int i = 0; i < argc && rc == 0; i++)
 		rc = force_path(&f, argv[i], e);

@@ -242,6 +242,7 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 	int rc, status = 0, code;
 	bool is_recalled;
 
+	c->o.events = true;
 	drive_begin(&r.d, c);
 	r.d.relearns = !c->o.no_learn;
 	r.d.is_script = true;

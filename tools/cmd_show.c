@@ -167,9 +167,7 @@ static int force_output(struct ctx *c, const struct named *n, const char *out,
 	if (exec_want(c->exec, &w, e) < 0)
 		return -1;
 	loop_run(c->loop, &d->is_idle);
-	ui_free(d->ui);
-	loop_unwatch(d->sigint);
-	loop_unwatch(d->sigterm);
+	drive_quit(d);
 	exec_free(c->exec);
 	c->exec = NULL;
 	*e = cat.e;

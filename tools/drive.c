@@ -34,6 +34,7 @@ static void on_event(void *arg, const struct exec_event *ev)
 
 	if (ev->thunk)
 		drive_saw(d, ev->thunk);
+	record_event(d->record, ev);
 	tally_note(d, ev);
 	if (!relearn_note(d, ev))
 		ui_event(d->ui, ev);
@@ -97,6 +98,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 		exit(e.code == ERR_USAGE ? EXIT_USAGE : EXIT_STORE);
 	}
 	d->ui = ui_new(c);
+	d->record = record_begin(c);
 	d->why_timer = loop_after(c->loop, WHY_MS, look_why, d);
 	d->sigint = loop_signal(c->loop, SIGINT, interrupted, d);
 	d->sigterm = loop_signal(c->loop, SIGTERM, interrupted, d);
@@ -150,6 +152,7 @@ int drive_want(struct drive *d, const struct memo_want *mw, struct err *e)
 	if (!drive_may_want(d, mw->path, &mw->ph))
 		return 0;
 	w = want.arg = mem_alloc(sizeof *w);
+	record_want(d->record, mw->path, &mw->ph);
 	*w = (struct open_want){ d, mw->ph.thunk, mem_str(mw->path) };
 	drive_saw(d, &mw->ph.thunk);
 	if (exec_want(d->c->exec, &want, e) < 0) {
@@ -208,6 +211,7 @@ int drive_end(struct drive *d)
 	struct exec_counts n;
 	size_t made, cached;
 	double seconds;
+	json_t *end;
 	int rc;
 
 	loop_turn(d->c->loop);
@@ -220,12 +224,16 @@ int drive_end(struct drive *d)
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;
 	if (n.waiting < cached)
 		cached -= n.waiting;
-	summary_print(d, &n, cached, seconds);
+	if (!d->c->o.json)
+		summary_print(d, &n, cached, seconds);
 	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
 	    rc == EXIT_FINE)
 		rc = EXIT_THUNK;
+	end = summary_json(d, &n, cached, seconds);
+	json_object_set_new(end, "status", json_integer(rc));
+	record_end(d->record, end);
 	free_maps(d);
 	return rc;
 }
@@ -233,5 +241,6 @@ int drive_end(struct drive *d)
 void drive_quit(struct drive *d)
 {
 	settle(d);
+	record_end(d->record, NULL);
 	free_maps(d);
 }

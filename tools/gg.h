@@ -7,6 +7,7 @@
 #ifndef GG_GG_H
 #define GG_GG_H
 
+#include <jansson.h>
 #include <stdio.h>
 #include "exec.h"
 #include "infer.h"
@@ -35,6 +36,7 @@ struct options {
 	double gpus;
 	bool has_gpus;                  /* gpus was said */
 	const char *sample;
+	bool events;                    /* json means one event a line */
 	struct strs engines, remotes;
 	bool project;
 	const char *grace;
@@ -62,6 +64,7 @@ struct ctx {
 	struct exec *exec;
 	struct arena arena;             /* as long as the command */
 	char *cwd, *self;
+	const char *const *command;     /* its word and what follows, NULL at the end */
 	int lock_fd;
 	bool has_color;                 /* standard error is a terminal */
 	bool has_told;                  /* that the store cannot be written */
@@ -196,6 +199,7 @@ struct drive {
 	size_t n_thunks, n_open, n_unmade;
 	uint64_t begun_ms;
 	struct ui *ui;
+	struct record *record;          /* NULL: nothing is written down */
 	struct watch *sigint, *sigterm;
 	struct timer *why_timer;
 	char *told_why;                 /* why an engine's workers do not come */
@@ -230,6 +234,14 @@ void drive_finish(struct drive *d);
 void drive_drain(struct drive *d);
 void summary_print(const struct drive *d, const struct exec_counts *n, size_t cached,
 		   double seconds);
+json_t *summary_json(const struct drive *d, const struct exec_counts *n, size_t cached,
+		     double seconds);
+/* What happens in a drive is written down in .gg/runs, and printed with --json
+ * (record.c, journal.h).  record_end() takes end over: how it went, or NULL. */
+struct record *record_begin(struct ctx *c);
+void record_event(struct record *r, const struct exec_event *ev);
+void record_want(struct record *r, const char *path, const struct placeholder *ph);
+void record_end(struct record *r, json_t *end);
 /* The summary line, and the exit status that goes with it. */
 int drive_end(struct drive *d);
 /* The same without a word of how it went. */

@@ -106,6 +106,7 @@ int main(int argc, char **argv)
 		note("there is no command \"%s\"; see gg help", name);
 		return EXIT_USAGE;
 	}
+	c.command = (const char *const *)argv;
 	rc = run_command(&c, cmd, argc, argv, &e);
 	if (rc < 0) {
 		note("%s", e.text);

@@ -1,14 +1,14 @@
 /* summary.c - how a force went: one line, or JSON; and what is still on its way
  *
- * The JSON is one object: forced, cached, remote (of the cached, what only remotes
- * knew), failed, seconds, interrupted, retried (starts that were made again),
- * duplicated (runs that took so long that a second was started), engines (one
- * object each: engine, ran, seconds, dollars).  Names are never renamed, and new
- * ones may come.
+ * As JSON it is the last line of the journal: forced, cached, remote (of the cached,
+ * what only remotes knew), failed, unrun (what needed one that failed), seconds,
+ * interrupted, retried (starts that were made again), duplicated (runs that took
+ * so long that a second was started), engines (one object each: engine, ran,
+ * seconds, dollars), status.  Names are never renamed, and new ones may come.
  */
-#include <jansson.h>
 #include <string.h>
 #include "gg.h"
+#include "journal.h"
 
 static bool is_plain(const struct ctx *c)
 {
@@ -35,8 +35,8 @@ static void add_engine(const struct ctx *c, size_t i, bool *is_first, struct buf
 	*is_first = false;
 }
 
-static void print_line(const struct drive *d, const struct exec_counts *n, size_t cached,
-		       double seconds)
+void summary_print(const struct drive *d, const struct exec_counts *n, size_t cached,
+		   double seconds)
 {
 	struct buf b = { 0 };
 	bool is_first = true;
@@ -51,10 +51,10 @@ static void print_line(const struct drive *d, const struct exec_counts *n, size_
 	buf_release(&b);
 }
 
-static void print_json(const struct drive *d, const struct exec_counts *n, size_t cached,
-		       double seconds)
+json_t *summary_json(const struct drive *d, const struct exec_counts *n, size_t cached,
+		     double seconds)
 {
-	json_t *engines = json_array(), *o;
+	json_t *engines = json_array();
 
 	for (size_t i = 0; i < d->c->n_engines; i++) {
 		struct engine_counts one;
@@ -64,24 +64,14 @@ static void print_json(const struct drive *d, const struct exec_counts *n, size_
 			"{s:s s:I s:f s:f}", "engine", d->c->engines[i].uri, "ran",
 			(json_int_t)one.n_ran, "seconds", one.seconds, "dollars", one.dollars));
 	}
-	o = json_pack("{s:I s:I s:I s:I s:f s:b s:I s:I s:o}", "forced", (json_int_t)n->forced,
-		      "cached", (json_int_t)cached, "remote", (json_int_t)n->remote, "failed",
-		      (json_int_t)n->failed, "seconds", seconds, "interrupted",
-		      d->n_interrupts > 0, "retried", (json_int_t)n->retried, "duplicated",
-		      (json_int_t)n->duplicated, "engines", engines);
-	json_dumpf(o, stdout, JSON_COMPACT | JSON_REAL_PRECISION(6));
-	putchar('\n');
-	json_decref(o);
+	return json_pack("{s:I s:I s:I s:I s:I s:f s:b s:I s:I s:o}", "forced",
+			 (json_int_t)n->forced, "cached", (json_int_t)cached, "remote",
+			 (json_int_t)n->remote, "failed", (json_int_t)n->failed, "unrun",
+			 (json_int_t)n->unrun, "seconds", seconds, "interrupted",
+			 d->n_interrupts > 0, "retried", (json_int_t)n->retried, "duplicated",
+			 (json_int_t)n->duplicated, "engines", engines);
 }
 
-void summary_print(const struct drive *d, const struct exec_counts *n, size_t cached,
-		   double seconds)
-{
-	if (d->c->o.json)
-		print_json(d, n, cached, seconds);
-	else
-		print_line(d, n, cached, seconds);
-}
 
 /* Outlives the drive: it may be called back while engines close. */
 struct draining {

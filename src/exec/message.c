@@ -17,6 +17,11 @@ static const char *const statuses[RUN_STATUS_COUNT] = {
 	[RUN_THROTTLED] = "throttled", [RUN_UNREACHABLE] = "unreachable",
 };
 
+const char *run_status_name(enum run_status s)
+{
+	return (unsigned)s < RUN_STATUS_COUNT ? statuses[s] : "unknown";
+}
+
 /* ---- writing */
 
 static json_t *step_json(const struct message_step *s)

@@ -1,0 +1,418 @@
+/* journal.c - what happened in a run, as lines of JSON in .gg/runs
+ *
+ * Lines are gathered and written a few times a second, each time whole ones.
+ */
+#include "journal.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+#include "file.h"
+#include "shown.h"
+
+enum { WRITE_MS = 250, PENDING_MAX = 1 << 16, KEPT = 200, TEXT_MAX = 1 << 30 };
+
+/* Which slots of an engine are taken, and by which thunk. */
+struct slots {
+	struct id *v;                   /* zero: free */
+	size_t n;
+};
+
+struct journal {
+	struct journal_opts o;
+	char run[40];
+	char *path;
+	int fd;                         /* -1 until something happens */
+	struct buf pending;
+	struct timer *timer;
+	uint64_t begun_ms;
+	time_t begun_s;
+	struct map engines;             /* URI -> struct slots */
+	struct arena arena;
+	struct err bad;                 /* code 0: all was written */
+	bool has_begun;
+};
+
+/* ---- writing */
+
+static void fail(struct journal *j)
+{
+	if (!j->bad.code)
+		err_sys(&j->bad, "%s", j->path);
+	buf_reset(&j->pending);
+}
+
+static void write_pending(struct journal *j)
+{
+	if (j->fd < 0 && !j->bad.code && j->pending.n && !j->o.is_quiet) {
+		struct err ignored;
+
+		dir_make_above(AT_FDCWD, j->path, &ignored);
+		j->fd = open(j->path, O_WRONLY | O_CREAT | O_APPEND | O_EXCL | O_CLOEXEC, 0666);
+		if (j->fd < 0)
+			fail(j);
+	}
+	if (j->fd >= 0 && file_write_fd(j->fd, j->pending.p, j->pending.n) < 0)
+		fail(j);
+	buf_reset(&j->pending);
+}
+
+static void write_is_due(void *arg)
+{
+	struct journal *j = arg;
+
+	j->timer = NULL;
+	write_pending(j);
+}
+
+static int dump(const char *p, size_t n, void *arg)
+{
+	buf_add(arg, p, n);
+	return 0;
+}
+
+/* o is gone.  Passing lines are for those who look on only. */
+static void put(struct journal *j, json_t *o, bool is_passing)
+{
+	size_t from = j->pending.n;
+
+	if (!o || json_dump_callback(o, dump, &j->pending, JSON_COMPACT |
+				     JSON_REAL_PRECISION(9)) < 0)
+		abort();
+	json_decref(o);
+	buf_char(&j->pending, '\n');
+	if (j->o.line)
+		j->o.line(j->o.arg, (struct bytes){ j->pending.p + from,
+						    j->pending.n - from });
+	if (is_passing || j->bad.code || j->o.is_quiet)
+		j->pending.n = from;
+	else if (j->pending.n > PENDING_MAX)
+		write_pending(j);
+	else if (!j->timer)
+		j->timer = loop_after(j->o.loop, WRITE_MS, write_is_due, j);
+}
+
+static json_t *strings(const char *const *v)
+{
+	json_t *list = json_array();
+
+	for (; v && *v; v++)
+		json_array_append_new(list, json_name(*v));
+	return list;
+}
+
+static void begin(struct journal *j)
+{
+	char date[40];
+	struct tm tm;
+
+	if (j->has_begun)
+		return;
+	j->has_begun = true;
+	strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%SZ", gmtime_r(&j->begun_s, &tm));
+	put(j, json_pack("{s:s s:s s:s s:o s:o s:i}", "event", "run", "run", j->run, "time", date,
+			 "command", strings(j->o.command), "engines", strings(j->o.engines),
+			 "gg", 1), false);
+}
+
+struct journal *journal_open(const struct journal_opts *o)
+{
+	struct journal *j = mem_alloc(sizeof *j);
+	char stamp[24];
+	struct tm tm;
+
+	*j = (struct journal){ .o = *o, .fd = -1, .begun_ms = loop_now_ms(o->loop),
+			       .begun_s = time(NULL) };
+	strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", gmtime_r(&j->begun_s, &tm));
+	snprintf(j->run, sizeof j->run, "%s-%ld", stamp, (long)getpid());
+	j->path = arena_printf(&j->arena, "%s/" JOURNAL_DIR "/%s.jsonl", o->store_dir, j->run);
+	return j;
+}
+
+const char *journal_run(const struct journal *j)
+{
+	return j->run;
+}
+
+/* ---- events */
+
+static double now(const struct journal *j)
+{
+	return (double)(loop_now_ms(j->o.loop) - j->begun_ms) / 1e3;
+}
+
+static struct slots *slots_of(struct journal *j, const char *engine)
+{
+	struct slots *s = map_get(&j->engines, bytes_str(engine));
+
+	if (s)
+		return s;
+	s = memset(arena_alloc(&j->arena, sizeof *s), 0, sizeof *s);
+	*map_at(&j->engines, bytes_str(arena_str(&j->arena, engine))) = s;
+	return s;
+}
+
+/* The place of what, which is zero for a free one. */
+static size_t slot_of(const struct slots *s, const struct id *what)
+{
+	size_t i = 0;
+
+	while (i < s->n && !id_equal(&s->v[i], what))
+		i++;
+	return i;
+}
+
+static size_t take_slot(struct journal *j, const char *engine, const struct id *thunk)
+{
+	const struct id none = { { 0 } };
+	struct slots *s = slots_of(j, engine);
+	size_t i = slot_of(s, &none);
+
+	if (i == s->n) {
+		s->v = mem_grow(s->v, (s->n + 1) * sizeof *s->v);
+		s->n++;
+	}
+	s->v[i] = *thunk;
+	return i;
+}
+
+static size_t give_slot(struct journal *j, const char *engine, const struct id *thunk)
+{
+	struct slots *s = slots_of(j, engine);
+	size_t i = slot_of(s, thunk);
+
+	if (i < s->n)
+		s->v[i] = (struct id){ { 0 } };
+	return i;
+}
+
+static void put_number(json_t *o, const char *key, double value)
+{
+	if (value > 0)
+		json_object_set_new(o, key, json_real(value));
+}
+
+static void put_start(struct journal *j, const struct exec_event *ev)
+{
+	json_t *o = json_pack("{s:s s:f s:s s:o s:o s:I}", "event", "start", "t", now(j), "thunk",
+			      id_hex(ev->thunk).s, "label", json_name(ev->label), "engine",
+			      json_name(ev->engine), "slot",
+			      (json_int_t)take_slot(j, ev->engine, ev->thunk));
+
+	if (ev->is_second)
+		json_object_set_new(o, "second", json_true());
+	put(j, o, false);
+}
+
+static void put_ran(struct journal *j, const struct exec_event *ev)
+{
+	const struct run_report *r = ev->report;
+	json_t *o = json_pack("{s:s s:f s:s s:o s:I s:s s:i s:f s:f s:I}", "event", "ran", "t",
+			      now(j), "thunk", id_hex(ev->thunk).s, "engine",
+			      json_name(ev->engine), "slot",
+			      (json_int_t)give_slot(j, ev->engine, ev->thunk), "status",
+			      run_status_name(r->status), "code", r->code, "seconds", r->seconds,
+			      "cpu", r->cpu_seconds, "rss", (json_int_t)r->max_rss_bytes);
+	struct err ignored;
+	struct id log;
+
+	if (r->place && *r->place)
+		json_object_set_new(o, "place", json_name(r->place));
+	put_number(o, "waited", r->waited_s);
+	put_number(o, "dollars", r->dollars);
+	if (r->is_cold)
+		json_object_set_new(o, "cold", json_true());
+	if (r->text && *r->text)
+		json_object_set_new(o, "text", json_name(r->text));
+	if (r->log.n && store_put(j->o.store, r->log, &log, &ignored) == 0)
+		json_object_set_new(o, "log", json_string(id_hex(&log).s));
+	put(j, o, false);
+}
+
+static void put_failed(struct journal *j, const struct exec_event *ev)
+{
+	put(j, json_pack("{s:s s:f s:s s:o s:o s:s}", "event", "failed", "t", now(j), "thunk",
+			 id_hex(ev->thunk).s, "label", json_name(ev->label ? ev->label : ""),
+			 "text", json_name(ev->text ? ev->text : ""), "cause",
+			 id_hex(ev->cause ? ev->cause : ev->thunk).s), false);
+}
+
+static void put_notice(struct journal *j, const struct exec_event *ev)
+{
+	put(j, json_pack("{s:s s:f s:o}", "event", "notice", "t", now(j), "text",
+			 json_name(ev->text)), false);
+}
+
+void journal_event(struct journal *j, const struct exec_event *ev)
+{
+	static void (*const puts_it[])(struct journal *, const struct exec_event *) = {
+		[EXEC_STARTED] = put_start, [EXEC_RAN] = put_ran, [EXEC_FAILED] = put_failed,
+		[EXEC_NOTICE] = put_notice,
+	};
+
+	if (!j || (size_t)ev->kind >= sizeof puts_it / sizeof *puts_it || !puts_it[ev->kind])
+		return;
+	begin(j);
+	puts_it[ev->kind](j, ev);
+}
+
+void journal_progress(struct journal *j, const struct exec_counts *n)
+{
+	if (!j->o.line)
+		return;
+	begin(j);
+	put(j, json_pack("{s:s s:f s:I s:I s:I s:I s:I s:f}", "event", "progress", "t", now(j),
+			 "done", (json_int_t)n->forced, "cached", (json_int_t)n->cached,
+			 "running", (json_int_t)n->running, "waiting", (json_int_t)n->waiting,
+			 "failed", (json_int_t)n->failed, "left", n->remaining_s), true);
+}
+
+void journal_targets(struct journal *j, const struct journal_target *v, size_t n)
+{
+	json_t *paths = json_array();
+
+	for (size_t i = 0; i < n; i++)
+		json_array_append_new(paths, json_pack("[o,s,o]", json_name(v[i].path),
+						       id_hex(&v[i].ph.thunk).s,
+						       json_name(v[i].ph.out)));
+	begin(j);
+	put(j, json_pack("{s:s s:o}", "event", "targets", "paths", paths), false);
+}
+
+/* ---- the end, and runs of before */
+
+static void remove_old(const struct journal *j)
+{
+	struct arena a = { 0 };
+	struct strs runs = { 0 };
+	size_t kept = j->o.n_kept ? j->o.n_kept : KEPT;
+	struct err ignored;
+
+	if (journal_list(j->o.store_dir, &a, &runs, &ignored) == 0)
+		for (size_t i = 0; i + kept < runs.n; i++)
+			unlink(arena_printf(&a, "%s/" JOURNAL_DIR "/%s.jsonl", j->o.store_dir,
+					    runs.v[i]));
+	strs_release(&runs);
+	arena_release(&a);
+}
+
+static void put_end(struct journal *j, json_t *end)
+{
+	json_t *o = json_pack("{s:s s:f}", "event", "end", "t", now(j));
+
+	begin(j);
+	json_object_update(o, end);
+	put(j, o, false);
+}
+
+static void free_slots(struct journal *j)
+{
+	size_t pos = 0;
+	struct bytes key;
+	void *value;
+
+	while (map_each(&j->engines, &pos, &key, &value))
+		free(((struct slots *)value)->v);
+	map_release(&j->engines);
+}
+
+int journal_close(struct journal *j, json_t *end, struct err *e)
+{
+	int rc;
+
+	if (j && end)
+		put_end(j, end);
+	json_decref(end);
+	if (!j)
+		return 0;
+	if (j->timer)
+		loop_cancel(j->timer);
+	if (j->has_begun)
+		write_pending(j);
+	if (j->fd >= 0) {
+		if (close(j->fd) < 0)
+			fail(j);
+		remove_old(j);
+	}
+	rc = j->bad.code ? -1 : 0;
+	*e = j->bad;
+	free_slots(j);
+	buf_release(&j->pending);
+	arena_release(&j->arena);
+	free(j);
+	return rc;
+}
+
+int journal_list(const char *store_dir, struct arena *a, struct strs *out, struct err *e)
+{
+	const char *path = arena_printf(a, "%s/" JOURNAL_DIR, store_dir);
+	DIR *d = opendir(path);
+	struct dirent *ent;
+
+	if (!d)
+		return errno == ENOENT ? 0 : err_sys(e, "%s", path);
+	while ((ent = readdir(d))) {
+		size_t n = strlen(ent->d_name);
+
+		if (n > 6 && ent->d_name[0] != '.' && strcmp(ent->d_name + n - 6, ".jsonl") == 0)
+			strs_add(out, arena_strn(a, ent->d_name, n - 6));
+	}
+	closedir(d);
+	strs_sort(out);
+	return 0;
+}
+
+/* "last" is 0, "last-3" is 3; -1 if word is no such. */
+static long back_of(const char *word)
+{
+	char *end;
+	long n;
+
+	if (strncmp(word, "last", 4) != 0)
+		return -1;
+	if (!word[4])
+		return 0;
+	n = word[4] == '-' && word[5] >= '0' && word[5] <= '9' ? strtol(word + 5, &end, 10) : -1;
+	return n >= 0 && *end ? -1 : n;
+}
+
+int journal_find(const char *store_dir, const char *word, struct arena *a, const char **out,
+		 struct err *e)
+{
+	struct strs runs = { 0 };
+	long back = back_of(word);
+	size_t n_found = 0;
+
+	if (journal_list(store_dir, a, &runs, e) < 0)
+		return -1;
+	if (back >= 0 && (size_t)back < runs.n) {
+		*out = runs.v[runs.n - 1 - (size_t)back];
+		n_found = 1;
+	}
+	for (size_t i = 0; back < 0 && i < runs.n; i++)
+		if (strncmp(runs.v[i], word, strlen(word)) == 0) {
+			*out = runs.v[i];
+			n_found++;
+		}
+	strs_release(&runs);
+	if (n_found == 1)
+		return 0;
+	return err_set(e, ERR_USAGE, n_found ? "%s is the beginning of several runs; see gg "
+		       "history" : "there is no run %s; see gg history", word);
+}
+
+int journal_read(const char *store_dir, const char *run, struct arena *a, struct bytes *out,
+		 struct err *e)
+{
+	const char *path = arena_printf(a, "%s/" JOURNAL_DIR "/%s.jsonl", store_dir, run);
+
+	if (file_read(AT_FDCWD, path, TEXT_MAX, a, out, e) < 0)
+		return -1;
+	while (out->n && out->p[out->n - 1] != '\n')
+		out->n--;
+	return 0;
+}
