@@ -79,6 +79,15 @@ const struct verb verbs[] = {
 	  "status 1, when a script makes an output by another thunk, or a thunk gives "
 	  "other bytes, and say what has changed. With PATHs only their lines are "
 	  "written anew." },
+	{ "history", cmd_history, NEED_STORE, "J", "[RUN...]",
+	  "list runs of before, or say what happened in one",
+	  "RUN is a name as it is listed, or its beginning; last is the last one, last-1 "
+	  "the one before. With --json RUN prints its journal, one event a line, as "
+	  "gg run --json does while it happens." },
+	{ "diff", cmd_diff, NEED_STORE | NEED_ARGS, "", "RUN RUN",
+	  "say where the outputs of two runs part",
+	  "For each output that two thunks made, what differs, followed up to its source "
+	  "and told once. Exit status 1 when something differs." },
 	{ "provenance", cmd_provenance, NEED_STORE | NEED_ARGS, "oJ", "PATH...",
 	  "print everything that led to an output's bytes",
 	  "Its steps with their commands, environment, time and place, the files that no "

@@ -416,3 +416,26 @@ int journal_read(const char *store_dir, const char *run, struct arena *a, struct
 		out->n--;
 	return 0;
 }
+
+int journal_each(struct bytes text, int (*fn)(void *arg, const char *event, json_t *o),
+		 void *arg, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t line = 1; rc == 0 && text.n; line++) {
+		const char *end = memchr(text.p, '\n', text.n);
+		size_t n = end ? (size_t)(end - text.p) : text.n;
+		json_t *o = json_loadb(text.p, n, 0, NULL);
+		const char *event = json_string_value(json_object_get(o, "event"));
+
+		if (!event) {
+			json_decref(o);
+			return err_set(e, ERR_BAD, "line %zu is no event", line);
+		}
+		rc = fn(arg, event, o);
+		json_decref(o);
+		text.p += n + (end != NULL);
+		text.n -= n + (end != NULL);
+	}
+	return 0;
+}

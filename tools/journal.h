@@ -72,5 +72,9 @@ int journal_find(const char *store_dir, const char *word, struct arena *a,
 /* Its text; a last line that is not whole is left out. */
 int journal_read(const char *store_dir, const char *run, struct arena *a, struct bytes *out,
 		 struct err *e);
+/* Call fn for each event of such a text, with what its "event" says; non-zero
+ * ends it.  ERR_BAD names the line. */
+int journal_each(struct bytes text, int (*fn)(void *arg, const char *event, json_t *o),
+		 void *arg, struct err *e);
 
 #endif

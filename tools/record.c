@@ -4,7 +4,7 @@
 #include "gg.h"
 #include "journal.h"
 
-enum { PROGRESS_MS = 1000 };
+enum { PROGRESS_MS = 1000, FEW_TARGETS = 1000 };
 
 struct record {
 	struct ctx *c;
@@ -12,7 +12,8 @@ struct record {
 	struct timer *timer;
 	struct journal_target *targets;
 	size_t n_targets, room;
-	bool has_run;                   /* something ran: targets are worth a line */
+	bool has_run;                   /* something ran: targets are worth a line,
+					 * however many */
 	const char **engines;
 };
 
@@ -84,7 +85,7 @@ void record_end(struct record *r, json_t *end)
 	}
 	if (r->timer)
 		loop_cancel(r->timer);
-	if (r->has_run && end)
+	if (end && (r->has_run || r->n_targets <= FEW_TARGETS))
 		journal_targets(r->journal, r->targets, r->n_targets);
 	if (journal_close(r->journal, end, &e) < 0)
 		note("this run cannot be looked at later: %s", e.text);
