@@ -200,7 +200,8 @@ static void too_slow(void *arg)
 	struct redis_stream *s = arg;
 
 	s->patience = NULL;
-	breaks(s, ERR_RETRY, "no connection in time");
+	breaks(s, ERR_RETRY, s->is_shaking ? "no TLS connection in time: does the server speak TLS "
+	       "on this port?" : "no connection in time");
 	s->ready(s->arg);
 }
 
@@ -289,7 +290,7 @@ static ssize_t plain_end(struct redis_stream *s, ssize_t n)
 {
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
-	breaks(s, ERR_RETRY, n == 0 ? "the server closed the connection" : "the connection broke");
+	breaks(s, ERR_RETRY, "the server closed the connection; if it wants TLS, write rediss://");
 	return -1;
 }
 

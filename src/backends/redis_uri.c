@@ -1,4 +1,5 @@
-/* redis_uri.c - redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?ttl=7d&small=1M&prefix=x&cacert=FILE] */
+/* redis_uri.c - redis://[[USER]:PASSWORD@]HOST[:PORT][/DB][?ttl=7d&small=1M&prefix=x&cacert=FILE]
+ */
 #include <stdlib.h>
 #include <string.h>
 #include "quantity.h"

@@ -39,6 +39,7 @@ print(*[s.getsockname()[1] for s in held])')
 	dir $dir
 	save ""
 	appendonly yes
+	appendfsync always
 	logfile $dir/log
 	requirepass $password
 	user reader on >$password ~* -@all +@read +@connection

@@ -1,0 +1,128 @@
+#!/bin/bash
+# S3 over a real radosgw: the contract of remotes, large objects, and all that
+# can be wrong: secret, clock, bucket, rights, an old session, a server that is
+# busy, or goes away.
+. "$(dirname "$0")/lib.sh"
+calls=$BUILD/test/remote_calls
+trap 'stop; chmod -R u+w "$work"; rm -rf "$work"' EXIT
+
+stop()
+{
+	[ -e "$work/s3/pids" ] && kill $(cat "$work/s3/pids") 2>/dev/null
+	wait
+}
+
+# again [OFFSET [OPTION...]]: the same server, with its data, anew.
+again()
+{
+	kill "$(cat "$work/s3/rgw.pid")" && sleep 0.5
+	"$here/test/servers/radosgw.sh" "$work/s3" again "$@"
+}
+
+contract() # NAME URI...
+{
+	local name=$1
+
+	shift
+	GG_TEST_REMOTES="$*" "$BUILD/test/t_remotes" >"$work/tap" 2>&1
+	grep -E "^not ok|^Bail" "$work/tap"
+	! grep -qE "^not ok|^Bail" "$work/tap" && grep -q "^ok .* - $name: after close" "$work/tap"
+}
+
+no_uploads_left()
+{
+	"$here/test/servers/s3_request.py" GET "$S3_ENDPOINT/bucket?uploads=" >"$work/uploads" &&
+		! grep -o "<UploadId>.*</UploadId>" "$work/uploads"
+}
+
+# As somebody else: NAME=VALUE... COMMAND...
+as() { env "$@"; }
+
+# A session that ends; its keys are in $work/session, in the words of env(1).
+session()
+{
+	SERVICE=sts "$here/test/servers/s3_request.py" POST "$S3_ENDPOINT/" \
+		'Action=GetSessionToken&DurationSeconds=900&Version=2011-06-15' >"$work/sts"
+	sed 's/.*<AccessKeyId>\(.*\)<\/AccessKeyId>.*<SecretAccessKey>\(.*\)<\/SecretAccessKey>.*<SessionToken>\(.*\)<\/SessionToken>.*/AWS_ACCESS_KEY_ID=\1\nAWS_SECRET_ACCESS_KEY=\2\nAWS_SESSION_TOKEN=\3/' \
+		"$work/sts" >"$work/session"
+	grep -q '^AWS_SESSION_TOKEN=.' "$work/session"
+}
+
+# What was said holds none of the secrets.
+silent()
+{
+	! grep -F -e "$AWS_SECRET_ACCESS_KEY" -e "$(sed -n 's/^AWS_SESSION_TOKEN=//p' "$work/session")" \
+		-e "$(sed -n 's/^AWS_SECRET_ACCESS_KEY=//p' "$work/session")" -- "$work/said"
+}
+
+"$here/test/servers/radosgw.sh" "$work/s3" >"$work/start" 2>&1
+case $? in
+0) ;;
+77) skip "$(tail -1 "$work/start")" ;;
+*) skip "radosgw does not start here: $(tail -1 "$work/start")" ;;
+esac
+. "$work/s3/env"
+uri="s3://bucket/some%20where?endpoint=$S3_ENDPOINT"
+session || skip "radosgw gives no session"
+export HOME=$work
+
+check "radosgw keeps the contract of remotes" contract s3 "$uri" "s3://bucket?endpoint=$S3_ENDPOINT"
+check "100 MB go in parts and come back in parts" says whole 0 "$calls" "$uri" large 104857600
+check "an object of just one part too many comes back too" says whole 0 "$calls" "$uri" large 16777217
+check "nothing is wrong, says check" says 'nothing is wrong' 0 "$calls" "$uri" check
+
+check "a bucket that is not there is named" \
+	says 'there is no such bucket' 1 "$calls" "s3://nowhere?endpoint=$S3_ENDPOINT" check
+"$calls" "$uri" put cas/small yes
+reader="AWS_ACCESS_KEY_ID=$READER_KEY_ID AWS_SECRET_ACCESS_KEY=$READER_SECRET"
+check "a key that may only read reads" as $reader "$calls" "$uri" get cas/small
+check "and is told that it may not write" \
+	says 'writing an object' 1 as $reader "$calls" "$uri" check
+check "no keys at all: told where they were looked for" \
+	says '.aws/credentials' 1 as -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$calls" "$uri" check
+check "a port where nobody answers is told of in seconds" \
+	says 'is the server running' 1 timeout 20 "$calls" "s3://bucket?endpoint=http://127.0.0.1:1" check
+check "a session's keys work" as $(cat "$work/session") "$calls" "$uri" put cas/session yes
+
+# With sessions it says the same of all that is wrong with keys.
+again '' --rgw_s3_auth_use_sts=false
+{
+	as AWS_SECRET_ACCESS_KEY=not-it "$calls" "$uri" check
+	as AWS_ACCESS_KEY_ID=NOBODY "$calls" "$uri" check
+} >"$work/said" 2>&1
+check "a wrong secret is told from an unknown key" \
+	sh -c 'grep -q "secret key is wrong" "$1" && grep -q "nobody there knows the access key" "$1"' - "$work/said"
+
+# More at once than it takes: it says 503.
+again '' --rgw_max_concurrent_requests=4
+check "a server that says 503 gets everything in the end" \
+	says all 0 "$calls" "$uri" many 3000 4096
+check "it did say so" sh -c '[ "$(head -1 "$1" | cut -d" " -f1)" -gt 3000 ]' - "$work/.log"
+again ''
+
+# Away for ten seconds, with two hundred calls under way and a large one.
+"$calls" "$uri" many 15000 4096 >"$work/many" 2>&1 &
+many=$!
+"$calls" "$uri" large 209715200 >"$work/large" 2>&1 &
+large=$!
+sleep 1
+kill -9 "$(cat "$work/s3/rgw.pid")"
+sleep 10
+"$here/test/servers/radosgw.sh" "$work/s3" again
+wait $many; many_rc=$?
+wait $large; large_rc=$?
+check "a server killed for ten seconds: nothing is lost" \
+	sh -c 'cat "$1"; tail -1 "$1" | grep -q all && [ $2 = 0 ]' - "$work/many" $many_rc
+check "nor is any part of a large object" \
+	sh -c 'cat "$1"; tail -1 "$1" | grep -q whole && [ $2 = 0 ]' - "$work/large" $large_rc
+check "no upload is left half done" no_uploads_left
+
+# The server's clock is twenty minutes ahead, which ends the session too.
+again +20m
+check "a clock that is wrong is put right by the server's" "$calls" "$uri" put cas/clock yes
+check "with many at once, each is asked twice at most" says all 0 "$calls" "$uri" many 500 4096
+check "check tells of it" says 'clock is' 1 "$calls" "$uri" check
+as $(cat "$work/session") "$calls" "$uri" check >"$work/said" 2>&1
+check "a session that has ended is told of" sh -c 'cat "$1"; grep -qE "session|keys" "$1"' - "$work/said"
+check "nothing that was said holds a secret" silent
+plan
