@@ -123,6 +123,7 @@ need_worker()
 need_bench()
 {
 	need_demo
+	need_stores
 	need python3-pandas module pandas
 	need python3-torch module torch
 	need dataset-fashion-mnist test -d /usr/share/datasets/fashion-mnist

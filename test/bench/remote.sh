@@ -1,0 +1,57 @@
+#!/bin/bash
+# Objects to and from a real radosgw on loopback: gg's remote beside a client as
+# bare as can be (requests signed beforehand, epoll, kept connections), the same
+# number in flight.  Server and client share the machine.
+. "$(dirname "$0")/lib.sh"
+tool=$BUILD/test/bench/b_remote
+dir=$work/remote.$$
+small=${N:-3000}
+large=16
+trap 'kill $(cat "$dir/pids") 2>/dev/null; rm -rf "$dir"' EXIT
+
+if ! "$top/test/servers/radosgw.sh" "$dir" >"$work/said" 2>&1; then
+	echo "remote: $(tail -1 "$work/said")"
+	exit 0
+fi
+. "$dir/env"
+uri="s3://bucket/bench?endpoint=$S3_ENDPOINT"
+
+# once WHO VERB N BYTES ABREAST: seconds, and CPU an object in $cpu.
+once()
+{
+	local said
+
+	said=$("$tool" "$1" "$2" "$uri" "$3" "$4" "$5") || die "b_remote $* failed"
+	read -r seconds cpu <<<"$said"
+}
+
+# row NAME TARGET NOTE VERB N BYTES ABREAST: rates, interleaved, medians.
+row()
+{
+	local name=$1 target=$2 note=$3 a= b= ca= cb= i unit=$5 what=/s
+
+	shift 3
+	[ "$3" -gt 65536 ] && unit=$(awk -v n="$2" -v s="$3" 'BEGIN { print n * s / 1e6 }') what=' MB/s'
+	for ((i = 0; i < ROUNDS; i++)); do
+		once gg "$@"
+		a="$a$seconds " ca="$ca$cpu "
+		once bare "$@"
+		b="$b$seconds " cb="$cb$cpu "
+	done
+	a=$(tr ' ' '\n' <<<"${a% }" | median) b=$(tr ' ' '\n' <<<"${b% }" | median)
+	ca=$(tr ' ' '\n' <<<"${ca% }" | median) cb=$(tr ' ' '\n' <<<"${cb% }" | median)
+	tell "$name" "$(awk -v s="$a" -v u="$unit" 'BEGIN { printf "%.0f", u / s }')$what" \
+		"$(awk -v s="$b" -v u="$unit" 'BEGIN { printf "%.0f", u / s }')$what" \
+		"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", b / a }')" "$target" "$note"
+	tell "$name, CPU" "$ca us" "$cb us" \
+		"$(awk -v c="$ca" -v s="$a" -v n="$2" 'BEGIN { printf "%.0f%%", c * n / s / 1e4 }')" \
+		'' "an object; beside, the share of a core that gg used"
+}
+
+once bare put "$small" 4096 32
+row remote-put '>= 0.90' "$small objects of 4 KiB, 32 in flight / bare client" \
+	put "$small" 4096 32
+row remote-get '>= 0.90' 'the same, fetched' get "$small" 4096 32
+row remote-large '>= 0.90' "$large objects of 8 MiB, 4 in flight / bare client" \
+	put "$large" 8388608 4
+row remote-large-get '>= 0.90' 'the same, fetched' get "$large" 8388608 4
