@@ -18,11 +18,9 @@ static const char *joined(struct arena *a, json_t *words)
 {
 	struct buf b = { 0 };
 	const char *out;
-	size_t i;
-	json_t *w;
 
-	json_array_foreach(words, i, w)
-		buf_printf(&b, "%s%s", i ? " " : "", json_string_value(w));
+	for (size_t i = 0; i < json_array_size(words); i++)
+		buf_printf(&b, "%s%s", i ? " " : "", json_string_value(json_array_get(words, i)));
 	out = shown(a, b.n ? b.p : "");
 	buf_release(&b);
 	return out;
@@ -169,12 +167,12 @@ static int take_targets(void *arg, const char *event, json_t *o)
 {
 	struct two *t = arg;
 	struct arena *a = &t->c->arena;
-	size_t i;
-	json_t *x;
+	json_t *paths = json_object_get(o, "paths");
 
 	if (strcmp(event, "targets") != 0)
 		return 0;
-	json_array_foreach(json_object_get(o, "paths"), i, x) {
+	for (size_t i = 0; i < json_array_size(paths); i++) {
+		json_t *x = json_array_get(paths, i);
 		const char *path = json_string_value(json_array_get(x, 0));
 		const char *hex = json_string_value(json_array_get(x, 1));
 		struct id *id = arena_alloc(a, sizeof *id);
