@@ -1,6 +1,6 @@
 /* fake.c - an engine that runs nothing and answers as told, for tests
  *
- * The results are real all the same: every input is looked for, every output
+ * It takes only thunks whose program is "fake".  The results are real all the same: every input is looked for, every output
  * is put into the store, and its content follows from the thunk alone, so
  * that whatever rests on names behaves as it would with programs.
  *
@@ -179,9 +179,16 @@ static struct room fake_room(const struct backend *b)
 
 static bool fake_accepts(const struct backend *b, const struct job *j, struct err *e)
 {
+	static const char head[] = "gg-thunk 1\narg fake\n";
 	const char *only = b->only_gpus && j->needs.gpus <= 0 ? "gpus" :
 		b->only_cpus && j->needs.gpus > 0 ? "cpus" : NULL;
 
+	/* What it answers is no result of any program. */
+	if (!bytes_start(j->text, head)) {
+		err_set(e, ERR_REFUSED, "it runs nothing, and takes only steps that are called "
+			"fake");
+		return false;
+	}
 	if (only) {
 		err_set(e, ERR_REFUSED, "it is only for thunks that need %s", only);
 		return false;
