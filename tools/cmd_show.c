@@ -55,6 +55,10 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		printf("# ran %s: %.2f s, %.2f s of cpu, %llu MiB at most, status %d\n",
 		       date, o.seconds, o.cpu_seconds,
 		       (unsigned long long)(o.max_rss_bytes >> 20), o.code);
+		if (o.place[0])
+			printf("# on %s: %llu bytes in, %llu out, %.2f s of waiting, $%.6f\n",
+			       shown(&c->arena, o.place), (unsigned long long)o.in_bytes,
+			       (unsigned long long)o.out_bytes, o.waited_s, o.dollars);
 	}
 	return 0;
 }
@@ -83,12 +87,15 @@ static json_t *json_of_thunk(struct ctx *c, const struct named *n, struct bytes 
 	json_decref(outs);
 	if (observation_get(c->store, &n->id, &ob, &e) == 0)
 		json_object_set_new(o, "observation",
-				    json_pack("{s:I s:f s:f s:I s:i}", "date",
+				    json_pack("{s:I s:f s:f s:I s:i s:o s:I s:I s:f s:f}", "date",
 					      (json_int_t)ob.date_s, "seconds", ob.seconds,
 					      "cpu_seconds", ob.cpu_seconds,
 					      "max_rss_bytes",
 					      (json_int_t)ob.max_rss_bytes, "status",
-					      ob.code));
+					      ob.code, "place", json_text(bytes_str(ob.place)),
+					      "in_bytes", (json_int_t)ob.in_bytes, "out_bytes",
+					      (json_int_t)ob.out_bytes, "waited_s", ob.waited_s,
+					      "dollars", ob.dollars));
 	return o;
 }
 

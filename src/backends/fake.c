@@ -1,8 +1,9 @@
 /* fake.c - an engine that runs nothing and answers as told, for tests
  *
- * It takes only thunks whose program is "fake".  The results are real all the same: every input is looked for, every output
- * is put into the store, and its content follows from the thunk alone, so
- * that whatever rests on names behaves as it would with programs.
+ * It takes only thunks whose program is "fake".  The results are real all the
+ * same: every input is looked for, every output is put into the store, and its
+ * content follows from the thunk alone, so that whatever rests on names behaves
+ * as it would with programs.
  *
  * The whole engine, by its URI, "fake:WORD,WORD...":
  *

@@ -170,7 +170,7 @@ void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 	if (p->is_ill)
 		site_failed(x, r->site, rep->text && *rep->text ? rep->text : p->text);
 	if (p->is_free)
-		site_is_busy(x, r->site);
+		site_is_busy(x, r->site, rep->text && *rep->text ? rep->text : p->text);
 	/* Another has it still. */
 	if (n->n_runs)
 		return;

@@ -338,7 +338,7 @@ int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
 			struct err *e);
 bool site_is_open(const struct exec *x, const struct site *s);
 /* It took no more: it rests for a while, longer each time. */
-void site_is_busy(struct exec *x, struct site *s);
+void site_is_busy(struct exec *x, struct site *s, const char *why);
 /* A run there has ended; it failed by the site's fault. */
 void site_ended(struct exec *x, struct site *s, const struct run_report *rep);
 void site_failed(struct exec *x, struct site *s, const char *why);

@@ -9,6 +9,7 @@
 
 enum {
 	REST_LEAST_MS = 50, REST_MOST_MS = 10000,
+	BUSY_TOLD = 8,                  /* 6 to 12 s of that */
 	ILL_MOST = 8,                   /* failures in a row: it rests */
 	ILL_REST_MS = 30000, ILL_REST_MOST_MS = 600000,
 	DEMAND_MS = 200,                /* between two words on what waits */
@@ -167,7 +168,19 @@ static void wait_for_rest(struct exec *x)
 		loop_after(x->o.loop, first - now + 1, rest_is_over, x);
 }
 
-void site_is_busy(struct exec *x, struct site *s)
+/* Somebody should know when it goes on and on. */
+static void tell_busy(struct exec *x, const struct site *s, const char *why)
+{
+	struct exec_event ev = { .kind = EXEC_NOTICE };
+
+	if (s->n_busy != BUSY_TOLD)
+		return;
+	ev.text = arena_printf(&x->scratch, "%s has taken nothing %u times in a row (last: %s); "
+			       "it goes on being asked", s->engine->uri, s->n_busy, why);
+	exec_tell(x, &ev);
+}
+
+void site_is_busy(struct exec *x, struct site *s, const char *why)
 {
 	double ms = REST_LEAST_MS * (double)(1u << (s->n_busy < 10 ? s->n_busy : 10));
 
@@ -176,6 +189,7 @@ void site_is_busy(struct exec *x, struct site *s)
 	s->busy_until_ms = loop_now_ms(x->o.loop) + 1 +
 		(uint64_t)(ms * (0.5 + exec_random(x) / 2));
 	wait_for_rest(x);
+	tell_busy(x, s, why);
 }
 
 void site_failed(struct exec *x, struct site *s, const char *why)
