@@ -30,6 +30,11 @@ log=$(jq -r 'select(.event == "ran" and .log) | .log' events | head -1)
 check "what a step printed can be read by its name" says "sorting data" 0 "$GG" cat "$log"
 check "the journal holds the same" cmp events "$(ls .gg/runs/*.jsonl)"
 
+"$GG" run --fresh --trace t.json sh -c "$(train 0.15)" >/dev/null
+check "--trace writes a slice for each run" jq -e '.traceEvents | map(select(.ph == "X")) | length > 0 and all(.dur > 0 and .pid > 0)' t.json
+check "with the command as its name" jq -e '.traceEvents | any(.name == "sh train.sh --rate=0.15 prepared model")' t.json
+check "and engines and slots by name" jq -e '.traceEvents | map(select(.ph == "M").args.name) | contains(["local", "slot 0"])' t.json
+rm ".gg/runs/$(ls .gg/runs | tail -1)"
 "$GG" run --json sh -c "$(train 0.2); sh bad.sh model worse; sh prep.sh worse more" >events 2>/dev/null
 check "a failure is an event, with its words" event failed 'any(.text == "exit status 3" and .cause == .thunk)'
 check "so is what it keeps from running" event failed 'any(.cause != .thunk)'

@@ -35,7 +35,7 @@ struct options {
 	double patience_s;
 	double gpus;
 	bool has_gpus;                  /* gpus was said */
-	const char *sample;
+	const char *sample, *trace;
 	bool events;                    /* json means one event a line */
 	struct strs engines, remotes;
 	bool project;

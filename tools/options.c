@@ -57,6 +57,8 @@ const struct option_row option_rows[] = {
 	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
 	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
 	{ '%', false, "sample", "P", "of all thunks behind each path only a part, as 0.1" },
+	{ '@', false, "trace", "FILE",
+	  "write what ran when as Chrome trace events, which Perfetto opens" },
 	{ 'K', false, "locked", NULL,
 	  "fail when a thunk or its value is another than gg.lock says" },
 	{ 'H', false, "hermetic", NULL,
@@ -182,6 +184,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
 	case '%': o->sample = optarg; break;
+	case '@': o->trace = optarg; break;
 	case 'K': o->locked = true; break;
 	case 'H': o->hermetic = true; break;
 	case 'p': o->project = true; break;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "gg.h"
 #include "journal.h"
+#include "trace.h"
 
 enum { PROGRESS_MS = 1000, FEW_TARGETS = 1000 };
 
@@ -75,8 +76,20 @@ void record_want(struct record *r, const char *path, const struct placeholder *p
 		arena_str(a, path), { ph->thunk, arena_str(a, ph->out) } };
 }
 
+static void write_trace(struct ctx *c, const char *run)
+{
+	struct bytes text;
+	struct err e;
+
+	if (journal_read(c->project.store_dir, run, &c->arena, &text, &e) < 0 ||
+	    trace_write(text, c->o.trace, &e) < 0)
+		note("--trace: %s", e.text);
+}
+
 void record_end(struct record *r, json_t *end)
 {
+	const bool has_end = end;
+	const char *run;
 	struct err e;
 
 	if (!r) {
@@ -87,8 +100,11 @@ void record_end(struct record *r, json_t *end)
 		loop_cancel(r->timer);
 	if (end && (r->has_run || r->n_targets <= FEW_TARGETS))
 		journal_targets(r->journal, r->targets, r->n_targets);
+	run = arena_str(&r->c->arena, journal_run(r->journal));
 	if (journal_close(r->journal, end, &e) < 0)
 		note("this run cannot be looked at later: %s", e.text);
+	else if (r->c->o.trace && has_end)
+		write_trace(r->c, run);
 	free(r->targets);
 	free(r);
 }
