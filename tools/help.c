@@ -165,7 +165,11 @@ static void man_all(struct buf *b)
 		buf_char(b, '\n');
 	}
 	buf_str(b, ".SH ENVIRONMENT\n.TP\n.B GG_DIR\nthe store, instead of the .gg found by "
-		   "walking up\n.TP\n.B NO_COLOR\nno colour, also on a terminal\n"
+		   "walking up\n.TP\n.B GG_ENGINE, GG_REMOTE\nas \\-\\-engine and "
+		   "\\-\\-remote, with spaces between\n.TP\n.B GG_KEY\nthe file of your "
+		   "secret key, instead of ~/.config/gg/key\n.TP\n"
+		   ".B GG_HTTP_USER, GG_HTTP_PASSWORD\nfor remotes over HTTP\n.TP\n"
+		   ".B NO_COLOR\nno colour, also on a terminal\n"
 		   ".SH FILES\n.TP\n.B .gg\nthe store, at the project's root\n.TP\n"
 		   ".B gg.models\nwhat commands read and write\n");
 }

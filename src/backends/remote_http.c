@@ -21,7 +21,7 @@ enum {
 	TRIES = 4,
 	WAIT_MS = 100, WAIT_MAX_MS = 10000,
 	PATIENCE_MS = 20000,            /* no new try after so long */
-	CONNECT_MS = 5000, STALL_MS = 20000,
+	CONNECT_MS = 5000, STALL_MS = 10000,
 };
 
 #define COMPRESS "?compress=1"
@@ -177,6 +177,14 @@ static uint64_t wait_ms(const struct http_try *t, const struct http_answer *a)
 	return ms / 2 + part % (ms / 2);
 }
 
+/* Another try may do better: not where nobody has even taken the call for so long. */
+static bool may_pass(const struct http_try *t, const struct http_answer *a)
+{
+	uint64_t ms = loop_now_ms(t->r->loop) - t->begun_ms;
+
+	return t->n < TRIES && ms < (a->was_sent ? PATIENCE_MS : CONNECT_MS);
+}
+
 static void answered(void *arg, const struct http_answer *a, const struct err *why)
 {
 	struct http_try *t = arg;
@@ -186,8 +194,7 @@ static void answered(void *arg, const struct http_answer *a, const struct err *w
 	int rc = understand(t, a, why, &out, &e);
 
 	t->call = NULL;
-	if (rc < 0 && e.code == ERR_RETRY && t->n < TRIES &&
-	    loop_now_ms(t->r->loop) - t->begun_ms < PATIENCE_MS) {
+	if (rc < 0 && e.code == ERR_RETRY && may_pass(t, a)) {
 		t->timer = loop_after(t->r->loop, wait_ms(t, a), try_once, t);
 		return;
 	}

@@ -294,6 +294,7 @@ static const char *s3_uri(const struct remote *r)
 const struct remote_ops remote_s3 = {
 	.scheme = "s3",
 	.help = "s3://BUCKET[/PREFIX][?endpoint=URL&region=NAME&style=path|virtual&profile=NAME]",
+	.needs_http = true,
 	.open = s3_open,
 	.close = s3_close,
 	.start = s3_start,
