@@ -129,7 +129,7 @@ static int print_event(void *arg, const char *event, json_t *o)
 static int show_run(struct ctx *c, const char *word, struct err *e)
 {
 	struct detail d = { 0 };
-	struct bytes text;
+	struct bytes text = { 0 };
 	const char *run;
 	int rc = journal_find(c->project.store_dir, word, &c->arena, &run, e);
 
