@@ -148,20 +148,11 @@ static void the_profile_is_json(void)
 	json_decref(o);
 }
 
-static void versions(void)
+static void who_it_is(void)
 {
-	const struct container_api *api;
-	bool is_podman;
-
-	MUST(container_read_version(bytes_str("{\"Components\":[{\"Name\":\"Podman Engine\"}],"
-					      "\"ApiVersion\":\"1.41\"}"), &api, &is_podman, &e), e);
-	CHECK(api == &container_libpod && is_podman);
-	MUST(container_read_version(bytes_str("{\"Components\":[{\"Name\":\"Engine\"}],"
-					      "\"ApiVersion\":\"1.43\"}"), &api, &is_podman, &e), e);
-	CHECK(api == &container_docker && !is_podman);
-	CHECK(container_read_version(bytes_str("<html>"), &api, &is_podman, &e) < 0);
-	CHECK(container_read_version(bytes_str("{}"), &api, &is_podman, &e) < 0);
-	CHECK(strstr(e.text, "no container engine"));
+	CHECK(container_api_of("4.3.1", "1.41") == &container_libpod);
+	CHECK(container_api_of(NULL, "1.43") == &container_docker);
+	CHECK(!container_api_of(NULL, NULL));
 }
 
 static void ends(void)
@@ -288,7 +279,7 @@ static const struct test tests[] = {
 	{ "and as Docker wants it", docker_is_shut_in },
 	{ "what was not asked for is not said", nothing_that_was_not_asked_for },
 	{ "the list of refused calls is JSON", the_profile_is_json },
-	{ "podman is told from Docker and from others", versions },
+	{ "podman is told from Docker and from others", who_it_is },
 	{ "the end of a container is understood in both ways", ends },
 	{ "images have an id, perhaps a digest and closures; a pull tells its error", images },
 	{ "refusals are told with their remedy, and without control characters", refusals },

@@ -29,22 +29,9 @@ static bool is_hex(const char *s)
 	return *s && s[strspn(s, "0123456789abcdef")] == 0;
 }
 
-int container_read_version(struct bytes json, const struct container_api **api, bool *is_podman,
-			   struct err *e)
+const struct container_api *container_api_of(const char *libpod, const char *docker)
 {
-	json_t *o = parse(json, e), *part;
-	size_t i;
-
-	if (!o)
-		return err_wrap(e, "no container engine listens there");
-	*is_podman = false;
-	json_array_foreach(json_object_get(o, "Components"), i, part)
-		*is_podman |= strstr(text_of(part, "Name"), "Podman") != NULL;
-	*api = *is_podman ? &container_libpod : *text_of(o, "ApiVersion") ? &container_docker :
-		NULL;
-	json_decref(o);
-	return *api ? 0 : err_set(e, ERR_BAD, "no container engine listens there: what it says "
-				  "of its version has no ApiVersion");
+	return libpod ? &container_libpod : docker ? &container_docker : NULL;
 }
 
 int container_read_id(struct bytes json, struct arena *a, const char **id, struct err *e)

@@ -53,9 +53,9 @@ struct container_api {
 
 extern const struct container_api container_libpod, container_docker;
 
-/* Which of them an answer to GET /version means: ERR_BAD if it is neither. */
-int container_read_version(struct bytes json, const struct container_api **api, bool *is_podman,
-			   struct err *e);
+/* Which of them somebody speaks whose answers have these values of the headers
+ * Libpod-Api-Version and Api-Version, or NULL: NULL if it is neither. */
+const struct container_api *container_api_of(const char *libpod, const char *docker);
 
 /* "id" or "Id" of an answer; in a. */
 int container_read_id(struct bytes json, struct arena *a, const char **id, struct err *e);

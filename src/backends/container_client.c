@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 /* Making a container or an image may take long without a word. */
-enum { STALL_MS = 600000, VERSION_MS = 10000, ANSWER_MAX = 8 << 20, SPARE_CALLS = 16 };
+enum { STALL_MS = 600000, PING_MS = 10000, ANSWER_MAX = 8 << 20, SPARE_CALLS = 16 };
 
 static const char *unix_of(const char *uri)
 {
@@ -80,18 +80,25 @@ static int find_socket(const struct backend_opts *o, const char *said, struct ar
 	return no_socket(*out, cause, e);
 }
 
-static int ask_version(struct container_client *c, struct err *e)
+/* Podman takes seconds to tell its version, since it asks all its helpers. */
+static int ask_who(struct container_client *c, struct err *e)
 {
-	struct http_request q = { .url = "http://d/version", .unix_path = c->socket,
-				  .connect_ms = VERSION_MS, .total_ms = VERSION_MS };
+	struct http_request q = { .url = "http://d/_ping", .unix_path = c->socket,
+				  .connect_ms = PING_MS, .total_ms = PING_MS };
 	struct http_answer a;
 	struct arena arena = { 0 };
 	int rc = http_fetch(c->http, &q, &arena, &a, e);
 
 	if (rc == 0 && a.status != 200)
-		rc = container_refusal("its version", a.status, a.body, e);
-	if (rc == 0)
-		rc = container_read_version(a.body, &c->api, &c->is_podman, e);
+		rc = container_refusal("asked whether it is there", a.status, a.body, e);
+	if (rc == 0) {
+		const char *libpod = http_header(&a, "Libpod-Api-Version");
+
+		c->is_podman = libpod != NULL;
+		c->api = container_api_of(libpod, http_header(&a, "Api-Version"));
+		if (!c->api)
+			rc = err_set(e, ERR_BAD, "who listens there is neither podman nor Docker");
+	}
 	arena_release(&arena);
 	return rc < 0 ? err_wrap(e, "container: %s", c->socket) : 0;
 }
@@ -108,7 +115,7 @@ int container_client_open(struct container_client *c, const struct backend_opts 
 	if (rc == 0)
 		c->socket = mem_str(path);
 	arena_release(&a);
-	if (rc < 0 || http_new(&ho, &c->http, e) < 0 || ask_version(c, e) < 0) {
+	if (rc < 0 || http_new(&ho, &c->http, e) < 0 || ask_who(c, e) < 0) {
 		container_client_close(c);
 		return -1;
 	}
