@@ -117,6 +117,26 @@ check "through Docker's API" counts 9 0 0 "$GG" force --engine "$(on workers=2,a
 check 'the same bytes' cmp all "$work/all"
 check 'nothing is left' nothing_runs
 
+# ---- a base of somebody's, into which the worker is put
+if [ -x "$work/gg-worker" ]; then
+	plain=$(pod create "$made")
+	pod export -o "$work/plain.tar" "$plain" && pod rm "$plain" >/dev/null
+	tar --delete -f "$work/plain.tar" opt/gg && pod import -q "$work/plain.tar" localhost/base:1 >/dev/null
+	infer >"$work/.infer" 2>&1
+	check 'an image without gg' counts 9 0 0 "$GG" force --engine "$(on workers=2,base=localhost/base:1)" all
+	check 'the same bytes' cmp all "$work/all"
+fi
+
+# ---- memory
+echo 'python3 eat.py -o eaten' >e.sh
+rm -f eaten
+infer e.sh >"$work/.infer" 2>&1
+check 'a step for which there is too little memory says so' \
+	says 'killed for lack of memory' 1 "$GG" force --engine "$(on workers=1,mem=128M)" eaten
+check 'and runs where there is more' counts 1 0 0 "$GG" force \
+	--engine "$(on workers=1,mem=128M)" --engine local:jobs=1 eaten
+check 'it ate' grep -qx 'ate 419430400' eaten
+
 # ---- refusals
 refuses() { infer >"$work/.infer" 2>&1; says "$1" "${3:-3}" "$GG" force --engine "$2" all; }
 check 'no socket' refuses 'system service' "container:socket=$work/nobody"

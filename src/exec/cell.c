@@ -366,6 +366,7 @@ int cell_main(int argc, char **argv)
 	struct err e;
 	int status = 3;
 
+	c->n_memory_kills = memory_kills();
 	for (int i = 3; i < argc; i++)
 		is_right &= take_option(c, argv[i]);
 	if (is_right) {

@@ -55,6 +55,7 @@ struct cell {
 	int null_fd, log_fd;
 	struct buf in, out;             /* frames received, frames to send */
 	size_t taken;                   /* of in */
+	uint64_t n_memory_kills;        /* that are known: memory_limit.c */
 	bool is_cancelled;              /* the thunk that runs */
 	bool is_cut_off;                /* the other end is gone */
 	bool is_spoiled;                /* the folder: serve no more */
@@ -184,5 +185,9 @@ const char *blame_undeclared(struct cell *c, const char *path, bool is_folder);
 const char *blame_stray(struct cell *c, const char *path);
 /* "train.py", "cat": what people call this thunk's program. */
 const char *blame_who(const struct cell *c);
+
+/* memory_limit.c.  How often the kernel has killed for lack of memory where this
+ * process is counted. */
+uint64_t memory_kills(void);
 
 #endif

@@ -330,6 +330,17 @@ static void note_usage(struct run_report *r, const struct life *l, double starte
 
 /* ---- the verdict */
 
+/* Was it one of those that the kernel has killed to make room? */
+static bool ran_out_of_memory(struct cell *c, int status)
+{
+	uint64_t known = c->n_memory_kills;
+
+	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
+		return false;
+	c->n_memory_kills = memory_kills();
+	return c->n_memory_kills > known;
+}
+
 static void judge_end(struct cell *c, const struct life *l)
 {
 	struct run_report *r = &c->report;
@@ -345,6 +356,11 @@ static void judge_end(struct cell *c, const struct life *l)
 		r->status = RUN_SIGNALED;
 		r->code = SIGKILL;
 		r->text = "cancelled";
+	} else if (ran_out_of_memory(c, l->status)) {
+		r->status = RUN_OUT_OF_MEMORY;
+		r->code = SIGKILL;
+		r->text = "killed for lack of memory: say how much it needs with `mem` in its "
+			  "model, or give the place more";
 	} else if (WIFSIGNALED(l->status)) {
 		r->status = RUN_SIGNALED;
 		r->code = WTERMSIG(l->status);
