@@ -1,11 +1,14 @@
-/* pool.h - workers that come by themselves and ask for work; src/backends/pool.c
- * (who does what), pool_serve.c (the Runtime API), pool_lease.c (who is alive),
- * pool_objects.c (cas/ and ac/ for them)
+/* pool.h - workers that come by themselves and ask for work
+ *
+ * src/backends/pool.c (jobs, room), pool_place.c (who gets what), pool_lease.c
+ * (who is alive), pool_holds.c, pool_cannot.c (what is known of workers),
+ * pool_serve.c, pool_words.c (what they ask), pool_answer.c, pool_cas.c
+ * (objects for them).
  *
  * An engine that starts workers somewhere embeds a pool and hands them its
  * ticket.  What a worker says:
  *
- *     POST /gg/1/hello          what it is and holds: JSON, see pool_worker.h
+ *     POST /gg/1/hello          what it is and holds: JSON, see pool_private.h
  *     GET  /2018-06-01/runtime/invocation/next         waits for work
  *     POST /2018-06-01/runtime/invocation/ID/response  or /error
  *     POST /gg/1/beat           alive, what it dropped; told what to cancel
@@ -55,7 +58,10 @@ int pool_open(const struct pool_opts *o, struct pool **out, struct err *e);
 void pool_close(struct pool *p);
 void pool_ticket(const struct pool *p, struct ticket *out);
 
-/* As in backend_ops: room is what the workers that are here have in all. */
+/* As in backend_ops: room is what the workers that are here have in all, and
+ * more while short steps run, which are fed ahead.  A step that no worker that
+ * is here can begin, for lack of its runtime, ends as RUN_NOT_STARTED; one that is
+ * too large for all of them waits for another. */
 struct room pool_room(const struct pool *p);
 int pool_start(struct pool *p, struct job *j, struct err *e);
 void pool_cancel(struct pool *p, struct job *j);

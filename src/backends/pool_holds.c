@@ -90,6 +90,8 @@ void pool_holds_release(struct pool_peer *w)
 	}
 	map_release(&w->holds);
 	map_release(&w->closures);
+	w->p->n_cannot -= w->cannot.n;
+	map_release(&w->cannot);
 	arena_release(&w->names);
 }
 

@@ -352,6 +352,7 @@ static void tick(void *arg)
 		pool_request_free(r);
 	}
 	pool_feed_all(p);
+	pool_cannot_sweep(p);
 	pool_tick_start(p);
 }
 

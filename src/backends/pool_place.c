@@ -20,9 +20,10 @@ bool room_holds(const struct room *all, const struct room *used, const struct ro
 		used->mem_bytes + needs->mem_bytes <= all->mem_bytes;
 }
 
-static bool fits(const struct pool_peer *w, const struct pool_step *s)
+static bool fits(const struct pool_peer *w, struct pool_step *s)
 {
-	return w->n_requests < w->n_slots && room_holds(&w->room, &w->used, &s->job->needs);
+	return w->n_requests < w->n_slots && room_holds(&w->room, &w->used, &s->job->needs) &&
+		pool_can(w, s);
 }
 
 /* ---- more than one step at a time */

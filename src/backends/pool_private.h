@@ -74,8 +74,8 @@ struct pool_peer {
 	struct pool_request *requests;
 	struct pool_wait *waits;
 	struct map holds;               /* name -> struct pool_object */
-	struct map closures;            /* names */
-	struct arena names;             /* of closures */
+	struct map closures, cannot;    /* names; cannot: runtimes it lacks */
+	struct arena names;             /* of both */
 	struct pool_wait *beat;         /* one that is held back */
 	uint64_t beat_until_ms;
 	uint64_t suspect_ms;            /* a connection broke then; 0: all is well */
@@ -96,6 +96,8 @@ struct pool_step {
 	struct pool_want *wants;        /* large inputs */
 	size_t n_wants;
 	uint64_t started_ms;
+	struct id runtime;              /* zero: not looked at yet */
+	unsigned n_elsewhere;           /* workers that could not begin it */
 	bool is_short, has_looked, has_ended;
 	enum run_status status;         /* has_ended */
 	struct id missing;
@@ -141,7 +143,7 @@ struct pool {
 	struct pool_request *late, **late_end;
 	size_t n_late;
 	struct map objects;             /* name -> struct pool_object */
-	size_t n_held;
+	size_t n_held, n_cannot;        /* entries of all workers */
 	struct map trees;               /* name -> struct pool_tree: large files of it */
 	struct timer *tick, *soon;
 	unsigned char random[256];
@@ -211,6 +213,20 @@ void pool_wait_end(struct pool_wait *k);
  * cannot be packed has ended. */
 bool pool_hand(struct pool_wait *k, struct pool_step **v, size_t n);
 void pool_answer_beat(struct pool_peer *w);
+void pool_heard(struct pool_peer *w);
+
+/* pool_answer.c: a response or an error; rest: what follows the route. */
+void pool_answered(struct pool *p, struct serve_call *c, const char *rest);
+
+/* pool_cannot.c.  The worker has said that it cannot begin this step: it lacks
+ * its runtime.  false: nobody knows which that is. */
+bool pool_cannot(struct pool_peer *w, struct pool_step *s);
+/* May w begin it, for all that is known? */
+bool pool_can(const struct pool_peer *w, struct pool_step *s);
+/* Is there a worker that may, and is large enough? */
+bool pool_can_somebody(struct pool_step *s);
+/* End steps that wait although all workers here cannot begin them. */
+void pool_cannot_sweep(struct pool *p);
 
 /* pool_cas.c */
 void pool_cas(struct pool *p, struct serve_call *c, const struct id *id);
