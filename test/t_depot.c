@@ -358,6 +358,7 @@ static void believing(void)
 	struct ref ref;
 	struct rig g;
 	struct bytes text, bare;
+	struct waited w;
 
 	MUST(key_make(in_dir("stranger"), &own, &e), e);
 	MUST(keyring_open(in_dir("stranger"), (struct bytes){ 0 }, &strangers, &e), e);
@@ -396,7 +397,9 @@ static void believing(void)
 	depot_free(g.depot);
 	g.remotes[0].trusts_results = true;
 	rig_depot(&g, NULL);
-	CHECK(rig_ask(&g, &name).has_result);
+	w = rig_ask(&g, &name);
+	CHECK(w.has_result);
+	buf_release(&w.result);
 	rig_close(&g);
 	MUST(file_write(AT_FDCWD, blob_path("near", "ac", &name), (struct bytes){ "", 0 }, 0644, 0,
 			&e), e);

@@ -99,14 +99,6 @@ static int check_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 	return 0;
 }
 
-static int check_keys(struct ctx *c)
-{
-	if (keyring_can_sign(c->keys))
-		return 0;
-	printf("no key to sign results with: nothing will be published; gg key new makes one\n");
-	return 0;
-}
-
 /* ---- gc */
 
 static int grace(struct ctx *c, int64_t *out, struct err *e)
@@ -138,12 +130,11 @@ static int gc_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 static const struct {
 	const char *name;
 	int (*run)(struct ctx *c, const struct depot_remote *r, struct err *e);
-	int (*at_end)(struct ctx *c);
 	bool tells_itself;              /* what is wrong, and goes on */
 } parts[] = {
-	{ "list", list_one, NULL, false },
-	{ "check", check_one, check_keys, true },
-	{ "gc", gc_one, NULL, false },
+	{ "list", list_one, false },
+	{ "check", check_one, true },
+	{ "gc", gc_one, false },
 };
 
 int cmd_remote(struct ctx *c, int argc, char **argv, struct err *e)
@@ -172,7 +163,5 @@ int cmd_remote(struct ctx *c, int argc, char **argv, struct err *e)
 			return -1;
 		rc = EXIT_STORE;
 	}
-	if (parts[k].at_end)
-		parts[k].at_end(c);
 	return rc;
 }

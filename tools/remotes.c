@@ -37,6 +37,22 @@ static void on_notice(void *arg, const char *text)
 	note("%s", text);
 }
 
+static int stop_at_one(void *arg, const struct public_key *p, const char *name)
+{
+	(void)p;
+	(void)name;
+	*(bool *)arg = true;
+	return 1;
+}
+
+static bool trusts_any(const struct keyring *k)
+{
+	bool any = false;
+
+	keyring_each(k, stop_at_one, &any);
+	return any;
+}
+
 int remotes_open(struct ctx *c, struct err *e)
 {
 	struct depot_opts o = { .store = c->store, .notice = on_notice, .arg = c };
@@ -53,6 +69,9 @@ int remotes_open(struct ctx *c, struct err *e)
 			return -1;
 	if (keys_open(c, e) < 0)
 		return -1;
+	if (!keyring_can_sign(c->keys) && !trusts_any(c->keys))
+		note("there is no key: no result from a remote is believed and none is "
+		     "published; gg key new makes one");
 	o.loop = c->loop;
 	o.remotes = c->remotes;
 	o.n_remotes = c->n_remotes;

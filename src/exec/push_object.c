@@ -172,7 +172,7 @@ static void end(struct putting *p)
 {
 	struct depot *d = p->d;
 	uint32_t at = p->is_text ? p->done : known_places(d, &p->id);
-	const struct err *e = p->err.code ? &p->err : NULL;
+	const struct err why = p->err, *e = why.code ? &why : NULL;
 
 	if (!p->is_text)
 		known_at(d, &p->id)->put = NULL;
