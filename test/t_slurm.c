@@ -94,6 +94,10 @@ static void submitted(void)
 					 "contact slurm controller (connect failure)\n")));
 	CHECK(!slurm_is_passing(bytes_str("sbatch: error: invalid partition specified: x\n")));
 	CHECK_STR(slurm_last_line(bytes_str("one\ntwo\033[m\n\n"), &a), "two?[m");
+	CHECK_STR(slurm_said(bytes_str("sbatch: error: invalid partition: x\n\nsbatch: error: "
+				       "Batch job submission failed\n"), &a),
+		  "invalid partition: x; Batch job submission failed");
+	CHECK_STR(slurm_said(bytes_str(""), &a), "");
 	arena_release(&a);
 }
 

@@ -81,6 +81,7 @@ need_test()
 	need nginx-light test -x /usr/sbin/nginx
 	need python3-botocore module botocore
 	need_stores
+	need_slurm
 }
 
 # The servers of test/servers that keep objects.
@@ -98,6 +99,13 @@ need_stores()
 	need swift-object have swift-object-server
 	need memcached have memcached
 	need redis-server have redis-server
+}
+
+# A Slurm cluster on this host, for test/servers/slurm.sh.
+need_slurm()
+{
+	need slurm-wlm any /usr/sbin/slurmctld
+	need munge any /usr/sbin/munged
 }
 
 # What the trainers in test/trainers are written in, or are.
@@ -133,6 +141,7 @@ need_bench()
 	need zstd have zstd
 	need strace have strace
 	need time test -x /usr/bin/time
+	need_slurm
 }
 
 look()

@@ -202,6 +202,7 @@ static void slurm_close(struct backend *b)
 	loop_cancel(b->tick);
 	slurm_call_forget(b->squeue);
 	pool_close(b->pool);
+	slurm_steps_forget(b);
 	/* A job that sbatch is just asking for has to be cancelled too. */
 	if (b->sbatch)
 		loop_run(b->o.loop, &b->has_answered);
@@ -253,12 +254,7 @@ static int slurm_start(struct backend *b, struct job *j, struct err *e)
 {
 	if (b->refusal[0])
 		return err_set(e, ERR_REFUSED, "no worker can come by Slurm: %s", b->refusal);
-	return pool_start(b->pool, j, e);
-}
-
-static void slurm_cancel(struct backend *b, struct job *j)
-{
-	pool_cancel(b->pool, j);
+	return slurm_step_start(b, j, e);
 }
 
 static const char *say_pending(struct backend *b, uint64_t now)
@@ -329,6 +325,6 @@ const struct backend_ops backend_slurm = {
 	.accepts = slurm_accepts,
 	.demand = slurm_demand,
 	.start = slurm_start,
-	.cancel = slurm_cancel,
+	.cancel = slurm_step_cancel,
 	.why_waiting = slurm_why_waiting,
 };

@@ -127,7 +127,7 @@ int slurm_call_wait(struct loop *l, const struct strs *args, struct buf *said, s
 		return err_set(e, ERR_MISSING, "%s is not installed here: gg has to run on a host "
 			       "that submits jobs to Slurm", args->v[0]);
 	code = w.status < 0 || slurm_is_passing(buf_bytes(said)) ? ERR_RETRY : ERR_REFUSED;
-	err_set(e, code, "%s: %s", args->v[0], slurm_last_line(buf_bytes(said), &a));
+	err_set(e, code, "%s: %s", args->v[0], slurm_said(buf_bytes(said), &a));
 	arena_release(&a);
 	return -1;
 }

@@ -241,19 +241,54 @@ bool slurm_is_passing(struct bytes said)
 	return false;
 }
 
+/* One line of text for people, of 300 bytes at most. */
+static const char *plain(struct bytes b, struct arena *a)
+{
+	char *text = arena_strn(a, b.p, b.n < 300 ? b.n : 300);
+
+	for (size_t i = 0; i < b.n && i < 300; i++)
+		if ((unsigned char)text[i] < ' ' || text[i] == 127)
+			text[i] = '?';
+	return text;
+}
+
 const char *slurm_last_line(struct bytes said, struct arena *a)
 {
 	struct bytes line, last = { "", 0 };
-	char *text;
 
 	while (next_line(&said, &line))
 		if (line.n)
 			last = line;
-	if (last.n > 300)
-		last.n = 300;
-	text = arena_strn(a, last.p, last.n);
-	for (char *c = text; *c; c++)
-		if ((unsigned char)*c < ' ' || *c == 127)
-			*c = '?';
+	return plain(last, a);
+}
+
+static void skip_past(struct bytes *line, const char *mark)
+{
+	const char *at = memmem(line->p, line->n, mark, strlen(mark));
+
+	if (at) {
+		at += strlen(mark);
+		*line = (struct bytes){ at, line->n - (size_t)(at - line->p) };
+	}
+}
+
+/* The first line often says what is wrong, the last only that something is. */
+const char *slurm_said(struct bytes said, struct arena *a)
+{
+	struct buf all = { 0 };
+	struct bytes line;
+	const char *text;
+
+	while (next_line(&said, &line) && all.n < 300) {
+		skip_past(&line, "error: ");
+		skip_past(&line, "fatal: ");
+		if (!line.n)
+			continue;
+		if (all.n)
+			buf_str(&all, "; ");
+		buf_add(&all, line.p, line.n);
+	}
+	text = plain(buf_bytes(&all), a);
+	buf_release(&all);
 	return text;
 }

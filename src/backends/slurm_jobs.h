@@ -44,7 +44,9 @@ const char *slurm_reason(const char *reason);
  * away, a limit is reached)?  Else the request is wrong and stays wrong. */
 bool slurm_is_passing(struct bytes said);
 
-/* The last line with something in it, for an error text; in a. */
+/* All that a program of Slurm's said, without its name and "error:", and the last
+ * line with something in it, for error texts: one line each, in a. */
+const char *slurm_said(struct bytes said, struct arena *a);
 const char *slurm_last_line(struct bytes said, struct arena *a);
 
 #endif

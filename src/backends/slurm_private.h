@@ -2,6 +2,7 @@
  *
  * slurm.c        the engine: opening, closing, what exec asks
  * slurm_tasks.c  its jobs: asking for them, following them, their ends
+ * slurm_steps.c  steps on their way through the pool
  * slurm_call.c   Slurm's programs
  * slurm_jobs.c   what they print
  * slurm_folder.c what is on the shared file system
@@ -36,6 +37,8 @@ struct slurm_words {
 	struct strs lines;
 };
 
+struct slurm_step;
+
 struct backend {
 	struct backend_opts o;
 	struct slurm_words w;
@@ -54,6 +57,7 @@ struct backend {
 	size_t n_asked;                 /* for by the sbatch that runs */
 	unsigned n_stillborn;           /* jobs in a row that ended without a hello */
 
+	struct slurm_step *steps;
 	struct slurm_call *sbatch, *squeue;
 	struct timer *tick;
 	uint64_t polled_ms, poll_every_ms, poll_began_ms;
@@ -79,5 +83,11 @@ void slurm_tick(void *arg);
 void slurm_note_workers(struct backend *b);
 /* Cancel all jobs of this name: as slurm_call_wait(). */
 int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e);
+
+/* As in backend_ops. */
+int slurm_step_start(struct backend *b, struct job *j, struct err *e);
+void slurm_step_cancel(struct backend *b, struct job *j);
+/* After the pool is closed: nobody is told. */
+void slurm_steps_forget(struct backend *b);
 
 #endif

@@ -192,7 +192,7 @@ static void squeue_done(void *arg, int status, struct bytes said)
 		slurm_scale(b);
 	} else {
 		snprintf(b->trouble, sizeof b->trouble, "squeue: %s; what runs goes on",
-			 slurm_last_line(said, &a));
+			 slurm_said(said, &a));
 	}
 	arena_release(&a);
 }
@@ -227,7 +227,7 @@ void slurm_poll_soon(struct backend *b)
 static void not_submitted(struct backend *b, int status, struct bytes said)
 {
 	struct arena a = { 0 };
-	const char *line = slurm_last_line(said, &a);
+	const char *line = slurm_said(said, &a);
 	uint64_t wait = AGAIN_LEAST_MS << (b->n_refused < 5 ? b->n_refused : 5);
 
 	b->n_refused++;
@@ -235,7 +235,7 @@ static void not_submitted(struct backend *b, int status, struct bytes said)
 	if (status < 0 || slurm_is_passing(said)) {
 		snprintf(b->trouble, sizeof b->trouble, "sbatch: %s; it is tried again", line);
 	} else {
-		snprintf(b->refusal, sizeof b->refusal, "%s", *line ? line : "sbatch failed");
+		snprintf(b->refusal, sizeof b->refusal, "sbatch: %s", *line ? line : "it failed");
 		b->o.changed(b->o.changed_arg);
 	}
 	arena_release(&a);

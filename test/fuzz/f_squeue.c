@@ -21,7 +21,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *p, size_t n)
 		abort();
 	slurm_job_read(all, &job);
 	slurm_is_passing(all);
-	if (strlen(slurm_last_line(all, &a)) > 300)
+	if (strlen(slurm_last_line(all, &a)) > 300 || strlen(slurm_said(all, &a)) > 300)
 		abort();
 	arena_release(&a);
 	return 0;
