@@ -184,6 +184,9 @@ void site_is_busy(struct exec *x, struct site *s, const char *why)
 {
 	double ms = REST_LEAST_MS * (double)(1u << (s->n_busy < 10 ? s->n_busy : 10));
 
+	/* Of many in flight that are turned away together the first one counts. */
+	if (s->busy_until_ms > loop_now_ms(x->o.loop))
+		return;
 	s->n_busy++;
 	ms = ms < REST_MOST_MS ? ms : REST_MOST_MS;
 	s->busy_until_ms = loop_now_ms(x->o.loop) + 1 +
@@ -194,13 +197,15 @@ void site_is_busy(struct exec *x, struct site *s, const char *why)
 
 void site_failed(struct exec *x, struct site *s, const char *why)
 {
-	unsigned times = ++s->n_ill / ILL_MOST;
 	struct exec_event ev = { .kind = EXEC_NOTICE };
 	uint64_t ms = ILL_REST_MS;
+	unsigned times;
 
 	/* With nowhere else to go it goes on being tried. */
-	if (x->n_sites < 2 || s->n_ill % ILL_MOST)
+	if (x->n_sites < 2 || s->ill_until_ms > loop_now_ms(x->o.loop) ||
+	    ++s->n_ill % ILL_MOST)
 		return;
+	times = s->n_ill / ILL_MOST;
 	while (--times && ms < ILL_REST_MOST_MS)
 		ms *= 2;
 	s->ill_until_ms = loop_now_ms(x->o.loop) + ms;

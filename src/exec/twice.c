@@ -1,7 +1,9 @@
 /* twice.c - what takes too long is started a second time
  *
  * A run that takes much longer than its like ever did, while somewhere there
- * is room that nothing else can use, is started once more there.  The first
+ * is room that nothing else can use, is started once more there: elsewhere, or
+ * at another worker of the same engine.  On one machine it would only be in its
+ * own way.  The first
  * result counts and the other run is cancelled.  If that one ends well all the
  * same, with other bytes, the thunk gives no one result: it fails, and neither
  * is kept.
@@ -27,15 +29,21 @@ static bool is_late(const struct exec *x, const struct run *r, uint64_t now)
 /* Where there is room that no ready node can use: they have been started. */
 static struct site *idle_site(struct exec *x, const struct run *r, bool elsewhere)
 {
+	uint64_t seen = (uint64_t)r->node->shape->mem_bytes;
+	struct room needs = r->needs;
+
+	/* Nobody may have said how much memory it takes. */
+	if (needs.mem_bytes < seen)
+		needs.mem_bytes = seen;
 	for (size_t i = 0; i < x->n_sites; i++) {
 		struct site *s = &x->sites[i];
 		struct room left = s->room;
 
 		if (!(r->node->sites & (1u << i)) || !site_is_open(x, s) ||
-		    (elsewhere && s == r->site))
+		    (s == r->site && (elsewhere || s->engine->ops->is_here)))
 			continue;
 		room_take(&left, &s->used);
-		if (room_fits(&left, &r->needs))
+		if (room_fits(&left, &needs))
 			return s;
 	}
 	return NULL;
