@@ -116,6 +116,8 @@ void exec_stop(struct exec *x, uint64_t grace_ms);
 /* Is anything wanted still on its way? */
 bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
+/* Nothing runs, and what is ready fits nowhere now: says in out what it needs. */
+bool exec_is_stuck(const struct exec *x, struct buf *out);
 void exec_engine_counts(const struct exec *x, size_t engine, struct engine_counts *out);
 
 /* Can t, whose runtime this is, run on this machine: does it hold the closure? */

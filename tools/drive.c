@@ -58,25 +58,36 @@ static void interrupted(void *arg)
 		session_kill(d->session, d->n_interrupts == 1 ? SIGINT : SIGKILL);
 }
 
-/* Each reason is told once, until there is another. */
+/* Reasons are told once, until there are others. */
 static void look_why(void *arg)
 {
 	struct drive *d = arg;
 	struct ctx *c = d->c;
+	struct buf all = { 0 };
 
 	for (size_t i = 0; i < c->n_engines; i++) {
 		const struct engine *en = &c->engines[i];
 		const char *why = en->ops->why_waiting ? en->ops->why_waiting(en->backend) : NULL;
 
-		if (!why || (d->told_why && strcmp(d->told_why, why) == 0))
-			continue;
-		free(d->told_why);
-		d->told_why = mem_str(why);
-		if (c->o.quiet)
-			continue;
-		ui_clear(d->ui);
-		note("%s", why);
+		if (why)
+			buf_printf(&all, "%s%s", all.n ? "\n" : "", why);
 	}
+	/* Between two looks room may just have come. */
+	if (!all.n && exec_is_stuck(c->exec, &all) && !d->was_stuck) {
+		d->was_stuck = true;
+		buf_reset(&all);
+	} else if (!all.n) {
+		d->was_stuck = false;
+	}
+	if (all.n && (!d->told_why || strcmp(d->told_why, all.p) != 0)) {
+		free(d->told_why);
+		d->told_why = mem_str(all.p);
+		if (!c->o.quiet) {
+			ui_clear(d->ui);
+			note("%s", all.p);
+		}
+	}
+	buf_release(&all);
 	d->why_timer = loop_after(c->loop, WHY_MS, look_why, d);
 }
 

@@ -216,6 +216,7 @@ struct drive {
 					 * for which others stand now, by id */
 	size_t n_failed_gone, n_unrun_gone;
 	unsigned n_interrupts;
+	bool was_stuck;                 /* at the last look */
 	bool *draining;                 /* what the wait for remotes ends with */
 	bool stop, is_idle;
 };

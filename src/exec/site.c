@@ -237,6 +237,28 @@ void exec_room_changed(struct exec *x)
 	exec_pump_later(x);
 }
 
+bool exec_is_stuck(const struct exec *x, struct buf *out)
+{
+	const struct lane *l = NULL;
+
+	if (x->n_running || !x->n_ready || x->n_away || x->is_halted || x->is_stopped)
+		return false;
+	for (size_t i = 0; i < x->n_lanes && !l; i++)
+		l = x->lanes[i].heap.n ? &x->lanes[i] : NULL;
+	buf_printf(out, "%zu steps wait for room: one needs %g cpus, %g gpus and %u MiB",
+		   x->n_ready, (double)l->cpus, (double)l->gpus, l->mem_mib);
+	for (size_t i = 0; i < x->n_sites; i++) {
+		const struct site *s = &x->sites[i];
+
+		if (l->sites & (1u << i))
+			buf_printf(out, "; %s has %g, %g and %llu now%s", s->engine->uri,
+				   s->room.cpus, s->room.gpus,
+				   (unsigned long long)(s->room.mem_bytes >> 20),
+				   site_is_open(x, s) ? "" : ", and rests");
+	}
+	return true;
+}
+
 /* ---- demand */
 
 static struct demand demand_of(const struct exec *x, size_t i)
