@@ -152,5 +152,13 @@ module.exports.run = async (event, context) => {
 
 module.exports.hang = () => new Promise(() => {})
 
-// What a function answers that does nothing: for measuring what is around it.
-module.exports.bare = async (event) => event
+// The worker's answer, and from then on the same at once: for measuring.
+const known = new Map()
+module.exports.recall = async (event, context) => {
+  const key = JSON.stringify(event)
+  if (!known.has(key)) {
+    await ready()
+    known.set(key, await pass(event, context))
+  }
+  return known.get(key)
+}
