@@ -129,7 +129,7 @@ struct engine {
 };
 
 extern const struct backend_ops backend_local, backend_connect, backend_container,
-	backend_lambda, backend_slurm, backend_fake, backend_sim;
+	backend_lambda, backend_openwhisk, backend_slurm, backend_fake, backend_sim;
 /* All of them, NULL at the end. */
 extern const struct backend_ops *const backends[];
 

@@ -9,6 +9,7 @@ const struct backend_ops *const backends[] = {
 	&backend_connect,
 	&backend_container,
 	&backend_lambda,
+	&backend_openwhisk,
 	&backend_fake,
 	&backend_slurm,
 	&backend_sim,
