@@ -1,7 +1,7 @@
 /* http.h - requests over HTTP, many at once, on the loop
  *
- * src/exec/http.c (requests), fetch.c (one at a time), curl.c (libcurl, opened
- * when it is first needed).
+ * src/exec/http.c (requests), http_sockets.c, fetch.c (one at a time), curl.c
+ * (libcurl, opened when it is first needed), curl_reason.c.
  *
  * A client keeps its connections and uses them again, by HTTP/2 where a server
  * has it.  Any status is an answer: what it means, and whether to ask again,

@@ -59,6 +59,8 @@ enum { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch *loop_watch_io(struct loop *l, int fd, unsigned events,
 			    void (*fn)(void *arg, unsigned ready), void *arg);
 void watch_want(struct watch *w, unsigned events);
+/* Does it keep the loop running?  At first it does. */
+void watch_holds(struct watch *w, bool holds);
 /* Call fn on each arrival of signal sig. Does not keep the loop running. */
 struct watch *loop_signal(struct loop *l, int sig, void (*fn)(void *arg), void *arg);
 

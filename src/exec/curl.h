@@ -39,4 +39,12 @@ struct curl_api {
 int curl_api_open(struct curl_api *api, struct err *e);
 void curl_api_close(struct curl_api *api);
 
+/* curl_reason.c: a failure in words, and what a caller can do about it. */
+struct curl_reason {
+	CURLcode curl;                  /* CURLE_OK: any other */
+	enum err_code code;
+	const char *text;
+};
+const struct curl_reason *curl_reason_of(CURLcode code);
+
 #endif

@@ -13,6 +13,7 @@
 #include <strings.h>
 #include <unistd.h>
 #include "curl.h"
+#include "http_sockets.h"
 #include "loop.h"
 
 enum {
@@ -22,6 +23,8 @@ enum {
 	ANSWER_MAX = 1 << 20,
 	HEADERS_MAX = 256 << 10,
 	SPARE_MAX = 64,                 /* idle easy handles kept */
+	LARGE_BYTES = 1 << 20,
+	LARGE_READ = 256 << 10,         /* at once, where much may come */
 	DETAIL_MAX = 200,
 };
 
@@ -29,6 +32,7 @@ struct http {
 	struct curl_api curl;
 	struct loop *loop;
 	CURLM *multi;
+	struct http_sockets *sockets;
 	struct timer *timer;
 	struct http_call *calls;
 	CURL *spares[SPARE_MAX];
@@ -74,44 +78,38 @@ static void drive(struct http *h, curl_socket_t s, int events)
 	}
 }
 
-/* One socket of libcurl's. */
-struct socket {
-	struct http *h;
-	struct watch *watch;
-	curl_socket_t s;
-};
-
-static void socket_ready(void *arg, unsigned ready)
+static void socket_ready(void *arg, int fd, unsigned ready)
 {
-	struct socket *k = arg;
-
-	drive(k->h, k->s, (ready & WATCH_READ ? CURL_CSELECT_IN : 0) |
+	drive(arg, fd, (ready & WATCH_READ ? CURL_CSELECT_IN : 0) |
 	      (ready & WATCH_WRITE ? CURL_CSELECT_OUT : 0));
 }
 
 static int on_socket(CURL *easy, curl_socket_t s, int what, void *arg, void *socket)
 {
-	struct socket *k = socket;
 	struct http *h = arg;
-	unsigned events = (what & CURL_POLL_IN ? WATCH_READ : 0) |
-			  (what & CURL_POLL_OUT ? WATCH_WRITE : 0);
 
 	(void)easy;
-	if (what == CURL_POLL_REMOVE) {
-		if (k)
-			loop_unwatch(k->watch);
-		free(k);
-		return 0;
-	}
-	if (k) {
-		watch_want(k->watch, events);
-		return 0;
-	}
-	k = mem_alloc(sizeof *k);
-	*k = (struct socket){ .h = h, .s = s };
-	k->watch = loop_watch_io(h->loop, s, events, socket_ready, k);
-	h->curl.multi_assign(h->multi, s, k);
+	(void)socket;
+	http_sockets_want(h->sockets, s, (what & CURL_POLL_IN ? WATCH_READ : 0) |
+			  (what & CURL_POLL_OUT ? WATCH_WRITE : 0));
 	return 0;
+}
+
+static int on_open(void *arg, curl_socket_t s, curlsocktype purpose)
+{
+	struct http *h = arg;
+
+	(void)purpose;
+	http_sockets_keep(h->sockets, s);
+	return CURL_SOCKOPT_OK;
+}
+
+static int on_close(void *arg, curl_socket_t s)
+{
+	struct http *h = arg;
+
+	http_sockets_closing(h->sockets, s);
+	return close(s);
 }
 
 static void timer_fired(void *arg)
@@ -205,6 +203,18 @@ static int take_to_file(struct http_call *c, const char *p, size_t n)
 	return 0;
 }
 
+/* A large body that grew by doubling would be copied again and again. */
+static void make_room(struct http_call *c, uint64_t max)
+{
+	curl_off_t n = -1;
+
+	c->h->curl.easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &n);
+	if (n < LARGE_BYTES || (uint64_t)n > max)
+		return;
+	c->body.room = (size_t)n + 1;
+	c->body.p = mem_alloc(c->body.room);
+}
+
 static int take_body(struct http_call *c, const char *p, size_t n)
 {
 	uint64_t max = c->r.max_bytes ? c->r.max_bytes : ANSWER_MAX;
@@ -217,6 +227,8 @@ static int take_body(struct http_call *c, const char *p, size_t n)
 			err_set(&c->err, ERR_REFUSED, "the answer was not wanted further") : 0;
 	if (c->body.n + n > max)
 		return too_large(c, max);
+	if (!c->body.p)
+		make_room(c, max);
 	buf_add(&c->body, p, n);
 	return 0;
 }
@@ -256,50 +268,17 @@ static size_t on_header(char *p, size_t size, size_t n, void *arg)
 
 /* ---- a call's end */
 
-/* What a person can do about it stands with the codes; `code` is for callers. */
-static const struct reason {
-	CURLcode curl;
-	enum err_code code;
-	const char *text;
-} reasons[] = {
-	{ CURLE_COULDNT_RESOLVE_HOST, ERR_RETRY, "no such host is known" },
-	{ CURLE_COULDNT_RESOLVE_PROXY, ERR_RETRY, "no such proxy is known" },
-	{ CURLE_COULDNT_CONNECT, ERR_RETRY,
-	  "nobody answers there: is the server running, and is this its port?" },
-	{ CURLE_OPERATION_TIMEDOUT, ERR_RETRY, "too slow" },
-	{ CURLE_GOT_NOTHING, ERR_RETRY, "the server closed the connection without an answer" },
-	{ CURLE_PARTIAL_FILE, ERR_RETRY, "the connection was closed half way" },
-	{ CURLE_RECV_ERROR, ERR_RETRY, "the connection broke" },
-	{ CURLE_SEND_ERROR, ERR_RETRY, "the connection broke" },
-	{ CURLE_HTTP2, ERR_RETRY, "the connection broke" },
-	{ CURLE_HTTP2_STREAM, ERR_RETRY, "the connection broke" },
-	{ CURLE_SSL_CONNECT_ERROR, ERR_RETRY,
-	  "no TLS connection: does the server speak https on this port?" },
-	{ CURLE_PEER_FAILED_VERIFICATION, ERR_REFUSED,
-	  "the server's certificate is not trusted" },
-	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, ERR_REFUSED, "its key is not the one expected" },
-	{ CURLE_SSL_CACERT_BADFILE, ERR_USAGE, "the file of authorities cannot be read" },
-	{ CURLE_TOO_MANY_REDIRECTS, ERR_BAD, "sent from one place to another without end" },
-	{ CURLE_UNSUPPORTED_PROTOCOL, ERR_BAD, "neither http nor https, or no HTTP was spoken" },
-	{ CURLE_WEIRD_SERVER_REPLY, ERR_BAD, "what answers does not speak HTTP" },
-	{ CURLE_URL_MALFORMAT, ERR_USAGE, "the address is none" },
-};
-
 static void explain(struct http_call *c, CURLcode code, struct err *e)
 {
-	const struct reason *r = NULL;
+	const struct curl_reason *r = curl_reason_of(code);
 	const char *detail = c->detail[0] ? c->detail : c->h->curl.easy_strerror(code);
 
 	if (code == CURLE_OUT_OF_MEMORY)
 		abort();
-	for (size_t i = 0; i < sizeof reasons / sizeof *reasons && !r; i++)
-		if (reasons[i].curl == code)
-			r = &reasons[i];
 	if (c->err.code)
 		err_set(e, c->err.code, "%s: %s", c->what, c->err.text);
 	else
-		err_set(e, r ? r->code : ERR_RETRY, "%s: %s (%.*s)", c->what,
-			r ? r->text : "the transfer failed", DETAIL_MAX, detail);
+		err_set(e, r->code, "%s: %s (%.*s)", c->what, r->text, DETAIL_MAX, detail);
 }
 
 static void measure(struct http_call *c)
@@ -466,9 +445,17 @@ static void set_server(struct http_call *c)
 
 static void set_calls_back(struct http_call *c)
 {
+	bool is_large = c->r.max_bytes > LARGE_BYTES || c->r.piece ||
+			(c->r.to && c->to.n_bytes > LARGE_BYTES);
 	const struct curl_api *api = &c->h->curl;
 
 	api->easy_setopt(c->easy, CURLOPT_PRIVATE, c);
+	if (is_large)
+		api->easy_setopt(c->easy, CURLOPT_BUFFERSIZE, (long)LARGE_READ);
+	api->easy_setopt(c->easy, CURLOPT_SOCKOPTFUNCTION, on_open);
+	api->easy_setopt(c->easy, CURLOPT_SOCKOPTDATA, c->h);
+	api->easy_setopt(c->easy, CURLOPT_CLOSESOCKETFUNCTION, on_close);
+	api->easy_setopt(c->easy, CURLOPT_CLOSESOCKETDATA, c->h);
 	api->easy_setopt(c->easy, CURLOPT_NOSIGNAL, 1L);
 	api->easy_setopt(c->easy, CURLOPT_ERRORBUFFER, c->detail);
 	api->easy_setopt(c->easy, CURLOPT_READFUNCTION, on_read);
@@ -543,6 +530,7 @@ int http_new(const struct http_opts *o, struct http **out, struct err *e)
 	h->multi = h->curl.multi_init();
 	if (!h->multi)
 		abort();
+	h->sockets = http_sockets_new(h->loop, socket_ready, h);
 	h->curl.multi_setopt(h->multi, CURLMOPT_SOCKETFUNCTION, on_socket);
 	h->curl.multi_setopt(h->multi, CURLMOPT_SOCKETDATA, h);
 	h->curl.multi_setopt(h->multi, CURLMOPT_TIMERFUNCTION, on_timer);
@@ -562,6 +550,7 @@ void http_free(struct http *h)
 	while (h->n_spares)
 		h->curl.easy_cleanup(h->spares[--h->n_spares]);
 	h->curl.multi_cleanup(h->multi);
+	http_sockets_free(h->sockets);
 	loop_cancel(h->timer);
 	curl_api_close(&h->curl);
 	free(h->ca_file);

@@ -392,6 +392,11 @@ void watch_want(struct watch *w, unsigned events)
 		abort();
 }
 
+void watch_holds(struct watch *w, bool holds)
+{
+	(holds ? uv_ref : uv_unref)(&w->uv.handle);
+}
+
 struct watch *loop_watch_io(struct loop *l, int fd, unsigned events,
 			    void (*fn)(void *arg, unsigned ready), void *arg)
 {
