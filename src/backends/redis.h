@@ -6,6 +6,7 @@
 #ifndef GG_REDIS_H
 #define GG_REDIS_H
 
+#include <sys/types.h>
 #include "remote.h"
 
 /* ---- redis_uri.c */
