@@ -8,8 +8,8 @@ ldconfig -p | grep -q libcurl.so.4 || skip "needs libcurl4"
 pids=
 trap 'kill $pids 2>/dev/null; wait 2>/dev/null; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 
-# A project whose steps are $1 in number and take $2 seconds each, then one that
-# joins them; each also reads a large file.
+# A project whose steps are $2 in number and take $3 seconds each, then one that
+# joins them; inputs and outputs are too large to travel inside messages.
 make_project() # NAME N SECONDS
 {
 	project "$1"
@@ -19,7 +19,7 @@ make_project() # NAME N SECONDS
 		sh join.sh -o=@out @in...
 			also	join.sh
 	END
-	printf 'sleep %s; (wc -c <"$1"; echo part "$2") >"$4"\n' "$3" >part.sh
+	printf 'sleep %s; (cat "$1"; echo part "$2") >"$4"\n' "$3" >part.sh
 	printf 'shift; out=$1; shift; cat "$@" >"$out"\n' >join.sh
 	head -c 300000 /dev/zero | tr '\0' x >large
 	{

@@ -58,7 +58,7 @@ static void queue(void)
 static void room(void)
 {
 	struct talk next[3], said;
-	struct work w[3];
+	struct work w[3], big;
 	const char *me;
 
 	pool_begin(0, 0);
@@ -83,6 +83,13 @@ static void room(void)
 	turn(50);
 	/* What the first had makes room for the call that waits already. */
 	CHECK(next[0].is_done && next[1].is_done);
+	/* Two workers together are not one that is large enough. */
+	hello_of("bob", 3, 3);
+	CHECK(!pool_why_waiting(pool));
+	make_work(&big, "big", NULL, 0);
+	big.job.needs.cpus = 5;
+	MUST(pool_start(pool, &big.job, &e), e);
+	CHECK(pool_why_waiting(pool) && strstr(pool_why_waiting(pool), "5 cpus"));
 	pool_end_all();
 }
 

@@ -138,7 +138,7 @@ static void connect_cancel(struct backend *b, struct job *j)
 
 static const char *connect_why_waiting(struct backend *b)
 {
-	return pool_n_workers(b->pool) ? NULL : b->notice;
+	return pool_n_workers(b->pool) ? pool_why_waiting(b->pool) : b->notice;
 }
 
 const struct backend_ops backend_connect = {

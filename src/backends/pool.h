@@ -66,6 +66,10 @@ struct room pool_room(const struct pool *p);
 int pool_start(struct pool *p, struct job *j, struct err *e);
 void pool_cancel(struct pool *p, struct job *j);
 
+/* A step waits that is too large for each worker that is here: one line, lent
+ * until the next call, or NULL. */
+const char *pool_why_waiting(struct pool *p);
+
 size_t pool_n_workers(const struct pool *p);
 void pool_each(struct pool *p, void (*fn)(void *arg, const struct pool_worker *w), void *arg);
 /* Let this worker end once it is idle; it gets no more work. */

@@ -6,6 +6,8 @@
  */
 #include "pool_private.h"
 
+#include <stdio.h>
+
 enum { LOOK_AHEAD = 64 };
 
 /* Steps that share a request take about this long, so that no other worker
@@ -143,4 +145,31 @@ void pool_feed_all(struct pool *p)
 		next = k->next;
 		pool_feed(p, k);
 	}
+}
+
+static bool is_too_large(const struct pool *p, const struct room *needs)
+{
+	const struct room none = { 0 };
+
+	for (const struct pool_peer *w = p->peers.next; w != &p->peers; w = w->next)
+		if (!w->is_retired && room_holds(&w->room, &none, needs))
+			return false;
+	return p->n_peers > 0;
+}
+
+const char *pool_why_waiting(struct pool *p)
+{
+	int looks = LOOK_AHEAD;
+
+	for (const struct pool_step *s = p->queue.next; s != &p->queue && looks--; s = s->next) {
+		const struct room *n = &s->job->needs;
+
+		if (!is_too_large(p, n))
+			continue;
+		snprintf(p->why, sizeof p->why, "a step waits for a worker with %g cpus, %g gpus "
+			 "and %llu MiB: none of those that are here is so large", n->cpus,
+			 n->gpus, (unsigned long long)(n->mem_bytes >> 20));
+		return p->why;
+	}
+	return NULL;
 }

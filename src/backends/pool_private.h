@@ -149,6 +149,7 @@ struct pool {
 	unsigned char random[256];
 	size_t n_random;                /* left of random */
 	unsigned long long n_ids;
+	char why[160];                  /* pool_why_waiting() */
 	bool is_closing;
 	struct pool_fetching *fetching;
 };

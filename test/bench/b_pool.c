@@ -1,11 +1,11 @@
 /* b_pool.c - a dispatcher and workers in memory, for test/bench/pool.sh
  *
- *	b_pool WORKERS STEPS [TOGETHER]
+ *	b_pool WORKERS STEPS [together|tls]
  *
  * One process dispatches trivial steps to workers that are connections of
  * another process: keep-alive, over a unix socket, each asking for work and
- * answering at once.  With TOGETHER steps are known to be short and share
- * requests.  Prints: steps a second, the dispatcher's microseconds of CPU a
+ * answering at once.  With "together" steps are known to be short and share
+ * requests; with "tls" workers come by TLS, through gg's own client.  Prints: steps a second, the dispatcher's microseconds of CPU a
  * step, its resident MiB with all workers waiting, and after the work.
  */
 #include <errno.h>
@@ -23,6 +23,7 @@
 #include <unistd.h>
 #include "../../src/backends/pool.h"
 #include "file.h"
+#include "http.h"
 #include "message.h"
 
 static void die(const char *what)
@@ -66,12 +67,11 @@ static void ask_next(struct client *c)
 	flush(c);
 }
 
-static void answer(struct client *c, struct bytes body, struct arena *a)
+static void write_answer(struct buf *out, struct bytes body, struct arena *a)
 {
 	struct message_request q;
 	struct message_answer m = { .n_reports = 0 };
 	struct message_report *v;
-	struct buf out = { 0 };
 	struct err e;
 
 	if (message_read_request(body, a, &q, &e) < 0)
@@ -90,9 +90,16 @@ static void answer(struct client *c, struct bytes body, struct arena *a)
 	m.reports = v;
 	m.n_reports = q.n_steps;
 	m.is_json = q.is_json;
-	message_put_answer(&m, &out);
+	message_put_answer(&m, out);
 	message_objects_release(&m.objects);
 	message_objects_release(&q.objects);
+}
+
+static void answer(struct client *c, struct bytes body, struct arena *a)
+{
+	struct buf out = { 0 };
+
+	write_answer(&out, body, a);
 	buf_printf(&c->out, "POST /2018-06-01/runtime/invocation/%s/response HTTP/1.1\r\n"
 		   "Host: gg\r\nAuthorization: Bearer %s\r\nGg-Worker: %s\r\n"
 		   "Content-Length: %zu\r\n\r\n", c->id, token, c->worker, out.n);
@@ -191,6 +198,89 @@ static void work(const char *path, size_t n)
 		for (int i = 0; i < k; i++)
 			readable(ev[i].data.ptr, &a);
 	}
+}
+
+/* ---- workers that come by TLS */
+
+struct guest {
+	struct http *h;
+	char worker[64], auth[100], as[80];
+	const char *headers[3];
+	struct buf body;
+	struct arena a;
+	bool answers;
+};
+
+static const char *base, *pin;
+
+static void guest_came(void *arg, const struct http_answer *r, const struct err *e);
+
+static void guest_ask(struct guest *g, const char *method, const char *path)
+{
+	struct buf url = { 0 };
+	struct http_request q = { .method = method, .headers = g->headers, .pinned_key = pin,
+				  .body = buf_bytes(&g->body), .stall_ms = HTTP_NEVER,
+				  .done = guest_came, .arg = g };
+	struct err e;
+
+	buf_printf(&url, "%s%s", base, path);
+	q.url = url.p;
+	if (http_start(g->h, &q, NULL, &e) < 0)
+		die(e.text);
+	buf_release(&url);
+}
+
+static void guest_came(void *arg, const struct http_answer *r, const struct err *e)
+{
+	const char *id = http_header(r, "Lambda-Runtime-Aws-Request-Id");
+	struct client c = { .fd = -1 };
+	struct guest *g = arg;
+	char path[160];
+
+	if (e || r->status == 403)
+		_exit(0);
+	if (r->status / 100 != 2)
+		die("a worker was refused");
+	buf_reset(&g->body);
+	if (!*g->worker) {
+		struct bytes text = arena_bytes(&g->a, r->body);
+
+		value_after(text.p, "\"worker\":\"", '"', g->worker);
+		snprintf(g->as, sizeof g->as, "Gg-Worker: %s", g->worker);
+		g->headers[1] = g->as;
+	}
+	if (!id) {
+		guest_ask(g, "GET", "/2018-06-01/runtime/invocation/next");
+		return;
+	}
+	write_answer(&c.out, r->body, &g->a);
+	buf_add(&g->body, c.out.p, c.out.n);
+	buf_release(&c.out);
+	snprintf(path, sizeof path, "/2018-06-01/runtime/invocation/%s/response", id);
+	guest_ask(g, "POST", path);
+	arena_reset(&g->a);
+}
+
+static void work_tls(size_t n)
+{
+	struct loop *l;
+	struct http *h;
+	struct err e;
+
+	if (loop_new(&l, &e) < 0 ||
+	    http_new(&(struct http_opts){ .loop = l, .n_per_host = (unsigned)n }, &h, &e) < 0)
+		die(e.text);
+	for (size_t i = 0; i < n; i++) {
+		struct guest *g = calloc(1, sizeof *g);
+
+		g->h = h;
+		snprintf(g->auth, sizeof g->auth, "Authorization: Bearer %s", token);
+		g->headers[0] = g->auth;
+		buf_printf(&g->body, "{\"gg\":1,\"name\":\"w%zu\",\"host\":\"h\",\"cpus\":1,"
+			   "\"mem\":1000000000,\"slots\":1}", i);
+		guest_ask(g, "POST", "/gg/1/hello");
+	}
+	loop_run(l, NULL);
 }
 
 /* ---- the dispatcher */
@@ -317,24 +407,35 @@ int main(int argc, char **argv)
 	struct backend_opts o = { 0 };
 	struct pool_opts po = { .o = &o, .name = "bench", .unix_path = path };
 	struct ticket ticket;
+	bool is_tls;
 	struct err e;
 	pid_t child;
 
 	if (argc < 3 || !mkdtemp(dir))
 		die("b_pool WORKERS STEPS [TOGETHER]");
 	n_steps = strtoul(argv[2], NULL, 10);
-	expected_s = argc > 3 ? 0.001 : 0;
+	is_tls = argc > 3 && strcmp(argv[3], "tls") == 0;
+	expected_s = argc > 3 && !is_tls ? 0.001 : 0;
 	snprintf(path, sizeof path, "%s/sock", dir);
 	if (loop_new(&loop, &e) < 0 || store_open(dir, STORE_CREATE, &store, &e) < 0)
 		die(e.text);
 	o = (struct backend_opts){ .loop = loop, .store = store, .store_dir = dir };
+	if (is_tls) {
+		po.unix_path = NULL;
+		po.address = "127.0.0.1:0";
+	}
 	if (pool_open(&po, &pool, &e) < 0)
 		die(e.text);
 	pool_ticket(pool, &ticket);
 	memcpy(token, ticket.token, sizeof token);
 	child = fork();
 	if (child == 0) {
-		work(path, strtoul(argv[1], NULL, 10));
+		base = ticket.url;
+		pin = ticket.key;
+		if (is_tls)
+			work_tls(strtoul(argv[1], NULL, 10));
+		else
+			work(path, strtoul(argv[1], NULL, 10));
 		_exit(0);
 	}
 	make_jobs();

@@ -33,8 +33,22 @@ row() # NAME WORKERS WHAT STEPS [TOGETHER]
 		"$workers workers at once ($idle MiB before any work), of 1 GiB"
 }
 
+# By TLS each connection costs GnuTLS's memory as well.
+tls()
+{
+	local wall cpu idle after few
+
+	read -r _ _ few _ < <(measure 1 10 tls)
+	read -r wall cpu idle after < <(measure 500 3000 tls)
+	tell pool-tls "$(awk -v c="$cpu" 'BEGIN { printf "%.0f /s", 1e6 / c }')" - \
+		"$(awk -v c="$cpu" 'BEGIN { printf "%.2f", 1e6 / c / 5000 }')" ">= 1.00" \
+		"by TLS, 500 workers: $cpu us CPU each, $wall/s on the clock; $(awk -v a="$idle" \
+			-v b="$few" 'BEGIN { printf "%.0f", (a - b) / 499 * 1024 }') KiB a connection"
+}
+
 most=$(ulimit -Hn)
 [ "$most" = unlimited ] || [ "$most" -gt 20000 ] && most=20000
 row pool-steps 16 "trivial steps" 20000
 row pool-short 16 "steps known to be short" 40000 together
 row pool-10k $((most > 10500 ? 10000 : most - 500)) "with 10,000 workers at once" 20000
+tls
