@@ -117,9 +117,22 @@ check "through Docker's API" counts 9 0 0 "$GG" force --engine "$(on workers=2,a
 check 'the same bytes' cmp all "$work/all"
 check 'nothing is left' nothing_runs
 
+# ---- a closure that is known only later
+cat >late.sh <<'END'
+python3 step.py small --of 1 --wait 0 -o out/a1
+cat out/a1
+python3 sum.py -o all out/a1
+END
+chmod -R u+w . ; rm -rf out all .gg; "$GG" init >/dev/null; mkdir out
+pod rmi -f "$made" >/dev/null
+check 'a step of another closure, while workers run: they make way' \
+	counts 2 0 0 "$GG" run --engine "$(on workers=2,keep=1h)" sh late.sh
+check 'with its bytes' cmp all out/a1
+check 'nothing is left' nothing_runs
+
 # ---- a base of somebody's, into which the worker is put
 if [ -x "$work/gg-worker" ]; then
-	plain=$(pod create "$made")
+	plain=$(pod create "$(images | grep gg-closures | head -1)")
 	mkdir "$work/base"
 	pod export "$plain" | tar -C "$work/base" -x --exclude opt/gg
 	pod rm "$plain" >/dev/null
