@@ -115,7 +115,8 @@ struct connect_opts {
 	unsigned n_slots;               /* requests at a time */
 	double cpus, gpus;              /* what there is */
 	uint64_t mem_bytes;
-	double patience_s;              /* without a dispatcher; 0: 60 */
+	double patience_s;              /* without a dispatcher; 0: 60, or 5 once
+					 * its socket is gone */
 	struct worker_stop *stop;
 };
 

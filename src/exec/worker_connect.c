@@ -11,7 +11,7 @@
 #include "worker_link.h"
 
 enum {
-	PAUSE_MS = 100, PAUSE_MAX_MS = 5000, PATIENCE_S = 60,
+	PAUSE_MS = 100, PAUSE_MAX_MS = 5000, PATIENCE_S = 60, GONE_S = 5,
 	BEAT_TIMEOUT_MS = 20000, SMALL_MAX = 1 << 20,
 };
 
@@ -65,9 +65,12 @@ void link_heard(struct link *k)
 	k->pause_ms = PAUSE_MS;
 }
 
+/* Nobody else will ever listen at the socket of a run that is over. */
 static double patience_s(const struct link *k)
 {
-	return k->o->patience_s > 0 ? k->o->patience_s : PATIENCE_S;
+	double usual = k->unix_path && k->is_welcome ? GONE_S : PATIENCE_S;
+
+	return k->o->patience_s > 0 ? k->o->patience_s : usual;
 }
 
 /* How long to wait before the next try; 0: it is of no use. */

@@ -31,6 +31,7 @@ struct worker {
 	struct remote *home;
 	struct ids added, dropped, closures;    /* not told yet */
 	uint64_t clock;                 /* counts uses of objects */
+	char trouble[600];              /* the last with remotes, in words */
 	bool winds_up;
 	bool has_answered;              /* what comes first is a cold start */
 };

@@ -3,6 +3,7 @@
  * The dispatcher itself is nearest, then the remotes that the request names.
  * Requests of one run name the same ones, so that a depot is kept for each list.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "worker_private.h"
@@ -17,9 +18,13 @@ struct source {
 	struct source *next;
 };
 
+/* Told once a cause; what fails for it later is to say it too. */
 static void on_notice(void *arg, const char *text)
 {
-	worker_tell(arg, "%s", text);
+	struct worker *w = arg;
+
+	snprintf(w->trouble, sizeof w->trouble, "%s", text);
+	worker_tell(w, "%s", text);
 }
 
 static void add_remote(struct worker *w, struct source *s, const char *uri)

@@ -126,6 +126,16 @@ static void refuse_lacking(struct errand *x, const struct id *missing)
 	report(x)->missing = *missing;
 }
 
+static void refuse_unreachable(struct errand *x, const struct err *why)
+{
+	const char *trouble = x->w->trouble;
+	struct err e;
+
+	err_set(&e, ERR_RETRY, "%.300s%s%s", why->text, *trouble ? "; its trouble with remotes: " :
+		"", trouble);
+	errand_refuse(x, RUN_UNREACHABLE, &e);
+}
+
 static void on_fetched(struct depot_fetch *f, const struct id *missing, const struct err *e)
 {
 	struct errand *x = f->arg;
@@ -135,7 +145,7 @@ static void on_fetched(struct depot_fetch *f, const struct id *missing, const st
 		return;
 	}
 	if (e->code != ERR_MISSING)
-		errand_refuse(x, RUN_UNREACHABLE, e);
+		refuse_unreachable(x, e);
 	else
 		refuse_lacking(x, missing ? missing : &x->lacks.v[0]);
 	next_step(x);
