@@ -44,10 +44,14 @@ static void read_user(const char *p, size_t n, struct arena *a, struct redis_pla
 static int read_host(const char *p, size_t n, struct arena *a, struct redis_place *out,
 		     struct err *e)
 {
-	const char *end = *p == '[' ? memchr(p, ']', n) : memchr(p, ':', n);
-	size_t n_host = end ? (size_t)(end - p) + (*p == '[') : n;
+	bool is_number = n && *p == '[';        /* an IPv6 address */
+	const char *end = memchr(p, is_number ? ']' : ':', n);
+	size_t n_host = end ? (size_t)(end - p) + is_number : n;
 
-	out->host = *p == '[' ? arena_strn(a, p + 1, n_host - 2) : arena_strn(a, p, n_host);
+	if (is_number)
+		out->host = end ? arena_strn(a, p + 1, n_host - 2) : "";
+	else
+		out->host = arena_strn(a, p, n_host);
 	if (n > n_host + 1 && p[n_host] == ':')
 		out->port = arena_strn(a, p + n_host + 1, n - n_host - 1);
 	if (!*out->host || strspn(out->port, "0123456789") != strlen(out->port))
