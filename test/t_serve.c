@@ -150,7 +150,7 @@ static void bodies(void)
 
 static void strangers(void)
 {
-	static const char *const tokens[] = { "", "0", TOKEN "0", "x" TOKEN };
+	static const char *const tokens[] = { "", "0", TOKEN "0", ("x" TOKEN) };
 	struct http_answer a;
 	char other[] = TOKEN;
 
