@@ -139,6 +139,7 @@ install: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
 	install $(BUILD)/gg $(DEST)/bin/gg
 	install $(BUILD)/gg-ml $(DEST)/bin/gg-ml
 	$(if $(NVCC),install $(BUILD)/gg-ml-cuda.so $(DEST)/bin/gg-ml-cuda.so)
+	$(if $(wildcard $(BUILD)/gg-worker),install $(BUILD)/gg-worker $(DEST)/bin/gg-worker)
 	ln -sf gg $(DEST)/bin/gg-infer
 	ln -sf gg $(DEST)/bin/gg-force
 	rm -rf $(BUILD)/man && mkdir $(BUILD)/man && $(BUILD)/gg _man $(BUILD)/man

@@ -166,6 +166,15 @@ static int give_name(struct ctx *c, int fd, const char *path, struct err *e)
 	return rc < 0 ? err_sys(e, "cannot write %s", path) : 0;
 }
 
+/* The static one where it was made (make worker), else gg with its libraries. */
+static const char *worker_program(struct ctx *c)
+{
+	const char *beside = arena_printf(&c->arena, "%.*sgg-worker",
+					  (int)(path_base(c->self) - c->self), c->self);
+
+	return access(beside, X_OK) == 0 ? beside : c->self;
+}
+
 static int make(struct picture *p, const char *opened, struct err *e)
 {
 	struct ctx *c = p->c;
@@ -173,7 +182,7 @@ static int make(struct picture *p, const char *opened, struct err *e)
 	const char *out = c->o.output, *how = c->o.compress;
 	struct image_opts o = {
 		.store = c->store, .closures = p->found, .n_closures = p->n_found,
-		.self = c->self, .opened = libraries, .name = c->o.tag,
+		.self = worker_program(c), .opened = libraries, .name = c->o.tag,
 	};
 
 	if (how && strcmp(how, "gzip") != 0 && strcmp(how, "zstd") != 0)

@@ -1,10 +1,11 @@
 /* image_worker.c - gg itself in an image, with its own loader and libraries
  *
- * The closure's libc may be another than the one that gg was built with, or
- * there may be none.  So gg has all it needs beside it: the copy names
- * /opt/gg/ld.so as its interpreter (a shorter name than the usual one, put in
- * its place), and that loader finds the libraries by the program's own search
- * path, $ORIGIN/lib.  What gg starts knows nothing of either.
+ * A worker that is one static program needs nothing but itself.  For another the
+ * closure's libc may not be the one that it was built with, or there may be
+ * none, so that it has all it needs beside it: the copy names /opt/gg/ld.so as
+ * its interpreter (a shorter name than the usual one, put in its place), and that
+ * loader finds the libraries by the program's own search path, $ORIGIN/lib.
+ * What gg starts knows nothing of either.
  */
 #include <elf.h>
 #include <fcntl.h>
