@@ -40,10 +40,11 @@ gateway() # [OFFSET [OPTION...]]
 
 	shift || true
 	. "$dir/env"
-	FAKETIME_DONT_FAKE_MONOTONIC=1 ${offset:+faketime -f "$offset"} radosgw -c "$dir/ceph.conf" \
-		-n client.gw -f "$@" >>"$dir/log/gw.out" 2>&1 </dev/null &
-	echo $! >>"$dir/pids"
-	echo $! >"$dir/rgw.pid"
+	# faketime stays in front of what it runs: the id is that of the server.
+	FAKETIME_DONT_FAKE_MONOTONIC=1 ${offset:+faketime -f "$offset"} \
+		bash -c 'echo $$ >"$0/rgw.pid"; echo $$ >>"$0/pids"; exec "$@"' "$dir" \
+		radosgw -c "$dir/ceph.conf" -n client.gw -f "$@" \
+		>>"$dir/log/gw.out" 2>&1 </dev/null &
 	until_true 60 curl -fs -o /dev/null "$S3_ENDPOINT/"
 }
 
