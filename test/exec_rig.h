@@ -6,6 +6,8 @@
 #define GG_EXEC_RIG_H
 
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -314,6 +316,28 @@ static inline struct id value_of(struct id thunk)
 		id = r.v[0].ref.id;
 	arena_release(&a);
 	return id;
+}
+
+/* A graph of n steps, each of which reads up to four earlier ones; its last, whose
+ * words are `last`. */
+static inline struct id random_graph(unsigned seed, size_t n, const char *last)
+{
+	static struct id ids[400];
+
+	srand(seed);
+	for (size_t i = 0; i < n; i++) {
+		struct id deps[4];
+		size_t n_deps = i ? (size_t)rand() % 5 : 0;
+		struct hints h = { .cpus = 1 + rand() % 2, .gpus = rand() % 10 == 0 };
+		char words[64];
+
+		for (size_t k = 0; k < n_deps; k++)
+			deps[k] = ids[i - 1 - (size_t)rand() % (i < 20 ? i : 20)];
+		snprintf(words, sizeof words, "g i=%zu slow=%d", i, rand() % 4);
+		ids[i] = i + 1 < n ? step(words, n_deps, deps) : step(last, n - 1, ids);
+		MUST(hints_put(store, &ids[i], &h, &e), e);
+	}
+	return ids[n - 1];
 }
 
 #endif

@@ -206,6 +206,43 @@ static void stopped(void)
 	end_far();
 }
 
+static void lose_some(unsigned seed)
+{
+	char command[200];
+
+	snprintf(command, sizeof command, "find far/cas -type f | sort | awk 'BEGIN { srand(%u) } "
+		 "rand() < 0.3' | xargs -r rm -f", seed);
+	CHECK(system(command) == 0);
+}
+
+/* Some of what results name is gone, anywhere in the graph: the value is the same. */
+static void random_losses(void)
+{
+	for (unsigned seed = 1; seed <= 3; seed++) {
+		struct id plain, value, top;
+
+		begin_far();
+		reopen("cpus=8,gpus=2");
+		CHECK(force(random_graph(seed, 120, "first"), NULL) == ERR_NONE);
+		elsewhere("cpus=8,gpus=2");
+		lose_some(seed);
+		top = random_graph(seed, 120, "second");
+		CHECK(force(top, "top") == ERR_NONE && n_failed == 0);
+		value = value_of(top);
+		CHECK(counts().forced > 1 && counts().remote > 1);
+		/* The same without any remote. */
+		close_all();
+		MUST(dir_remove(AT_FDCWD, ".gg", &e), e);
+		remote_uri = NULL;
+		open_all("cpus=8,gpus=2", false);
+		top = random_graph(seed, 120, "second");
+		CHECK(force(top, NULL) == ERR_NONE && counts().forced == 120);
+		plain = value_of(top);
+		CHECK(id_equal(&plain, &value));
+		end_far();
+	}
+}
+
 static void tails_too(void)
 {
 	begin_far();
@@ -223,6 +260,7 @@ static const struct test tests[] = {
 	{ "a remote that is down stops nothing", remote_down },
 	{ "thousands are asked for while others run", thousands },
 	{ "stopping ends what waits for a remote", stopped },
+	{ "whatever a remote has lost, the value is the same", random_losses },
 	{ "returned thunks are known by what they came to", tails_too },
 	{ 0 }
 };

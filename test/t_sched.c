@@ -266,6 +266,37 @@ static void many_needs(void)
 	end();
 }
 
+/* Whatever engines do, the value of the root is that of one plain engine. */
+static void random_faults(void)
+{
+	for (unsigned seed = 1; seed <= 4; seed++) {
+		struct id root_id, plain, value;
+
+		begin("cpus=4,gpus=1");
+		root_id = random_graph(seed, 300, "root");
+		CHECK(force(root_id, NULL) == ERR_NONE);
+		plain = value_of(root_id);
+		close_all();
+		MUST(dir_remove(AT_FDCWD, ".gg", &e), e);
+		/* So that it is known how long such a step takes. */
+		open_all("", false);
+		for (int i = 0; i < 4; i++)
+			CHECK(force(numbered("g slow=1", 1000 + i), NULL) == ERR_NONE);
+		close_all();
+		open_engines(ENGINES("cpus=3,lose=25,hang=1", "cpus=2,gpus=1,throttle=4,refuse=3",
+				     "refuses,cpus=9", "cpus=4,gpus=2,later=60,delay=1"),
+			     (struct exec_opts){ .straggler_s = 0.1 });
+		CHECK(id_equal(&root_id, &(struct id[]){ random_graph(seed, 300, "root") }[0]));
+		CHECK(force(root_id, NULL) == ERR_NONE && n_failed == 0);
+		value = value_of(root_id);
+		CHECK(id_equal(&plain, &value));
+		CHECK(counts().forced == 300 && counts().running == 0);
+		for (size_t i = 0; i < n_engines; i++)
+			CHECK(ran_on(i).n_running <= 1);
+		end();
+	}
+}
+
 static const struct test tests[] = {
 	{ "a thunk runs on the first engine that has room, and costs are counted there",
 	  first_with_room },
@@ -280,6 +311,7 @@ static const struct test tests[] = {
 	{ "what takes too long is started again elsewhere, the first result wins", stragglers },
 	{ "two results that differ are told of and neither is kept", nondeterminism },
 	{ "hundreds of different needs", many_needs },
+	{ "random graphs on engines that lose, refuse, hang and come late", random_faults },
 	{ 0 }
 };
 

@@ -220,9 +220,10 @@ static void not_started(struct exec *x, struct run *r, const struct err *e)
 		rep.status = RUN_THROTTLED;
 	else if (e->code == ERR_BAD || e->code == ERR_REFUSED)
 		rep.status = RUN_NOT_STARTED;
-	if (e->code == ERR_REFUSED && others && !n->n_runs) {
+	if (e->code == ERR_REFUSED && others) {
 		n->sites = others;
-		sched_ready(x, n);
+		if (!n->n_runs)
+			sched_ready(x, n);
 	} else {
 		after_failure(x, r, &rep);
 	}
