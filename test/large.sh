@@ -12,6 +12,7 @@ project large
 cat >gg.models <<'END'
 sh first.sh @in @out
 sh maketree.sh --n=@ @out/
+sh parts.sh @out/
 sh count.sh @in/ @out
 sh big.sh @out
 sh log.sh @out
@@ -22,6 +23,7 @@ sh ok.sh @in @out
 END
 echo '{ stat -c "%s %b" "$1"; head -c 5 "$1"; tail -c 4 "$1"; } >"$2"' >first.sh
 echo 'cd "$3" && seq -f f%05g "$2" | xargs -n 1000 touch && mkdir sub && echo 1 >sub/1' >maketree.sh
+echo 'mkdir -p "$1" && cd "$1" && seq 3000000 | split -a 4 -b 4000' >parts.sh
 echo 'find "$1" -type f | wc -l >"$2"' >count.sh
 echo 'seq 25000000 | head -c 200000000 >"$1"' >big.sh
 echo 'yes "a line of a long log" | head -c 10000000; echo the end of it; echo done >"$1"' >log.sh
@@ -59,6 +61,9 @@ check "all of them" test "$(cat count2)" = 50001
 echo more >own/sub/2
 check "one more is noticed" eval 'counts 1 0 0 "$GG" run sh count.sh own count2 && [ "$(cat count2)" = 50002 ]'
 
+check "5,700 small files with 22 MB in all are an output" \
+	within 60 counts 1 0 0 "$GG" run sh parts.sh parts
+check "with all they hold" test "$(cat parts/* | sha256sum)" = "$(seq 3000000 | sha256sum)"
 check "an output of 200 MB" counts 1 0 0 "$GG" run sh big.sh big
 check "is right" test "$(stat -c %s big) $(tail -c 30 big | sha256sum)" = \
 	"200000000 $(seq 25000000 | head -c 200000000 | tail -c 30 | sha256sum)"

@@ -224,8 +224,11 @@ void exec_pump(struct exec *x)
 
 		while ((more = step(x)) && (++n % 64 || now_ms() < until))
 			;
-		if (store_pending_bytes(x->o.store) > PENDING_MOST)
+		if (store_pending_bytes(x->o.store) > PENDING_MOST) {
+			/* What waited for it to be placed goes on. */
 			exec_flush(x);
+			more = true;
+		}
 		/* All wants are known before the first choice among them. */
 		if (!x->wanted.first && !x->n_loads)
 			sched_start(x);
