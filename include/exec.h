@@ -14,6 +14,7 @@
 
 #include "backend.h"
 #include "place.h"
+#include "policy.h"
 #include "project.h"
 
 struct exec;
@@ -83,6 +84,9 @@ struct exec_opts {
 	double timeout_s;               /* of thunks without one; 0: none */
 	double straggler_s;             /* none is started a second time before
 					 * it ran so long; 0: 10 s */
+	const struct policy *policy;    /* what is started first; NULL: the usual */
+	/* Nothing is started, fetched or placed: for foresee.h. */
+	bool only_plans;
 	void (*event)(void *arg, const struct exec_event *ev);
 	void *arg;
 };

@@ -66,6 +66,9 @@ static void shapes(void)
 
 static void estimates(void)
 {
+	const struct sample ten = { 10, 1 << 20, 0, 0 }, odd = { 10000, 1 << 20, 0, 0 },
+		two = { 2, 1 << 20, 0, 0 }, none = { 0, 1 << 20, 0, 0 },
+		wrong = { NAN, 1 << 20, 0, 0 };
 	struct exec x = { .o.store = NULL };
 	struct node open_node = { 0 };
 	struct thunk t = of(ARGS("python3", "train.py"));
@@ -79,17 +82,17 @@ static void estimates(void)
 	profile_open(&x, &open_node);
 	CHECK(x.n_unknown == 1 && x.work_s < 0.1);
 	for (int i = 0; i < 20; i++)
-		profile_learn(&x, s, 10, 1 << 20);
+		profile_learn(&x, s, &ten);
 	CHECK(fabs(profile_seconds(s) - 10) < 0.01);
 	CHECK(x.n_unknown == 0 && fabs(x.work_s - 10) < 0.01);
 	/* One odd run counts for little; a new truth is followed. */
-	profile_learn(&x, s, 10000, 1 << 20);
+	profile_learn(&x, s, &odd);
 	CHECK(profile_seconds(s) < 12);
 	for (int i = 0; i < 40; i++)
-		profile_learn(&x, s, 2, 1 << 20);
+		profile_learn(&x, s, &two);
 	CHECK(fabs(profile_seconds(s) - 2) < 0.2);
-	profile_learn(&x, s, 0, 1 << 20);
-	profile_learn(&x, s, NAN, 1 << 20);
+	profile_learn(&x, s, &none);
+	profile_learn(&x, s, &wrong);
 	CHECK(profile_seconds(s) > 0.5 && isfinite(x.work_s));
 	profile_close(&x, &open_node);
 	CHECK(fabs(x.work_s) < 1e-6 && s->n_open == 0);
@@ -98,6 +101,45 @@ static void estimates(void)
 	map_release(&x.shapes);
 	x.shapes = (struct map){ 0 };
 	CHECK(profile_shape(&x, &t) != s && profile_shape(&x, &t)->n_seen == s->n_seen);
+	map_release(&x.shapes);
+	arena_release(&x.keep);
+	buf_release(&x.text);
+	end();
+}
+
+/* Time that is a line through the size, sizes all mixed, one run in eight odd. */
+static void sizes(void)
+{
+	struct exec x = { .o.store = NULL };
+	struct thunk t = of(ARGS("sort"));
+	struct node small = { .in_bytes = 1 << 20 }, large = { .in_bytes = 64 << 20 };
+
+	begin();
+	x.o.store = store;
+	small.shape = large.shape = profile_shape(&x, &t);
+	for (unsigned i = 0; i < 40; i++) {
+		double mib = 1 << (i * 7 % 6);
+		struct sample took = { i % 8 == 7 ? 1000 : 0.5 * mib, 1 << 20,
+				       (uint64_t)(mib * 1048576), 100 };
+
+		profile_learn(&x, small.shape, &took);
+	}
+	CHECK(profile_is_sized(small.shape));
+	CHECK(node_seconds(&small) > 0.25 && node_seconds(&small) < 1);
+	CHECK(node_seconds(&large) > 16 && node_seconds(&large) < 64);
+	/* Those of which nothing is known take what most do. */
+	small.in_bytes = 0;
+	CHECK(fabs(node_seconds(&small) - profile_seconds(small.shape)) < 1e-9);
+	MUST(profile_flush(&x, &e), e);
+	map_release(&x.shapes);
+	x.shapes = (struct map){ 0 };
+	large.shape = profile_shape(&x, &t);
+	CHECK(node_seconds(&large) > 16 && node_seconds(&large) < 64);
+	/* All of one size are no line. */
+	t = of(ARGS("uniq"));
+	for (int i = 0; i < 20; i++)
+		profile_learn(&x, profile_shape(&x, &t), &(struct sample){ 1, 0, 1 << 20, 0 });
+	CHECK(!profile_is_sized(profile_shape(&x, &t)));
 	map_release(&x.shapes);
 	arena_release(&x.keep);
 	buf_release(&x.text);
@@ -164,6 +206,7 @@ static void labels(void)
 static const struct test tests[] = {
 	{ "commands that differ in values alone have one shape", shapes },
 	{ "an estimate learns, forgets and survives an outlier", estimates },
+	{ "time that goes by the size of inputs is expected to", sizes },
 	{ "observations and hints read back as written", records },
 	{ "a label is short, quoted, and safe for a terminal", labels },
 	{ 0 }

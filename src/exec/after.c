@@ -12,7 +12,7 @@ enum {
 	MEM_LEAST_MIB = 256,            /* doubled when nothing was said */
 };
 
-static const struct policy {
+static const struct rule {
 	unsigned tries;         /* starts in all */
 	bool is_program;        /* --retries adds to them */
 	bool is_free;           /* it never began: no try, the engine rests */
@@ -22,7 +22,7 @@ static const struct policy {
 	bool grows;             /* again with twice the memory */
 	bool asks_more;         /* of a watched one: its model is at fault */
 	const char *text;       /* when the engine gives none */
-} policies[RUN_STATUS_COUNT] = {
+} rules[RUN_STATUS_COUNT] = {
 	[RUN_OK]          = { .tries = 1 },
 	[RUN_EXITED]      = { .tries = 1, .is_program = true,
 			      .text = "it ended with exit status" },
@@ -97,7 +97,7 @@ static void pause_node(struct exec *x, struct node *n)
 				    rest_is_over, x);
 }
 
-static void again(struct exec *x, struct run *r, const struct policy *p)
+static void again(struct exec *x, struct run *r, const struct rule *p)
 {
 	struct node *n = r->node;
 
@@ -138,7 +138,7 @@ static bool grow(struct exec *x, struct run *r, const struct run_report *rep)
 static void fail_run(struct exec *x, struct run *r, const struct run_report *rep)
 {
 	struct err e = { .code = ERR_FAILED };
-	const struct policy *p = &policies[rep->status];
+	const struct rule *p = &rules[rep->status];
 	struct node *n = r->node;
 	struct exec_event told = {
 		.label = r->label, .log = rep->log, .is_watched = r->job.is_watched,
@@ -156,13 +156,13 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 		err_wrap(&e, "with %u MiB too", n->mem_mib);
 	else if (n->n_tries > 1 && !p->rewinds)
 		err_wrap(&e, "tried %u times", n->n_tries);
-	profile_observe(x, r, rep);
+	profile_observe(x, r, rep, NULL);
 	node_fail_as(x, n, &told, &e);
 }
 
 void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 {
-	const struct policy *p = &policies[rep->status];
+	const struct rule *p = &rules[rep->status];
 	struct run_report lost = *rep;
 	struct node *n = r->node;
 	struct err e;

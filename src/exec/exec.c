@@ -145,7 +145,7 @@ bool wants_place(struct exec *x)
 	if (!w)
 		return false;
 	if (w->node->state == NODE_DONE)
-		rc = try_place(x, w, &e);
+		rc = x->o.only_plans ? 0 : try_place(x, w, &e);
 	if (rc == 1)
 		attach(x, w);
 	else if (rc <= 0)
@@ -204,6 +204,8 @@ int exec_new(const struct exec_opts *o, struct exec **out, struct err *e)
 	x->wanted.last = &x->wanted.first;
 	x->placing.last = &x->placing.first;
 	x->failing.last = &x->failing.first;
+	if (!x->o.policy)
+		x->o.policy = policies[0];
 	x->other.name = "other";
 	/* Only spreads waiting: it may be anything but 0. */
 	x->random = loop_now_ms(o->loop) * 0x9e3779b97f4a7c15u | 1;

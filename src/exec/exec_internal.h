@@ -65,6 +65,8 @@ struct shape {
 	double log_seconds;     /* the estimate; n_seen 0: nothing known */
 	double log_spread;      /* how far runs are from it, on average */
 	double mem_bytes;       /* the most that a run took of late */
+	double size_mean, size_var, size_cov;   /* of log bytes in, with time */
+	double out_bytes;       /* of late, about */
 	uint32_t n_seen, n_open;
 	bool is_dirty;
 };
@@ -105,8 +107,9 @@ struct node {
 	const struct failure *failure;
 	struct errand *errand;          /* of an AWAY node */
 	uint32_t n_waits_for, fan_out, sequence;
-	float remaining_s;              /* longest path from here to a want */
+	double urgency;                 /* as exec_opts.policy has it */
 	float cpus, gpus, timeout_s;
+	float in_bytes;                 /* expected, where the shape goes by it */
 	uint32_t mem_mib;
 	uint32_t sites;                 /* those that may ever take it, as bits */
 	uint32_t avoids;                /* of them, where it failed */
@@ -256,7 +259,7 @@ void graph_load_later(struct exec *x, struct node *n);
 void graph_load_below(struct exec *x, struct node *n);
 /* Load one node, or finish one; false when there is none to load. */
 bool graph_load_step(struct exec *x);
-/* Bring remaining_s up to date for the nodes loaded since the last call. */
+/* Bring urgency up to date for the nodes loaded since the last call. */
 void graph_order(struct exec *x);
 /* Nothing runs and something is open: there is a ring.  Fail one on it. */
 void graph_break_ring(struct exec *x);
@@ -387,11 +390,23 @@ void profile_open(struct exec *x, struct node *n);
 void profile_close(struct exec *x, struct node *n);
 /* Longer than this a run of that shape hardly ever takes; 0: who knows. */
 double profile_plausible_s(const struct shape *s);
-/* A run of this shape took that long, and so much memory. */
-void profile_learn(struct exec *x, struct shape *s, double seconds, uint64_t mem_bytes);
-/* Keep what r took, under both names of its node. */
-void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep);
+/* What a run of that shape took. */
+struct sample {
+	double seconds;
+	uint64_t mem_bytes, in_bytes, out_bytes;
+};
+void profile_learn(struct exec *x, struct shape *s, const struct sample *took);
+/* Keep what r took, under both names of its node; *took, if not NULL, is that. */
+void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep,
+		     struct sample *took);
+/* Seconds expected of n: by its shape, and by the size of its inputs where steps
+ * of that shape go by it. */
+double node_seconds(const struct node *n);
+/* Does the shape's time go by the size of what it reads? */
+bool profile_is_sized(const struct shape *s);
+/* n->in_bytes from what is known of t's inputs. */
+void profile_size(struct exec *x, struct node *n, const struct thunk *t);
 /* What j may take, where anything is known of it. */
-void profile_expect(const struct shape *s, struct job *j);
+void profile_expect(const struct node *n, struct job *j);
 int profile_flush(struct exec *x, struct err *e);
 #endif

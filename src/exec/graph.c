@@ -1,7 +1,7 @@
 /* graph.c - which thunk waits for which
  *
  * Edges point only up, from a node to those that wait for it: an ended node
- * tells them, and longest paths are read along them.  What a node itself
+ * tells them, and urgencies are read along them.  What a node itself
  * waits for is a count.  Names are hashes, so honest thunks cannot form a
  * ring; one made by returned thunks or by a lying store shows as open nodes
  * when nothing is left to run.
@@ -183,15 +183,20 @@ bool graph_load_step(struct exec *x)
 	return true;
 }
 
-/* The path from n up to a want: its own seconds and the longest above. */
-static void remaining(struct node *n)
+/* All that waits for n has its urgency. */
+static void weigh(const struct policy *p, struct node *n)
 {
-	float above = 0;
+	struct policy_step s = { .seconds = node_seconds(n), .sequence = n->sequence,
+				 .is_known = n->shape && n->shape->n_seen,
+				 .cpus = (double)n->cpus, .gpus = (double)n->gpus };
 
-	for (const struct edge *g = n->waiters; g; g = g->next)
-		if (g->waiter->remaining_s > above)
-			above = g->waiter->remaining_s;
-	n->remaining_s = above + (float)profile_seconds(n->shape);
+	for (const struct edge *g = n->waiters; g; g = g->next) {
+		double u = g->waiter->urgency;
+
+		s.most_above = !s.n_above++ || u > s.most_above ? u : s.most_above;
+		s.sum_above += u;
+	}
+	n->urgency = p->urgency(&s);
 }
 
 static void forget_ended(struct exec *x)
@@ -209,6 +214,14 @@ static void forget_ended(struct exec *x)
 	x->order.n = x->n_ordered = kept;
 }
 
+/* What n is to give comes to the inputs of those whose time goes by them. */
+static void hand_up(const struct node *n)
+{
+	for (const struct edge *g = n->waiters; g && n->shape && n->shape->n_seen; g = g->next)
+		if (profile_is_sized(g->waiter->shape))
+			g->waiter->in_bytes += (float)n->shape->out_bytes;
+}
+
 /* A few new nodes leave the old ones as they were, or a chain of returned
  * thunks would walk over all that is open at each of its steps. */
 void graph_order(struct exec *x)
@@ -217,10 +230,12 @@ void graph_order(struct exec *x)
 
 	if (!n_new)
 		return;
+	for (size_t i = from; i < x->order.n; i++)
+		hand_up(x->order.v[i]);
 	if (n_new > x->n_open / 8)
 		from = 0;
 	for (size_t i = x->order.n; i-- > from;)
-		remaining(x->order.v[i]);
+		weigh(x->o.policy, x->order.v[i]);
 	x->n_ordered = x->order.n;
 	if (!from)
 		sched_rebuild(x);

@@ -194,6 +194,8 @@ static void load_inputs(struct exec *x, struct node *n)
 	read_hints(x, n);
 	n->shape = profile_shape(x, &t);
 	profile_open(x, n);
+	if (profile_is_sized(n->shape))
+		profile_size(x, n, &t);
 	if (sites_accept(x, n, &t, text, &e) < 0) {
 		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
 		return;
@@ -348,6 +350,8 @@ static void reduce(struct exec *x, struct node *n)
 		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
 		return;
 	}
+	if (profile_is_sized(n->shape))
+		profile_size(x, n, &red.thunk);
 	lead = graph_leader(x, &n->reduced);
 	if (!lead || lead == n || !(node_is_open(lead) || lead->state == NODE_FAILED)) {
 		graph_lead(x, n);

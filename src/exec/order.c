@@ -1,8 +1,8 @@
 /* order.c - the ready ones: which is next, and where is there room
  *
  * Ready nodes stand in lanes, one for each vector of needs and set of engines,
- * each a heap: by priority, gpus before none, longest remaining path, fan-out,
- * order of appearance.  A choice looks at the first of each lane, so a full
+ * each a heap: by priority, gpus before none, urgency (policy.h), fan-out, order
+ * of appearance.  A choice looks at the first of each lane, so a full
  * engine costs one look and not one for each node that waits for it.
  *
  * The first that does not fit keeps the room it needs from those behind it, so
@@ -43,8 +43,8 @@ static bool is_before(const struct node *a, const struct node *b)
 		return a->priority > b->priority;
 	if ((a->gpus > 0) != (b->gpus > 0))
 		return a->gpus > 0;
-	if (a->remaining_s < b->remaining_s || a->remaining_s > b->remaining_s)
-		return a->remaining_s > b->remaining_s;
+	if (a->urgency < b->urgency || a->urgency > b->urgency)
+		return a->urgency > b->urgency;
 	if (a->fan_out != b->fan_out)
 		return a->fan_out > b->fan_out;
 	return a->sequence < b->sequence;
@@ -148,7 +148,7 @@ void sched_ready(struct exec *x, struct node *n)
 
 	n->state = NODE_READY;
 	heap_push(&l->heap, n);
-	l->ready_s += profile_seconds(n->shape);
+	l->ready_s += node_seconds(n);
 	x->n_ready++;
 }
 
@@ -218,7 +218,7 @@ struct node *sched_pick(struct exec *x, struct site **where)
 		*where = site_with_room(x, l, &needs, &kept);
 		if (*where) {
 			heap_pop(&l->heap);
-			l->ready_s = l->heap.n ? l->ready_s - profile_seconds(n->shape) : 0;
+			l->ready_s = l->heap.n ? l->ready_s - node_seconds(n) : 0;
 			x->n_ready--;
 			return n;
 		}

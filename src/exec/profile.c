@@ -3,7 +3,8 @@
  * Commands of one shape (program, script, option names; never values) take
  * about as long as each other.  The estimate of a shape is a running mean of
  * log seconds in which one odd run counts for little, so it follows a change
- * of machine within a few runs and survives an outlier.
+ * of machine within a few runs and survives an outlier.  Where the inputs of a
+ * shape are of several sizes it is a line through that mean, in logs again.
  *
  * Records are one version byte and then numbers as this machine has them: the
  * store never leaves it.
@@ -21,6 +22,9 @@ enum { PROFILE_VERSION = 1, SHAPE_NAME_MAX = 160, SHAPES_MAX = 4096,
 static const double unknown_seconds = 1.0;
 /* Of log seconds, before anything is known: a factor of e either way. */
 static const double spread_unknown = 1.0;
+/* The variance of log bytes from which on inputs are of several sizes: a third up
+ * and down. */
+static const double sizes_differ = 0.1;
 
 /* A version byte, then the bytes of a struct without holes. */
 static int record_put(struct store *s, enum table t, struct bytes key, struct bytes b,
@@ -196,29 +200,39 @@ void shape_name(const struct thunk *t, struct buf *out)
 		out->n = SHAPE_NAME_MAX;
 }
 
-/* What comes after n_seen came later: records without it are read too. */
+/* It has grown twice: records of before are read too. */
 struct shape_record {
 	double log_seconds;
 	uint64_t n_seen;
 	double log_spread, mem_bytes;
+	double size_mean, size_var, size_cov, out_bytes;
 };
 
-enum { SHAPE_BYTES_BEFORE = offsetof(struct shape_record, log_spread) };
+static const size_t shape_bytes_before[] = { offsetof(struct shape_record, size_mean),
+					     offsetof(struct shape_record, log_spread) };
+
+static bool is_amount(double v)
+{
+	return v >= 0 && v < 1e18;
+}
 
 static bool is_sane(const struct shape_record *r)
 {
 	return isfinite(r->log_seconds) && fabs(r->log_seconds) < 20 && r->log_spread >= 0 &&
-		r->log_spread < 20 && r->mem_bytes >= 0 && r->mem_bytes < 1e18;
+		r->log_spread < 20 && is_amount(r->mem_bytes) && is_amount(r->size_mean) &&
+		is_amount(r->size_var) && isfinite(r->size_cov) && is_amount(r->out_bytes);
 }
 
 static int shape_get(struct store *s, struct bytes key, struct shape_record *r)
 {
 	struct err e;
+	int rc;
 
 	*r = (struct shape_record){ .log_spread = spread_unknown };
-	if (record_get(s, TABLE_SHAPE, key, sizeof *r, r, &e) == 0)
-		return 0;
-	return record_get(s, TABLE_SHAPE, key, SHAPE_BYTES_BEFORE, r, &e);
+	rc = record_get(s, TABLE_SHAPE, key, sizeof *r, r, &e);
+	for (size_t i = 0; i < 2 && rc < 0; i++)
+		rc = record_get(s, TABLE_SHAPE, key, shape_bytes_before[i], r, &e);
+	return rc;
 }
 
 struct shape *profile_shape(struct exec *x, const struct thunk *t)
@@ -242,6 +256,10 @@ struct shape *profile_shape(struct exec *x, const struct thunk *t)
 		s->log_seconds = r.log_seconds;
 		s->log_spread = r.log_spread;
 		s->mem_bytes = r.mem_bytes;
+		s->size_mean = r.size_mean;
+		s->size_var = r.size_var;
+		s->size_cov = r.size_cov;
+		s->out_bytes = r.out_bytes;
 		s->n_seen = r.n_seen < 1000 ? (uint32_t)r.n_seen : 1000;
 	}
 	*map_at(&x->shapes, bytes_str(s->name)) = s;
@@ -284,35 +302,89 @@ void profile_close(struct exec *x, struct node *n)
 	n->shape = NULL;
 }
 
+/* ---- what a run teaches */
+
+static double clamp(double v, double most)
+{
+	return v > most ? most : v < -most ? -most : v;
+}
+
+static double log_size(double bytes)
+{
+	return log(bytes + 1);
+}
+
+bool profile_is_sized(const struct shape *s)
+{
+	return s && s->n_seen > SEEN_LEAST && s->size_var > sizes_differ;
+}
+
+/* Log seconds for inputs of that size: the line through the mean, and no further
+ * along it than a hundredfold. */
+static double log_expected(const struct shape *s, double in_bytes)
+{
+	double slope, far;
+
+	if (!profile_is_sized(s))
+		return s->log_seconds;
+	slope = s->size_cov / s->size_var;
+	slope = slope < 0 ? 0 : slope > 2 ? 2 : slope;
+	far = clamp(log_size(in_bytes) - s->size_mean, log(100));
+	return s->log_seconds + slope * far;
+}
+
+/* Where the line of time by size goes, from one more point. */
+static void learn_size(struct shape *s, double dx, double dy)
+{
+	double k = 1.0 / (s->n_seen < 32 ? s->n_seen : 32);
+
+	s->size_var = (1 - k) * (s->size_var + k * dx * dx);
+	s->size_cov = (1 - k) * (s->size_cov + k * dx * dy);
+	s->size_mean += dx / (s->n_seen < 8 ? s->n_seen : 8);
+}
+
 /* One run moves the mean by an eighth of a factor of e at most once the shape
  * is known; the first runs move it freely. */
-void profile_learn(struct exec *x, struct shape *s, double seconds, uint64_t mem_bytes)
+void profile_learn(struct exec *x, struct shape *s, const struct sample *took)
 {
-	double v = log(seconds > 1e-4 ? seconds < 1e7 ? seconds : 1e7 : 1e-4), step;
+	double seconds = took->seconds, step, dy;
+	double v = log(seconds > 1e-4 ? seconds < 1e7 ? seconds : 1e7 : 1e-4);
 
 	sum(x, s, -(double)s->n_open);
+	step = v - log_expected(s, (double)took->in_bytes);
+	dy = v - s->log_seconds;
 	if (s->n_seen < 1000)
 		s->n_seen++;
-	step = v - s->log_seconds;
-	if (s->n_seen > 3)
-		step = step > 1 ? 1 : step < -1 ? -1 : step;
-	s->log_seconds += step / (s->n_seen < 8 ? s->n_seen : 8);
+	if (s->n_seen > 3) {
+		dy += clamp(step, 1) - step;
+		step = clamp(step, 1);
+	}
+	learn_size(s, log_size((double)took->in_bytes) - s->size_mean, dy);
+	s->log_seconds += dy / (s->n_seen < 8 ? s->n_seen : 8);
 	if (s->n_seen > 1)
 		s->log_spread += (fabs(step) - s->log_spread) / (s->n_seen < 8 ? s->n_seen : 8);
 	/* A peak is forgotten slowly. */
 	s->mem_bytes -= s->mem_bytes / 16;
-	if ((double)mem_bytes > s->mem_bytes)
-		s->mem_bytes = (double)mem_bytes;
+	if ((double)took->mem_bytes > s->mem_bytes)
+		s->mem_bytes = (double)took->mem_bytes;
+	s->out_bytes += ((double)took->out_bytes - s->out_bytes) / (s->n_seen < 8 ? s->n_seen : 8);
 	s->is_dirty = true;
 	sum(x, s, (double)s->n_open);
 }
 
-void profile_expect(const struct shape *s, struct job *j)
+double node_seconds(const struct node *n)
 {
-	if (!s || !s->n_seen)
+	if (!profile_is_sized(n->shape) || n->in_bytes <= 0)
+		return profile_seconds(n->shape);
+	return exp(log_expected(n->shape, (double)n->in_bytes));
+}
+
+void profile_expect(const struct node *n, struct job *j)
+{
+	if (!n->shape || !n->shape->n_seen)
 		return;
-	j->expected_s = profile_seconds(s);
-	j->expected_mem_bytes = (uint64_t)s->mem_bytes;
+	j->expected_s = node_seconds(n);
+	j->expected_mem_bytes = (uint64_t)n->shape->mem_bytes;
 }
 
 static uint64_t size_of(struct store *s, const struct ref *r)
@@ -323,7 +395,18 @@ static uint64_t size_of(struct store *s, const struct ref *r)
 	return r->kind != REF_THUNK && store_size(s, &r->id, &n, &e) == 0 ? n : 0;
 }
 
-void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep)
+/* What is made by steps that have not run is added by graph_order. */
+void profile_size(struct exec *x, struct node *n, const struct thunk *t)
+{
+	double sum_bytes = 0;
+
+	for (size_t i = 0; i < t->n_in; i++)
+		sum_bytes += (double)size_of(x->o.store, &t->in[i].ref);
+	n->in_bytes = (float)sum_bytes;
+}
+
+void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep,
+		     struct sample *took)
 {
 	const struct node *n = r->node;
 	struct store *s = x->o.store;
@@ -344,6 +427,8 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 			o.in_bytes += size_of(s, &t.in[i].ref);
 	for (size_t i = 0; rep->status == RUN_OK && i < rep->result.n; i++)
 		o.out_bytes += size_of(s, &rep->result.v[i].ref);
+	if (took)
+		*took = (struct sample){ rep->seconds, rep->max_rss_bytes, o.in_bytes, o.out_bytes };
 	/* It is kept beside: nothing is wrong when it cannot be kept. */
 	if (rep->log.n && store_put(s, rep->log, &o.log, &ignored) < 0)
 		o.log = (struct id){ { 0 } };
@@ -360,7 +445,8 @@ int profile_flush(struct exec *x, struct err *e)
 	while (map_each(&x->shapes, &pos, &key, &value)) {
 		struct shape *s = value;
 		struct shape_record r = { s->log_seconds, s->n_seen, s->log_spread,
-					  s->mem_bytes };
+					  s->mem_bytes, s->size_mean, s->size_var,
+					  s->size_cov, s->out_bytes };
 
 		if (!s->is_dirty)
 			continue;

@@ -108,10 +108,11 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 				 .is_watched = r->job.is_watched };
 	size_t n_bytes = rep->result.n * sizeof(struct result_out);
 	struct result given = { arena_alloc(&x->scratch, n_bytes), rep->result.n };
+	struct sample took;
 	struct err e;
 
-	profile_observe(x, r, rep);
-	profile_learn(x, n->shape, rep->seconds, rep->max_rss_bytes);
+	profile_observe(x, r, rep, &took);
+	profile_learn(x, n->shape, &took);
 	twice_won(x, r, &rep->result);
 	for (size_t i = 0; i < given.n; i++) {
 		given.v[i] = rep->result.v[i];
@@ -314,7 +315,7 @@ static void begin(struct exec *x, struct node *n, struct site *site)
 				       .timeout_s = n->timeout_s > 0 ? (double)n->timeout_s :
 						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
-		profile_expect(n->shape, &r->job);
+		profile_expect(n, &r->job);
 		if (exec_runtime_host(x, &red.thunk, &r->job.host, &e) == 0) {
 			launch(x, r);
 			return;
@@ -331,7 +332,7 @@ void sched_start(struct exec *x)
 	struct site *site;
 	struct node *n;
 
-	while (!x->is_halted && !x->is_stopped && (n = sched_pick(x, &site))) {
+	while (!x->o.only_plans && !x->is_halted && !x->is_stopped && (n = sched_pick(x, &site))) {
 		arena_reset(&x->scratch);
 		begin(x, n, site);
 	}

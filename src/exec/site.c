@@ -136,8 +136,11 @@ int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
 
 bool site_is_open(const struct exec *x, const struct site *s)
 {
-	uint64_t now = loop_now_ms(x->o.loop);
+	uint64_t now;
 
+	if (!s->busy_until_ms && !s->ill_until_ms)
+		return true;
+	now = loop_now_ms(x->o.loop);
 	return s->busy_until_ms <= now && s->ill_until_ms <= now;
 }
 
@@ -293,7 +296,7 @@ void sites_tell_demand(struct exec *x)
 	uint64_t now = loop_now_ms(x->o.loop), due = x->told_demand_ms + DEMAND_MS;
 	bool listens = false;
 
-	for (size_t i = 0; i < x->n_sites; i++)
+	for (size_t i = 0; i < x->n_sites && !x->o.only_plans; i++)
 		listens |= x->sites[i].engine->ops->demand != NULL;
 	if (!listens || x->demand_timer)
 		return;
