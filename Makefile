@@ -23,7 +23,7 @@ FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
 ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c tools/wrap.c $(wildcard tools/ml_*.c))
-GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/gg-ml.c tools/gg-worker.c tools/ml_%,$(wildcard tools/*.c)))
+GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/gg-ml.c tools/gg-worker.c tools/ml_%,$(wildcard tools/*.c))) $(BUILD)/report_page.o
 WORKER_OBJ := $(patsubst %.c,$(BUILD)/%.o,tools/gg-worker.c $(wildcard src/exec/static/*.c)) \
 	$(filter-out $(BUILD)/tools/gg.o,$(GG_OBJ))
 TESTS    := $(patsubst test/%.c,$(BUILD)/test/%,$(if $(ONLY),$(ONLY:%=test/%.c),$(wildcard test/t_*.c)))
@@ -82,12 +82,17 @@ $(BUILD)/notes.so: src/thunk/inside/notes_inside.c src/thunk/notes_ring.h
 	@mkdir -p $(@D)
 	$(CC) -std=c17 -D_GNU_SOURCE $(WARN) -Wno-missing-prototypes -O2 -fPIC -mno-red-zone -fno-builtin -fno-stack-protector \
 		-shared -nostdlib -s -Wl,-z,now,-z,noseparate-code -o $@ $<
-$(BUILD)/notes_image.c: $(BUILD)/notes.so
-	(echo '#include <stddef.h>'; echo 'extern const unsigned char notes_image[];'; \
-	echo 'extern const size_t notes_image_size;'; echo 'const unsigned char notes_image[] = {'; \
+# bytes,NAME: a file as an array in C.
+bytes = (echo '\#include <stddef.h>'; echo 'extern const unsigned char $1[];'; \
+	echo 'extern const size_t $1_size;'; echo 'const unsigned char $1[] = {'; \
 	od -An -v -tu1 $< | sed 's/[0-9][0-9]*/&,/g'; \
-	echo '}; const size_t notes_image_size = sizeof notes_image;') >$@
-$(BUILD)/notes_image.o: $(BUILD)/notes_image.c
+	echo '}; const size_t $1_size = sizeof $1;') >$@
+$(BUILD)/notes_image.c: $(BUILD)/notes.so
+	$(call bytes,notes_image)
+$(BUILD)/report_page.c: tools/report.html
+	@mkdir -p $(@D)
+	$(call bytes,report_page)
+$(BUILD)/notes_image.o $(BUILD)/report_page.o: %.o: %.c
 	$(CC) $(ALL_CFLAGS) -c -o $@ $<
 
 $(BUILD)/libgg.a: $(LIB_OBJ) $(BUILD)/notes_image.o

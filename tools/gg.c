@@ -88,6 +88,13 @@ const struct verb verbs[] = {
 	  "say where the outputs of two runs part",
 	  "For each output that two thunks made, what differs, followed up to its source "
 	  "and told once. Exit status 1 when something differs." },
+	{ "report", cmd_report, NEED_STORE, "o", "[RUN]",
+	  "write what happened in a run as one page for a browser",
+	  "Into FILE of -o (report.html; - is standard output): graph, timeline by slot, "
+	  "critical path, failures with what they printed, cost by engine, learning curves "
+	  "of those that wrote JSON by step, and all thunks in a table. The page needs no "
+	  "network and holds all it shows; #filter=WORDS&state=failed&sort=-seconds at the "
+	  "end of its address is remembered." },
 	{ "provenance", cmd_provenance, NEED_STORE | NEED_ARGS, "oJ", "PATH...",
 	  "print everything that led to an output's bytes",
 	  "Its steps with their commands, environment, time and place, the files that no "

@@ -126,6 +126,7 @@ int cmd_why(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_lock(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_provenance(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_history(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_report(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_diff(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);

@@ -78,6 +78,7 @@ need_test()
 	need skopeo have skopeo
 	need docker-registry have docker-registry
 	need apache2-utils have htpasswd
+	need chromium have chromium
 	need nginx-light test -x /usr/sbin/nginx
 	need python3-botocore module botocore
 	need_stores
