@@ -111,6 +111,10 @@ struct backend_ops {
 	/* Ask j to end early.  Its done still comes. */
 	void (*cancel)(struct backend *b, struct job *j);
 
+	/* Dollars that a run of j will cost here, if it takes j->expected_s; j has
+	 * needs and text, as written.  NULL: what gg.prices says of its time. */
+	double (*dollars)(const struct backend *b, const struct job *j);
+
 	/* What people should know of this place, such as isolation that is
 	 * not permitted here: one line, borrowed, or NULL (the slot too).  To
 	 * be asked once a job has ended. */

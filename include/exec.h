@@ -56,6 +56,7 @@ struct exec_event {
  * ones need a failed one.  O(1). */
 struct exec_counts {
 	size_t total, waiting, running, forced, cached, failed, unrun;
+	size_t guessed;                 /* waiting or running, of shapes never seen */
 	size_t remote;                  /* of the cached: known by remotes only */
 	double oldest_running_s;
 	const char *oldest_label;       /* borrowed until the next call */

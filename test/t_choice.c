@@ -4,7 +4,7 @@
 #include <fcntl.h>
 #include "../src/backends/choice.h"
 #include "../src/backends/limit.h"
-#include "../src/backends/prices.h"
+#include "prices.h"
 #include "file.h"
 #include "test.h"
 

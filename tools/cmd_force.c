@@ -4,12 +4,14 @@
 #include <sys/stat.h>
 #include "file.h"
 #include "gg.h"
+#include "plan.h"
 
 struct force {
 	struct drive d;
 	const char *below;              /* refs below this folder are meant */
 	size_t n_found, n_edited;
 	struct strs paths;
+	struct plan_wants plan;         /* of a dry run */
 };
 
 static void say_edited(struct force *f, const char *path)
@@ -24,8 +26,9 @@ static int want(struct force *f, const char *path, const struct placeholder *ph,
 {
 	f->n_found++;
 	if (f->d.c->o.dry_run) {
-		drive_saw(&f->d, &ph->thunk);
-		printf("%s\n", path);
+		plan_add(&f->plan, &ph->thunk, arena_str(&f->d.c->arena, ph->out), false);
+		if (!f->d.c->o.json)
+			printf("%s\n", path);
 		return 0;
 	}
 	return drive_want(&f->d, &(struct memo_want){ path, *ph }, e);
@@ -48,6 +51,8 @@ static int force_ref(struct force *f, const char *path, const struct ref_record 
 		if (!drive_may_want(&f->d, path, &ph))
 			return 0;
 		drive_saw(&f->d, &r->thunk);
+		if (c->o.dry_run)
+			plan_add(&f->plan, &r->thunk, arena_str(&c->arena, r->out), true);
 		return 0;
 	case NOW_EDITED:
 		if (is_named)
@@ -141,10 +146,8 @@ int cmd_force(struct ctx *c, int argc, char **argv, struct err *e)
 		exec_stop(c->exec, 0);
 	drive_finish(&f.d);
 	strs_release(&f.paths);
-	if (c->o.dry_run && rc == 0) {
-		printf("would force %zu of %zu\n", f.n_found, f.d.n_thunks);
-		return EXIT_FINE;
-	}
+	if (c->o.dry_run && rc == 0)
+		return plan_say(c, &f.plan, e);
 	code = rc < 0 ? 0 : drive_end(&f.d);
 	return rc < 0 ? -1 : code ? code : f.n_edited ? EXIT_THUNK : EXIT_FINE;
 }

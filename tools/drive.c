@@ -34,6 +34,8 @@ static void on_event(void *arg, const struct exec_event *ev)
 
 	if (ev->thunk)
 		drive_saw(d, ev->thunk);
+	if (ev->kind == EXEC_STARTED)
+		forecast_look(d);
 	record_event(d->record, ev);
 	tally_note(d, ev);
 	if (!relearn_note(d, ev))
@@ -98,6 +100,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 		.engines = c->engines, .n_engines = c->n_engines,
 		.depot = c->depot, .retries = c->o.retries, .timeout_s = c->o.timeout_s,
 		.keeps_going = c->o.keep_going, .is_hermetic = c->o.hermetic,
+		.policy = c->o.policy,
 		.event = on_event, .arg = d,
 	};
 	struct err e;
@@ -178,8 +181,10 @@ int drive_want(struct drive *d, const struct memo_want *mw, struct err *e)
 
 void drive_finish(struct drive *d)
 {
+	d->is_finishing = true;
 	if (d->n_open)
 		loop_run(d->c->loop, &d->is_idle);
+	d->is_finishing = false;
 }
 
 /* Nothing more is to come: put the line away, and what was made on disk. */
@@ -222,7 +227,7 @@ int drive_end(struct drive *d)
 	struct exec_counts n;
 	size_t made, cached;
 	double seconds;
-	json_t *end;
+	json_t *end, *predicted;
 	int rc;
 
 	loop_turn(d->c->loop);
@@ -235,6 +240,7 @@ int drive_end(struct drive *d)
 	cached = d->n_thunks > made ? d->n_thunks - made : 0;
 	if (n.waiting < cached)
 		cached -= n.waiting;
+	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);
 	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
@@ -243,6 +249,9 @@ int drive_end(struct drive *d)
 	    rc == EXIT_FINE)
 		rc = EXIT_THUNK;
 	end = summary_json(d, &n, cached, seconds);
+	predicted = forecast_json(d);
+	if (predicted)
+		json_object_set_new(end, "predicted", predicted);
 	json_object_set_new(end, "status", json_integer(rc));
 	record_end(d->record, end);
 	free_maps(d);

@@ -19,7 +19,7 @@ const struct verb verbs[] = {
 	  "script saw has changed since the last time, it is not run at all. With "
 	  "--learn the first command of each program that no model explains is "
 	  "watched while it runs, and explains the others." },
-	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDbYknqvHJK@", "[PATH...]",
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDbYknqvHJK@=", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "
 	  "all placeholders of the project are meant. What two outputs share runs "
@@ -28,7 +28,7 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, RUNS_SCRIPT,
-	  "efjEDbYkqvHJNcK@", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "efjEDbYkqvHJNcK@=", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },
@@ -41,6 +41,14 @@ const struct verb verbs[] = {
 	  "list models: written by hand, built in, learned",
 	  "Of a learned one also how many steps it was right for, and how many "
 	  "asked for more. gg.models is for people: what stands there wins." },
+	{ "plan", cmd_plan, NEED_STORE | NEED_EXEC, "jEDYHJ=", "[PATH...]",
+	  "say what forcing would run, and what it would take",
+	  "How many thunks would run and how many are known; for each --engine and for 1, "
+	  "2, 4, ... cpus of it the time, how busy they are, and dollars; the critical "
+	  "path by name. Times are what steps of the same shape took before, by the "
+	  "size of what they read where that matters; a shape never seen counts for a "
+	  "second, and is told of. The order is that of the real scheduler. Prices are in "
+	  "gg.prices, lines like \"slurm * cpu-hour 0.04\"." },
 	{ "status", cmd_status, NEED_STORE, "J", "[PATH...]",
 	  "say which outputs are placeholder, real or stale",
 	  "An output is stale when a file that its thunk read has changed since: "

@@ -36,6 +36,7 @@ struct options {
 	double gpus;
 	bool has_gpus;                  /* gpus was said */
 	const char *sample, *trace;
+	const struct policy *policy;    /* NULL: the usual */
 	bool events;                    /* json means one event a line */
 	struct strs engines, remotes;
 	bool project;
@@ -128,6 +129,7 @@ int cmd_provenance(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_history(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_report(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_diff(struct ctx *c, int argc, char **argv, struct err *e);
+int cmd_plan(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_push(struct ctx *c, int argc, char **argv, struct err *e);
@@ -193,6 +195,14 @@ void learned_print(const struct sighting *what, const char *shape, struct bytes 
 /* Put what the store knows of learned models into c->models. */
 int learned_load(struct ctx *c, struct err *e);
 
+/* What a force was expected to take, beside what it took (forecast.c). */
+struct forecast {
+	double seconds;                 /* 0: nothing was expected */
+	double took_s, guessed;         /* guessed: a share of its time */
+	uint64_t from_ms;
+	bool is_made;
+};
+
 /* Forcing: a drive wants outputs and serves the loop until all are there. */
 struct drive {
 	struct ctx *c;
@@ -205,6 +215,8 @@ struct drive {
 	struct record *record;          /* NULL: nothing is written down */
 	struct watch *sigint, *sigterm;
 	struct timer *why_timer;
+	struct forecast forecast;
+	bool is_finishing;              /* all is wanted */
 	char *told_why;                 /* why an engine's workers do not come */
 	struct session *session;        /* its script is still running */
 	bool has_asked;                 /* there was one of which a learned
@@ -246,6 +258,10 @@ struct record *record_begin(struct ctx *c);
 void record_event(struct record *r, const struct exec_event *ev);
 void record_want(struct record *r, const char *path, const struct placeholder *ph);
 void record_end(struct record *r, json_t *end);
+/* A step has started; all has ended; "predicted" of the last line, or NULL. */
+void forecast_look(struct drive *d);
+void forecast_end(struct drive *d);
+json_t *forecast_json(const struct drive *d);
 /* The summary line, and the exit status that goes with it. */
 int drive_end(struct drive *d);
 /* The same without a word of how it went. */

@@ -19,10 +19,13 @@
  *     {"event":"targets","paths":[[PATH,ID,OUTPUT]...]}
  *     {"event":"end","t":60.1,"forced":12,"cached":2,"remote":0,"failed":0,
  *      "unrun":0,"seconds":60.1,"interrupted":false,"retried":0,"duplicated":0,
- *      "engines":[{"engine":URI,"ran":12,"seconds":55.0,"dollars":0}],"status":0}
+ *      "engines":[{"engine":URI,"ran":12,"seconds":55.0,"dollars":0}],
+ *      "predicted":{"seconds":58.2,"took":60.0,"guessed":0.1},"status":0}
  *
  * A "ran" that is not followed by "failed" and is not "ok" was started again.
- * slot is the lowest number that was free on that engine.
+ * slot is the lowest number that was free on that engine.  predicted is there when
+ * most of what ran had been seen before; guessed is the share of the time that had
+ * not.
  */
 #ifndef GG_JOURNAL_H
 #define GG_JOURNAL_H

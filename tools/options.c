@@ -61,6 +61,9 @@ const struct option_row option_rows[] = {
 	  "write what ran when as Chrome trace events, which Perfetto opens" },
 	{ 'K', false, "locked", NULL,
 	  "fail when a thunk or its value is another than gg.lock says" },
+	{ '=', false, "policy", "NAME",
+	  "which ready step is started first: longest (remaining path; as usual), fifo, "
+	  "widest (most wait for it) or shortest" },
 	{ 'H', false, "hermetic", NULL,
 	  "run each thunk with its closure as the whole root file system" },
 	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
@@ -129,6 +132,20 @@ static int amount(const char *s, struct options *o, struct err *e)
 		err_set(e, ERR_USAGE, "\"%s\" is no number such as 2 or 0.5", s);
 }
 
+static int policy(const char *s, const struct policy **out, struct err *e)
+{
+	struct buf all = { 0 };
+
+	*out = policy_find(s);
+	if (*out)
+		return 0;
+	for (size_t i = 0; policies[i]; i++)
+		buf_printf(&all, "%s%s", i ? ", " : "", policies[i]->name);
+	err_set(e, ERR_USAGE, "there is no policy \"%s\", only %s", s, all.p);
+	buf_release(&all);
+	return -1;
+}
+
 static int closure_mode(const char *s, bool *files, struct err *e)
 {
 	*files = strcmp(s, "files") == 0;
@@ -186,6 +203,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case '%': o->sample = optarg; break;
 	case '@': o->trace = optarg; break;
 	case 'K': o->locked = true; break;
+	case '=': return policy(optarg, &o->policy, e);
 	case 'H': o->hermetic = true; break;
 	case 'p': o->project = true; break;
 	case '7': o->grace = optarg; break;

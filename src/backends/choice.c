@@ -293,3 +293,10 @@ int choice_pick(struct choice *c, const struct choice_ask *q, size_t *out, struc
 	t->v[*out].n_trying++;
 	return 0;
 }
+
+double choice_dollars(struct choice *c, const struct choice_ask *q)
+{
+	struct offer best = best_of(c, times_of(c, q->shape), q, false);
+
+	return best.i < c->n ? best.cost : 0;
+}

@@ -45,6 +45,8 @@ struct choice_ask {
 
 /* The index of a size.  ERR_REFUSED: none holds it. */
 int choice_pick(struct choice *c, const struct choice_ask *q, size_t *out, struct err *e);
+/* What it will cost there; 0 when none holds it. */
+double choice_dollars(struct choice *c, const struct choice_ask *q);
 /* A step of this shape took that long, or could not be told (0). */
 void choice_learn(struct choice *c, const char *shape, size_t i, double seconds);
 /* It wanted more memory than that: the next of its shape goes elsewhere. */

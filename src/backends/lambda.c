@@ -339,6 +339,26 @@ static int choose(struct backend *b, const struct job *j, struct invocation *v, 
 	return rc;
 }
 
+static double lambda_dollars(const struct backend *b, const struct job *j)
+{
+	struct arena a = { 0 };
+	struct buf shape = { 0 };
+	struct choice_ask q = { .mem_mb = memory_for(b, j), .cpus = j->needs.cpus,
+				.expected_s = j->expected_s, .deadline_s = j->timeout_s };
+	double dollars = 0;
+	struct thunk t;
+	struct err e;
+
+	if (thunk_decode(j->text, &a, &t, &e) == 0) {
+		shape_name(&t, &shape);
+		q.shape = shape.n ? shape.p : "";
+		dollars = choice_dollars(b->choice, &q);
+	}
+	buf_release(&shape);
+	arena_release(&a);
+	return dollars;
+}
+
 static int lambda_start(struct backend *b, struct job *j, struct err *e)
 {
 	struct invocation *v;
@@ -525,6 +545,7 @@ const struct backend_ops backend_lambda = {
 	.room = lambda_room,
 	.accepts = lambda_accepts,
 	.start = lambda_start,
+	.dollars = lambda_dollars,
 	.cancel = lambda_cancel,
 	.notice = lambda_notice,
 };

@@ -339,7 +339,7 @@ void exec_counts(struct exec *x, struct exec_counts *out)
 	*out = (struct exec_counts){
 		.total = x->n_total, .waiting = x->n_open - x->n_running,
 		.running = x->n_running, .forced = x->n_forced, .cached = x->n_cached,
-		.remote = x->n_remote,
+		.remote = x->n_remote, .guessed = x->n_unknown,
 		.failed = x->n_failed, .unrun = x->n_unrun,
 		.remaining_s = guess_remaining(x, now_ms),
 		.retried = x->n_retried, .duplicated = x->n_duplicated,

@@ -428,7 +428,8 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 	for (size_t i = 0; rep->status == RUN_OK && i < rep->result.n; i++)
 		o.out_bytes += size_of(s, &rep->result.v[i].ref);
 	if (took)
-		*took = (struct sample){ rep->seconds, rep->max_rss_bytes, o.in_bytes, o.out_bytes };
+		*took = (struct sample){ rep->seconds, rep->max_rss_bytes, o.in_bytes,
+					 o.out_bytes };
 	/* It is kept beside: nothing is wrong when it cannot be kept. */
 	if (rep->log.n && store_put(s, rep->log, &o.log, &ignored) < 0)
 		o.log = (struct id){ { 0 } };

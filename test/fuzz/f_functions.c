@@ -5,7 +5,7 @@
 #include "base64.h"
 #include "../../src/backends/lambda_answer.h"
 #include "../../src/backends/openwhisk_answer.h"
-#include "../../src/backends/prices.h"
+#include "prices.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 

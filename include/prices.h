@@ -1,10 +1,14 @@
-/* prices.h - what places charge; prices.c
+/* prices.h - what places charge; src/backends/prices.c
  *
- * Private to src/backends.  A table that people may edit, gg.prices at the
- * project's root; what it does not say is as built in.  A line is
+ * A table that people may edit, gg.prices at the project's root; what it does not
+ * say is as built in.  A line is
  *
  *     PLACE  REGION  UNIT  DOLLARS         # REGION may be *
  *     lambda *       gb-second 0.0000166667
+ *     slurm  *       cpu-hour  0.04
+ *
+ * PLACE is the name of an engine.  gb-second and request are for functions;
+ * cpu-hour and gpu-hour, for any other engine, are what gg plan goes by.
  *
  * The line that names the region goes before the one with the star, and a later
  * line before an earlier one.
