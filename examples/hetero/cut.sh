@@ -1,9 +1,10 @@
 #!/bin/sh
-# cut.sh FROM TO N - the 60,000 images and labels in FROM as N IDX files each in TO
+# cut.sh FROM TO N IMAGES - the first so many images and labels in FROM as N IDX
+# files each in TO
 set -e
-from=$1 n=$3
+from=$1 n=$3 images=$4
 to=$2.part
-each=$(((60000 + n - 1) / n))
+each=$(((images + n - 1) / n))
 rm -rf "$to"
 mkdir "$to"
 
@@ -19,7 +20,7 @@ number()
 cut()
 {
 	gzip -dc "$from/train-$1-idx$2-ubyte.gz" | tail -c +$((5 + 4 * $2)) |
-		split -d -a 2 -b $((each * $3)) - "$to/body-"
+		head -c $((images * $3)) | split -d -a 2 -b $((each * $3)) - "$to/body-"
 	for body in "$to"/body-*; do
 		{
 			number $((2048 + $2))

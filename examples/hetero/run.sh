@@ -1,8 +1,9 @@
 #!/bin/sh
-# run.sh [EPOCHS] - 64 shards of Fashion-MNIST are prepared, eight members learn
-# from eight shards each, and vote
+# run.sh [EPOCHS [IMAGES]] - the first IMAGES of Fashion-MNIST are prepared in 64
+# shards, eight members learn from eight shards each, and vote
 set -e
 epochs=${1:-5}
+images=${2:-60000}
 mnist=/usr/share/datasets/fashion-mnist
 device=
 [ ! -c /dev/nvidia0 ] || device="--device cuda"
@@ -10,7 +11,7 @@ PATH=$PWD/bin:$PATH
 
 mkdir -p bin shards data models
 [ -x bin/gg-ml ] || cp "$(command -v gg-ml)" bin/
-[ -d raw ] || sh cut.sh $mnist raw 64
+[ -d raw ] || sh cut.sh $mnist raw 64 "$images"
 
 for shard in $(seq -w 0 63); do
 	gg-ml prep "raw/images-$shard" "raw/labels-$shard" -o "shards/$shard.st"

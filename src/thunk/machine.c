@@ -273,9 +273,15 @@ int machine_host(struct gather *g, struct id *host, struct err *e)
 		*host = g->known->host;
 		return 0;
 	}
-	for (size_t i = 0; i < g->known->n_files; i++)
-		if (machine_add(g, g->known->files[i], e) < 0 && e->code != ERR_MISSING)
+	for (size_t i = 0; i < g->known->n_files; i++) {
+		const char *f = g->known->files[i];
+
+		/* Where the project lies is no part of a step: others have it too. */
+		if (id_is_zero(&g->program.id) && strcmp(f, g->c->program) == 0)
+			continue;
+		if (machine_add(g, f, e) < 0 && e->code != ERR_MISSING)
 			return -1;
+	}
 	if (add_interpreter(g, g->c->program, e) < 0 ||
 	    put_host(g, &g->program, host, e) < 0)
 		return -1;

@@ -4,7 +4,7 @@
 #
 # What npm installs is kept in BUILD/lambda-npm.  Afterwards DIR/pid is its
 # process, DIR/port where the Invoke API is.  FAULTS is a folder: see
-# lambda/handler.js.  Exit status 77: there is no node, or npm gets nothing.
+# lambda/handler.js; GG_ROLE_KEY_ID and GG_ROLE_SECRET are keys for workers.  Exit status 77: there is no node, or npm gets nothing.
 set -u
 dir=${1:?DIR} worker=${2:?WORKER} faults=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)

@@ -11,6 +11,9 @@ const http = require('node:http')
 
 const api = '/2018-06-01/runtime/invocation/'
 const faults = process.env.GG_FAULTS
+// Keys of its own, as the role of a function gives them: for the remote.
+const role = process.env.GG_ROLE_KEY_ID ? { AWS_ACCESS_KEY_ID: process.env.GG_ROLE_KEY_ID,
+  AWS_SECRET_ACCESS_KEY: process.env.GG_ROLE_SECRET } : {}
 let worker = null, starting = null, port = 0
 let waiting = null              // the worker's open "next"
 let current = null              // the event on its way, and its promise
@@ -58,7 +61,7 @@ function start() {
   const [file, ...args] = process.env.GG_WORKER.split(' ')
   const w = spawn(file, args, {
     env: { AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${port}`, PATH: process.env.PATH,
-      TMPDIR: process.env.TMPDIR },
+      TMPDIR: process.env.TMPDIR, ...role },
     stdio: ['ignore', 'ignore', 'inherit'],
   })
   worker = w
