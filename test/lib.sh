@@ -52,11 +52,12 @@ project()
 	mkdir -p "$work/$1" && cd "$work/$1" && "$GG" init >/dev/null
 }
 
-# last COMMAND...: the last line that it prints.
+# last COMMAND...: the last line that it prints; ends as the command does.
 last()
-{
+(
+	set -o pipefail
 	"$@" 2>&1 | tail -1
-}
+)
 
 # counts FORCED CACHED FAILED COMMAND...: its summary says just that.
 counts()
