@@ -444,8 +444,9 @@ static void probed(struct remote_call *c, const struct remote_answer *a, const s
 static int redis_check(struct remote *r, struct err *e)
 {
 	static const enum remote_verb verbs[] = { REMOTE_PUT, REMOTE_GET, REMOTE_DELETE };
-	static const char *const whats[] = { "writing a value", "reading a value that was just "
-					     "written", "deleting a value" };
+	static const char *const whats[] = {
+		"writing a value", "reading what was just written", "deleting a value",
+	};
 
 	for (size_t i = 0; i < 3; i++) {
 		struct probe p = { .c = { .verb = verbs[i], .key = "check/value", .done = probed },
