@@ -95,7 +95,8 @@ struct remote_ops {
 	/* Open what the URI names; it is copied.  No request is made.
 	 * ERR_USAGE says what is wrong with the URI; ERR_MISSING: no
 	 * credentials, no library.  close() cuts off what runs: nobody is
-	 * called back any more. */
+	 * called back any more.  It is never called from inside a done(), of
+	 * this remote or of another: one answer may be part of several. */
 	int (*open)(const struct remote_opts *o, const char *uri,
 		    struct remote **out, struct err *e);
 	void (*close)(struct remote *r);
