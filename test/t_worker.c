@@ -1,5 +1,6 @@
 /* A worker gives what the dispatcher's own machine would give, and says plainly
  * what it cannot. */
+#include <signal.h>
 #include "worker_rig.h"
 
 static struct bytes noise(size_t n, unsigned seed)
@@ -286,6 +287,38 @@ static void wound_up(void)
 	stop_worker();
 }
 
+static void hear(void *arg)
+{
+	(void)arg;
+	worker_wind_up(worker);
+}
+
+/* SIGTERM of its own, and SIGTERM for all that is here: the worker may hear of it
+ * later than the program. */
+static void terminated(void)
+{
+	const struct step ends = { .script = "kill -TERM $$; sleep 9", .out = { "o" } };
+	const struct step next = { .script = "echo >o", .out = { "o" } };
+	struct sent s[2] = { { .n = 0 }, { .n = 0 } };
+
+	start_worker(1, 0);
+	for (int i = 0; i < 2; i++) {
+		add_step(&s[i], &ends);
+		add_step(&s[i], &next);
+		send(&s[i], false);
+		if (i == 1)
+			loop_after(rig.loop, 200, hear, NULL);
+		receive(&s[i]);
+	}
+	CHECK(s[0].got[0].r.status == RUN_SIGNALED && s[0].got[0].r.code == SIGTERM);
+	CHECK(s[0].got[1].r.status == RUN_OK);
+	CHECK(s[1].got[0].r.status == RUN_LOST_WORKER && *s[1].got[0].r.text);
+	CHECK(s[1].got[1].r.status == RUN_THROTTLED);
+	sent_free(&s[0]);
+	sent_free(&s[1]);
+	stop_worker();
+}
+
 /* Ten inputs of 100,000 bytes where 400,000 may be kept. */
 static void makes_way(void)
 {
@@ -375,6 +408,8 @@ static const struct test tests[] = {
 	{ "a step ends before the one who asked stops listening", limited },
 	{ "what runs is cut off when the worker goes", cut_off },
 	{ "a worker that is to end finishes its step and no other", wound_up },
+	{ "a program that SIGTERM ended has failed, unless its worker was to go, too",
+	  terminated },
 	{ "what was not used for longest makes way, and is told of", makes_way },
 	{ "what an earlier worker held is held", finds_again },
 	{ "each project is seen at its own path, and no folder is left", other_roots },

@@ -1,10 +1,9 @@
 /* slurm_steps.c - steps on their way through the pool
  *
  * When Slurm takes a job away (preemption, time limit, scancel) it sends SIGTERM
- * to all that runs in it: to the worker, which would finish, and to the step's
- * program, which looks as if it had failed.  The node's kernel kills a program
- * that wants more memory than the job has, and leaves the worker alone.  Neither
- * is the program's own end.
+ * to all that runs in it, and the worker says so.  The node's kernel kills a program
+ * that wants more memory than the job has, and leaves the worker alone: that is not
+ * the program's own end either.
  */
 #include "slurm_private.h"
 
@@ -39,10 +38,7 @@ static void translate(const struct slurm_step *s, struct run_report *r)
 {
 	if (s->is_cancelled || r->status != RUN_SIGNALED)
 		return;
-	if (r->code == SIGTERM) {
-		r->status = RUN_LOST_WORKER;
-		r->text = "it was ended by SIGTERM, as Slurm ends jobs that have to go";
-	} else if (r->code == SIGKILL && filled_memory(s->b, r)) {
+	if (r->code == SIGKILL && filled_memory(s->b, r)) {
 		r->status = RUN_OUT_OF_MEMORY;
 		r->text = "it was killed for wanting more memory than its Slurm job has; say "
 			"mem= to have more";

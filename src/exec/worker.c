@@ -205,6 +205,15 @@ int worker_begin(struct worker *w, struct worker_call *c, struct err *e)
 	return 0;
 }
 
+/* What runs is ended; whether it was wanted still is another matter. */
+static void end_step(struct worker *w, struct worker_call *c)
+{
+	struct errand *x = c->worker_data;
+
+	if (x && !x->is_over && x->backend)
+		w->o.engine->cancel(x->backend, &x->job);
+}
+
 void worker_cancel(struct worker *w, struct worker_call *c)
 {
 	struct errand *x = c->worker_data;
@@ -212,8 +221,7 @@ void worker_cancel(struct worker *w, struct worker_call *c)
 	if (!x || x->is_over)
 		return;
 	x->is_cancelled = true;
-	if (x->backend)
-		w->o.engine->cancel(x->backend, &x->job);
+	end_step(w, c);
 }
 
 void worker_wind_up(struct worker *w)
@@ -230,7 +238,7 @@ void worker_tend(struct worker *w)
 
 struct waiting {
 	struct buf *out;
-	bool is_done;
+	bool is_done, wakes;
 };
 
 static void on_answer(struct worker_call *c, struct bytes answer)
@@ -238,7 +246,7 @@ static void on_answer(struct worker_call *c, struct bytes answer)
 	struct waiting *k = c->arg;
 
 	buf_add(k->out, answer.p, answer.n);
-	k->is_done = true;
+	k->is_done = k->wakes = true;
 }
 
 int worker_do(struct worker *w, struct bytes request, double limit_s, struct buf *out,
@@ -251,7 +259,16 @@ int worker_do(struct worker *w, struct bytes request, double limit_s, struct buf
 	worker_tend(w);
 	if (worker_begin(w, &c, e) < 0)
 		return -1;
-	loop_run(w->o.loop, &k.is_done);
+	if (w->stop)
+		w->stop->wait_is_over = &k.wakes;
+	while (!k.is_done) {
+		loop_run(w->o.loop, &k.wakes);
+		k.wakes = false;
+		if (w->stop && w->stop->is_urgent)
+			end_step(w, &c);
+	}
+	if (w->stop)
+		w->stop->wait_is_over = NULL;
 	return 0;
 }
 

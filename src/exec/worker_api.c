@@ -209,6 +209,7 @@ int worker_serve(struct worker *w, struct http *h, const char *api,
 	struct api x = { .w = w, .h = h, .a = &a, .stop = stop };
 	unsigned n_failed = 0;
 
+	w->stop = stop;
 	x.base = arena_printf(&keep, "http://%s/" VERSION "/runtime", api);
 	while (!stop->is_wanted && n_failed < TRIES) {
 		struct event event;
@@ -221,6 +222,7 @@ int worker_serve(struct worker *w, struct http *h, const char *api,
 		if (rc < 0 && n_failed < TRIES)
 			pause_for(&x, (uint64_t)PAUSE_MS << n_failed);
 	}
+	w->stop = NULL;
 	arena_release(&a);
 	arena_release(&keep);
 	return stop->is_wanted ? 0 : -1;

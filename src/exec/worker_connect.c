@@ -378,6 +378,7 @@ int worker_connect(struct worker *w, const struct connect_opts *o, struct err *e
 	const struct remote_ops *ops;
 	struct remote *home = NULL;
 
+	w->stop = o->stop;
 	k.loop = http_loop(o->http);
 	k.heard_ms = loop_now_ms(k.loop);
 	k.slots = memset(mem_alloc(o->n_slots * sizeof *k.slots), 0,
@@ -401,6 +402,7 @@ int worker_connect(struct worker *w, const struct connect_opts *o, struct err *e
 	}
 	cut_off(&k);
 	worker_abandon(w);
+	w->stop = NULL;
 	for (unsigned i = 0; i < o->n_slots; i++)
 		buf_release(&k.slots[i].request);
 	worker_set_home(w, NULL, NULL);

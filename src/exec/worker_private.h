@@ -33,6 +33,7 @@ struct worker {
 	uint64_t clock;                 /* counts uses of objects */
 	char trouble[600];              /* the last with remotes, in words */
 	bool winds_up;
+	struct worker_stop *stop;       /* while it serves; or NULL */
 	bool has_answered;              /* what comes first is a cold start */
 };
 
@@ -57,10 +58,16 @@ struct errand {
 	unsigned n_fetches;             /* of this step */
 	bool wants_runtime;             /* what lacks are texts of its closure */
 	bool is_cancelled, is_beginning, is_over;
-	struct timer *timer;            /* that delivers */
+	struct timer *timer;            /* that delivers, or see worker_step.c */
 	struct buf answer;
 	struct errand *next, **at;
 };
+
+/* Was this worker itself asked to end? */
+static inline bool worker_ends(const struct worker *w)
+{
+	return w->winds_up || (w->stop && w->stop->is_wanted);
+}
 
 /* worker_step.c: do the steps from x->i on; then comes errand_end(). */
 void errand_go_on(struct errand *x);

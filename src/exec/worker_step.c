@@ -2,10 +2,17 @@
  *
  * Each goes the same way: is it one for this machine, are its inputs here (what
  * is not is fetched), does it run, what did it give.
+ *
+ * Who takes a machine away sends SIGTERM to all that runs there, in any order.
+ * A program that it ended has not failed, its worker is lost; one that ended so by
+ * itself has.  Which it was shows in whether the worker hears of it, too.
  */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include "worker_private.h"
+
+enum { HEARS_MS = 400 };
 
 /* ---- its end */
 
@@ -64,6 +71,25 @@ static void next_step(struct errand *x)
 
 static bool fetch(struct errand *x);
 
+static bool is_cut_off(const struct worker *w)
+{
+	return w->stop && w->stop->is_urgent;
+}
+
+static void judge_signal(void *arg)
+{
+	struct errand *x = arg;
+	struct err e;
+
+	x->timer = NULL;
+	if (worker_ends(x->w)) {
+		err_set(&e, ERR_RETRY, "it was ended together with its worker, which was asked to "
+			"go");
+		errand_refuse(x, RUN_LOST_WORKER, &e);
+	}
+	next_step(x);
+}
+
 static void on_done(struct job *j, const struct run_report *r)
 {
 	struct errand *x = j->arg;
@@ -84,7 +110,12 @@ static void on_done(struct job *j, const struct run_report *r)
 	copy->place = NULL;
 	if (r->status == RUN_OK)
 		take_outputs(x);
-	next_step(x);
+	if (r->status == RUN_SIGNALED && !x->is_cancelled &&
+	    (r->code == SIGTERM || is_cut_off(x->w)))
+		x->timer = loop_after(x->w->o.loop, worker_ends(x->w) ? 0 : HEARS_MS,
+				      judge_signal, x);
+	else
+		next_step(x);
 }
 
 /* ---- what it needs */
@@ -252,7 +283,7 @@ static bool begin_step(struct errand *x)
 	struct err e;
 	int rc;
 
-	if (x->is_cancelled || x->w->winds_up) {
+	if (x->is_cancelled || worker_ends(x->w)) {
 		err_set(&e, ERR_RETRY, "the worker was asked to end before this step began");
 		errand_refuse(x, RUN_THROTTLED, &e);
 		return false;
