@@ -411,6 +411,59 @@ static void closing(void)
 	CHECK(w[0].n_done == 0 && w[1].n_done == 0 && access(sock, F_OK) < 0);
 }
 
+/* A worker that is between its answer and its next call when the pool closes. */
+static void ask_again(void *arg)
+{
+	ask(arg, "GET", NEXT, ((struct talk *)arg)->body.p, (struct bytes){ 0 });
+}
+
+static void closing_late(void)
+{
+	struct talk late = { .is_done = false };
+	uint64_t from;
+
+	pool_begin(0, 0);
+	late.body.p = hello_of("ann", 1, 1);
+	loop_after(loop, 100, ask_again, &late);
+	pool_close(pool);
+	UNTIL(late.is_done);
+	CHECK(late.status == 403);
+	/* One that says nothing holds nobody up for long. */
+	pool_begin(0, 0);
+	hello_of("bob", 1, 1);
+	from = loop_now_ms(loop);
+	pool_end_all();
+	CHECK(loop_now_ms(loop) - from < 5000);
+}
+
+/* Slots are what can run; names may be shared, ids are not. */
+static void twins(void)
+{
+	struct talk next[2], said;
+	struct work w[2];
+	const char *one, *two;
+
+	pool_begin(0, 0);
+	one = hello_of("twin", 8, 1);
+	CHECK(pool_room(pool).cpus == 1);
+	two = hello_of("twin", 2, 4);
+	CHECK(pool_room(pool).cpus == 3 && pool_n_workers(pool) == 2 && strcmp(one, two) != 0);
+	start(&w[0], "a");
+	CHECK(talk(&next[0], "GET", NEXT, one, (struct bytes){ 0 }) == 200);
+	start(&w[1], "b");
+	CHECK(talk(&next[1], "GET", NEXT, two, (struct bytes){ 0 }) == 200);
+	/* None can answer for the other. */
+	CHECK(talk(&said, "POST", path_of(&next[0], "response"), two,
+		   answer_to(&next[0], "forged")) / 100 == 4);
+	CHECK(w[0].n_done == 0);
+	for (int i = 0; i < 2; i++)
+		CHECK(talk(&said, "POST", path_of(&next[i], "response"), i ? two : one,
+			   answer_to(&next[i], "gave")) == 202);
+	UNTIL(w[0].n_done && w[1].n_done);
+	CHECK(w[0].status == RUN_OK && w[1].status == RUN_OK);
+	pool_end_all();
+}
+
 int main(void)
 {
 	static const struct test tests[] = {
@@ -426,6 +479,8 @@ int main(void)
 		{ "a worker that is killed is missed soon", killed },
 		{ "a plain client of the Runtime API does one step at a time", plain },
 		{ "closing tells who waits and leaves nothing behind", closing },
+		{ "who comes in the moment of closing is told to end", closing_late },
+		{ "workers of one name are two, and take as much as they have slots", twins },
 		{ 0 }
 	};
 	int rc;

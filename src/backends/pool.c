@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { LEASE_S = 30, BEAT_S = 5, STEPS_PER_REQUEST = 16 };
+enum { LEASE_S = 30, BEAT_S = 5, STEPS_PER_REQUEST = 16, GRACE_MS = 400 };
 
 /* A step this long or shorter may share a request with others. */
 #define SHORT_S 0.05
@@ -288,16 +288,42 @@ static void drop_steps(struct pool_step *list)
 	}
 }
 
+static void grace_over(void *arg)
+{
+	struct pool *p = arg;
+
+	p->grace = NULL;
+	p->is_deserted = true;
+}
+
+/* A worker between its answer and its next call is told when that comes; else it
+ * would look for a dispatcher for as long as its patience lasts. */
+static void tell_all(struct pool *p)
+{
+	bool any = false;
+
+	for (struct pool_peer *w = p->peers.next; w != &p->peers; w = w->next) {
+		pool_peer_retire(w);
+		any |= !w->is_told && !w->is_plain;
+	}
+	if (!any)
+		return;
+	p->is_deserted = false;
+	p->grace = loop_after(p->b.loop, GRACE_MS, grace_over, p);
+	loop_run(p->b.loop, &p->is_deserted);
+	loop_cancel(p->grace);
+}
+
 void pool_close(struct pool *p)
 {
 	if (!p)
 		return;
 	p->is_closing = true;
-	for (struct pool_peer *w = p->peers.next; w != &p->peers; w = w->next)
-		pool_peer_retire(w);
+	loop_cancel(p->soon);
+	p->soon = NULL;
+	tell_all(p);
 	pool_cas_close(p);
 	serve_close(p->serve);
-	loop_cancel(p->soon);
 	pool_lease_close(p);
 	drop_steps(&p->queue);
 	drop_steps(&p->ended);

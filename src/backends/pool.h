@@ -54,12 +54,13 @@ struct pool_opts {
 };
 
 int pool_open(const struct pool_opts *o, struct pool **out, struct err *e);
-/* Workers are told to end; what runs ends as cancelled. */
+/* Workers are told to end, which may take some tenths of a second of the loop's
+ * time; what runs ends as cancelled, and nobody is called back. */
 void pool_close(struct pool *p);
 void pool_ticket(const struct pool *p, struct ticket *out);
 
-/* As in backend_ops: room is what the workers that are here have in all, and
- * more while short steps run, which are fed ahead.  A step that no worker that
+/* As in backend_ops: room is what the workers that are here have in all, of cpus
+ * no more than they have slots, and more while short steps run, which are fed ahead.  A step that no worker that
  * is here can begin, for lack of its runtime, ends as RUN_NOT_STARTED; one that is
  * too large for all of them waits for another. */
 struct room pool_room(const struct pool *p);

@@ -34,11 +34,14 @@ uint64_t pool_lease_ms(const struct pool *p)
 
 /* ---- workers */
 
+/* Each slot takes one cpu at least of what exec counts on: what it started beyond
+ * would only wait here. */
 static void count_room(struct pool_peer *w, int sign)
 {
 	struct pool *p = w->p;
+	double cpus = w->n_slots < w->room.cpus ? w->n_slots : w->room.cpus;
 
-	p->room.cpus += sign * w->room.cpus;
+	p->room.cpus += sign * cpus;
 	p->room.gpus += sign * w->room.gpus;
 	p->room.mem_bytes += (uint64_t)sign * w->room.mem_bytes;
 	p->n_slots += (unsigned)sign * w->n_slots;
@@ -75,8 +78,21 @@ struct pool_peer *pool_peer_new(struct pool *p, const struct pool_hello *h)
 	return w;
 }
 
+void pool_peer_told(struct pool_peer *w)
+{
+	struct pool *p = w->p;
+
+	w->is_told = true;
+	for (w = p->peers.next; w != &p->peers; w = w->next)
+		if (!w->is_told && !w->is_plain)
+			return;
+	p->is_deserted = true;
+}
+
 static void end_waits(struct pool_peer *w, int status)
 {
+	if (w->waits && status == 403)
+		pool_peer_told(w);
 	while (w->waits) {
 		pool_say(w->waits->call, status, "");
 		pool_wait_end(w->waits);

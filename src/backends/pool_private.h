@@ -80,6 +80,7 @@ struct pool_peer {
 	uint64_t beat_until_ms;
 	uint64_t suspect_ms;            /* a connection broke then; 0: all is well */
 	bool is_plain, is_retired, has_news;
+	bool is_told;                   /* it knows that it is retired */
 };
 
 struct pool_want {
@@ -145,12 +146,12 @@ struct pool {
 	struct map objects;             /* name -> struct pool_object */
 	size_t n_held, n_cannot;        /* entries of all workers */
 	struct map trees;               /* name -> struct pool_tree: large files of it */
-	struct timer *tick, *soon;
+	struct timer *tick, *soon, *grace;
 	unsigned char random[256];
 	size_t n_random;                /* left of random */
 	unsigned long long n_ids;
 	char why[160];                  /* pool_why_waiting() */
-	bool is_closing;
+	bool is_closing, is_deserted;   /* is_deserted: the grace is over */
 	struct pool_fetching *fetching;
 };
 
@@ -178,6 +179,8 @@ struct pool_peer *pool_peer_new(struct pool *p, const struct pool_hello *h);
 void pool_peer_lose(struct pool_peer *w, enum run_status how, const char *why);
 void pool_peer_free(struct pool_peer *w);
 void pool_peer_retire(struct pool_peer *w);
+/* It has been told that it is to end. */
+void pool_peer_told(struct pool_peer *w);
 struct pool_request *pool_request_new(struct pool_peer *w, struct pool_step *const *v, size_t n);
 /* Take it from its worker; it is the caller's then. */
 void pool_request_detach(struct pool_request *r);

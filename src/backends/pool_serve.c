@@ -59,6 +59,10 @@ static void hello(struct pool *p, struct serve_call *c, const char *rest)
 	struct err e;
 
 	(void)rest;
+	if (p->is_closing) {
+		pool_say(c, 403, "");
+		return;
+	}
 	if (pool_read_hello(c->body, &a, &h, &e) < 0) {
 		pool_say(c, 400, arena_printf(&a, "%s\n", e.text));
 	} else {
@@ -97,6 +101,8 @@ static void say_news(struct pool_peer *w, struct serve_call *c)
 						.body = buf_bytes(&b) });
 	buf_release(&b);
 	w->has_news = false;
+	if (w->is_retired)
+		pool_peer_told(w);
 }
 
 void pool_answer_beat(struct pool_peer *w)
@@ -207,12 +213,14 @@ static void next(struct pool *p, struct serve_call *c, const char *rest)
 	w = is_plain ? plain_peer(p) : known_peer(p, c);
 	if (!w)
 		return;
-	if (w->is_retired)
+	if (w->is_retired) {
 		pool_say(c, 403, "");
-	else if (w->n_waits >= w->n_slots)
+		pool_peer_told(w);
+	} else if (w->n_waits >= w->n_slots) {
 		pool_say(c, 429, "more calls wait than this worker has slots\n");
-	else
+	} else {
 		pool_feed(p, wait_new(w, c));
+	}
 }
 
 /* ---- handing out */
