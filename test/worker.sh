@@ -9,6 +9,8 @@ workers=
 trap 'kill -9 $workers 2>/dev/null; wait 2>/dev/null
 	umount "$work/small" 2>/dev/null; umount "$work/root/proc" 2>/dev/null
 	chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+mkdir "$work/tmp"
+export TMPDIR=$work/tmp
 project p
 cat >gg.models <<'END'
 sh step.sh @ -o=@out
@@ -56,8 +58,7 @@ start_worker "$GG" worker -j2
 check 'a worker does the steps of a dispatcher' gives one
 check 'and ends when that has no more to do' ends 0
 check 'what a step says comes along' says 'heard 0-one' 0 "$GG" log one
-check 'no folder of the worker is left' sh -c '! ls -d "${TMPDIR:-/tmp}"/gg-worker-??????/store 2>/dev/null |
-	xargs -r -n1 dirname | xargs -r -I{} find {} -maxdepth 0 -newer "$1" | grep .' sh "$work/p/gg.models"
+check 'no folder of the worker is left' sh -c '! ls -d "$TMPDIR"/gg-worker.* 2>/dev/null | grep .'
 
 # ---- asked to end
 infer slow 2
@@ -71,6 +72,53 @@ check 'asked to end it ends well' ends 0
 check 'after the step that ran, which counts' sh -c 'wait; exit 0'
 wait $forcing
 check 'so that the dispatcher has it' grep -q 'did 2-slow' slow
+
+# ---- what ends by SIGTERM, and who
+cat >term.sh <<'END'
+echo begun; kill -TERM $$; sleep 9
+END
+echo 'sh term.sh @ -o=@out' >>gg.models
+"$GG" infer -q sh term.sh x -o term >/dev/null 2>&1
+start_worker "$GG" worker -j1
+check 'a program that ends by SIGTERM has failed' says SIGTERM 1 force --json term
+check 'after one run' sh -c '[ "$(grep -c "\"event\":\"start\"" "$1")" = 1 ]' sh "$work/.log"
+check 'and its worker ends well' ends 0
+infer longest 61
+start_worker "$GG" worker -j1
+force longest >"$work/.force" 2>&1 &
+forcing=$!
+for i in $(seq 200); do pgrep -P "$worker" >/dev/null && break; sleep 0.05; done
+sleep 0.5
+from=$(date +%s)
+kill -TERM "$worker"
+sleep 0.3
+kill -TERM "$worker"
+check 'asked twice a worker ends at once' ends 0
+check 'whatever runs' test $(($(date +%s) - from)) -lt 15
+kill -TERM $forcing
+wait $forcing
+
+# ---- killed
+infer longer 62
+start_worker "$GG" worker -j1
+force longer >"$work/.force" 2>&1 &
+forcing=$!
+for i in $(seq 200); do pgrep -P "$worker" >/dev/null && break; sleep 0.05; done
+kill -9 "$worker"
+wait "$worker" 2>/dev/null
+kill -TERM $forcing
+wait $forcing
+check 'a killed worker leaves its folder' sh -c 'ls -d "$TMPDIR"/gg-worker.?????? | grep .'
+ours=$(mktemp -d "$TMPDIR/gg-worker.XXXXXX")
+exec 8<"$ours"
+flock 8
+infer after 0
+start_worker "$GG" worker -j1
+check 'another works all the same' gives after
+check 'and ends' ends 0
+check 'the dead one'"'"'s folder is gone, a living one'"'"'s is there' sh -c '[ "$(ls -d "$TMPDIR"/gg-worker.*)" = "$1" ]' sh "$ours"
+exec 8<&-
+rmdir "$ours"
 
 # ---- tickets
 cat >"$work/dead" <<END

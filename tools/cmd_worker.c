@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -24,7 +25,7 @@ struct service {
 	struct ctx *c;
 	const char *dir;                /* all that it writes is below */
 	bool is_dir_kept;
-	int dir_fd;                     /* locked, where it is kept */
+	int dir_fd;                     /* locked */
 	struct store *store;
 	struct id *closures;
 	size_t n_closures;
@@ -73,18 +74,58 @@ static int take_kept_dir(struct service *s, struct err *e)
 		       (unsigned)DIRS_MAX);
 }
 
-/* Lambda lets a program write in /tmp only. */
+/* A folder of ours that no living worker has; -1 if it is another. */
+static int lock_dir(const char *dir)
+{
+	int fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct stat st, now;
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &st) == 0 && st.st_uid == geteuid() && flock(fd, LOCK_EX | LOCK_NB) == 0 &&
+	    lstat(dir, &now) == 0 && now.st_ino == st.st_ino && now.st_dev == st.st_dev)
+		return fd;
+	close(fd);
+	return -1;
+}
+
+/* What workers that were killed have left. */
+static void remove_dead(struct service *s, const char *tmp)
+{
+	struct err ignored;             /* the next one tries again */
+	glob_t g;
+
+	if (glob(arena_printf(&s->c->arena, "%s/gg-worker.??????", tmp), GLOB_NOSORT, NULL, &g))
+		return;
+	for (size_t i = 0; i < g.gl_pathc; i++) {
+		int fd = lock_dir(g.gl_pathv[i]);
+
+		if (fd < 0)
+			continue;
+		dir_remove(AT_FDCWD, g.gl_pathv[i], &ignored);
+		close(fd);
+	}
+	globfree(&g);
+}
+
+/* Lambda lets a program write in /tmp only.  Another worker may take a folder that
+ * is not locked yet for a dead one's; then there is a next one. */
 static int make_dir(struct service *s, struct err *e)
 {
 	const char *tmp = getenv("TMPDIR");
-	char *dir;
 
 	tmp = tmp && *tmp ? tmp : "/tmp";
-	dir = arena_printf(&s->c->arena, "%s/gg-worker-XXXXXX", tmp);
-	if (!mkdtemp(dir))
-		return err_sys(e, "cannot make a folder in %s", tmp);
-	s->dir = dir;
-	return 0;
+	remove_dead(s, tmp);
+	for (int i = 0; i < DIRS_MAX && s->dir_fd < 0; i++) {
+		char *dir = arena_printf(&s->c->arena, "%s/gg-worker.XXXXXX", tmp);
+
+		if (!mkdtemp(dir))
+			return err_sys(e, "cannot make a folder in %s", tmp);
+		s->dir_fd = lock_dir(dir);
+		s->dir = dir;
+	}
+	return s->dir_fd < 0 ? err_set(e, ERR_IO, "%s: folders cannot be locked there; name "
+				       "another by TMPDIR", tmp) : 0;
 }
 
 static int open_store(struct service *s, struct err *e)
