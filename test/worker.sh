@@ -83,12 +83,16 @@ start_worker "$GG" worker -j1
 check 'a program that ends by SIGTERM has failed' says SIGTERM 1 force --json term
 check 'after one run' sh -c '[ "$(grep -c "\"event\":\"start\"" "$1")" = 1 ]' sh "$work/.log"
 check 'and its worker ends well' ends 0
-infer longest 61
-start_worker "$GG" worker -j1
-force longest >"$work/.force" 2>&1 &
-forcing=$!
-for i in $(seq 200); do pgrep -P "$worker" >/dev/null && break; sleep 0.05; done
-sleep 0.5
+# A step that runs now, for as many seconds: NAME SECONDS.
+sets_going()
+{
+	infer "$1" "$2"
+	start_worker "$GG" worker -j1
+	"$GG" force --engine "$engine" "$1" >"$work/.force" 2>&1 &
+	forcing=$!
+	for i in $(seq 400); do pgrep -f "^sleep $2\$" >/dev/null && return; sleep 0.05; done
+}
+sets_going longest "61.$$"
 from=$(date +%s)
 kill -TERM "$worker"
 sleep 0.3
@@ -99,11 +103,7 @@ kill -TERM $forcing
 wait $forcing
 
 # ---- killed
-infer longer 62
-start_worker "$GG" worker -j1
-force longer >"$work/.force" 2>&1 &
-forcing=$!
-for i in $(seq 200); do pgrep -P "$worker" >/dev/null && break; sleep 0.05; done
+sets_going longer "62.$$"
 kill -9 "$worker"
 wait "$worker" 2>/dev/null
 kill -TERM $forcing

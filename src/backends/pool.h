@@ -60,9 +60,10 @@ void pool_close(struct pool *p);
 void pool_ticket(const struct pool *p, struct ticket *out);
 
 /* As in backend_ops: room is what the workers that are here have in all, of cpus
- * no more than they have slots, and more while short steps run, which are fed ahead.  A step that no worker that
- * is here can begin, for lack of its runtime, ends as RUN_NOT_STARTED; one that is
- * too large for all of them waits for another. */
+ * no more than they have slots, and more while short steps run, which are fed
+ * ahead.  A step that no worker that is here can begin, for lack of its runtime,
+ * ends as RUN_NOT_STARTED; one that is too large for all of them waits for
+ * another. */
 struct room pool_room(const struct pool *p);
 int pool_start(struct pool *p, struct job *j, struct err *e);
 void pool_cancel(struct pool *p, struct job *j);
