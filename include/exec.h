@@ -132,6 +132,11 @@ int exec_runtime_is_here(struct exec *x, const struct thunk *t, struct err *e);
 int exec_runtime_host(struct exec *x, const struct thunk *t, struct bytes *host,
 		      struct err *e);
 
+/* Would en, with all this room, ever take j?  No: why, one line.  j as for
+ * backend_ops.accepts. */
+bool engine_takes(const struct engine *en, const struct room *all, const struct job *j,
+		  struct err *e);
+
 /* A short command line for people: "python3 train.py --seed 3", at most
  * `width` columns. */
 char *thunk_label(const struct thunk *t, struct arena *a, size_t width);

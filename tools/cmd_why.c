@@ -1,4 +1,5 @@
-/* cmd_why.c - gg why: what changed since the last result for a path
+/* cmd_why.c - gg why: what changed since the last result for a path, and what a
+ * path without a result waits for
  *
  * The thunk that stands there is held against the one whose result stood
  * there before.
@@ -6,6 +7,7 @@
 #include "gg.h"
 #include "shown.h"
 #include "thunk_diff.h"
+#include "waits.h"
 
 struct why {
 	struct ctx *c;
@@ -13,44 +15,82 @@ struct why {
 	json_t *list;
 };
 
-static void tell(void *arg, const char *where, const char *what)
+static void say(struct why *w, const char *key, const char *where, const char *what)
 {
-	struct why *w = arg;
-
 	if (w->c->o.json)
 		json_array_append_new(w->list, json_pack("{s:o s:o}", "output",
-							 json_name(where), "change",
+							 json_name(where), key,
 							 json_name(what)));
 	else
 		printf("%s: %s\n", shown(&w->c->arena, where), shown(&w->c->arena, what));
 }
 
+/* A change further up also says which step it is of. */
+static void tell_change(void *arg, const char *where, const char *what)
+{
+	struct why *w = arg;
+
+	if (w->diff.depth > 1)
+		what = arena_printf(&w->c->arena, "%s (%s, %u step%s before)", what,
+				    w->diff.label, w->diff.depth - 1,
+				    w->diff.depth == 2 ? "" : "s");
+	say(w, "change", where, what);
+}
+
+static void tell_wait(void *arg, const char *where, const char *what)
+{
+	say(arg, "waits", where, what);
+}
+
+static int why_unmade(struct why *w, const struct named *n, struct err *e)
+{
+	struct waits waits = { .c = w->c, .tell = tell_wait, .arg = w };
+
+	return waits_tell(&waits, n->path, &n->id, e);
+}
+
+/* is_made: something must be said, even if it is that nothing changed. */
+static int why_changed(struct why *w, const struct named *n, bool is_made, struct err *e)
+{
+	struct id old;
+
+	if (ref_previous(w->c->store, n->path, &old, e) < 0) {
+		if (e->code != ERR_MISSING)
+			return -1;
+		if (is_made)
+			say(w, "change", n->path, "nothing has changed since it was first made");
+		return 0;
+	}
+	if (map_get(&w->diff.told, id_key(&n->id))) {
+		say(w, "change", n->path, "it follows from what is said above");
+		return 0;
+	}
+	w->diff.n_told = 0;
+	if (thunk_diff(&w->diff, &old, &n->id, n->path, e) < 0)
+		return -1;
+	if (!w->diff.n_told && is_made)
+		say(w, "change", n->path, "nothing has changed");
+	return 0;
+}
+
 static int why_one(struct why *w, const char *word, struct err *e)
 {
 	struct ctx *c = w->c;
+	struct placeholder ph;
 	struct named n;
-	struct id old;
-	struct result r;
+	int rc;
 
 	if (name_find(c, word, &n, e) < 0)
 		return -1;
 	if (!n.path)
 		return err_set(e, ERR_USAGE, "%s is a name; gg why takes the path of an output",
 			       word);
-	if (ref_previous(c->store, n.path, &old, e) < 0) {
-		if (e->code != ERR_MISSING)
-			return -1;
-		tell(w, n.path, store_get_result(c->store, &n.id, &c->arena, &r, e) == 0 ?
-		     "nothing has changed since it was first made" :
-		     "there is no earlier result for it");
-		return 0;
-	}
-	w->diff.n_told = 0;
-	if (thunk_diff(&w->diff, &old, &n.id, n.path, e) < 0)
+	rc = placeholder_at(c->project.root_fd, n.path, &c->arena, &ph, e);
+	if (rc < 0 && e->code != ERR_BAD)
 		return -1;
-	if (!w->diff.n_told)
-		tell(w, n.path, "nothing has changed");
-	return 0;
+	if (rc > 0 && why_unmade(w, &n, e) < 0)
+		return -1;
+	return why_changed(w, &n, rc <= 0, e);
 }
 
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e)
@@ -58,7 +98,7 @@ int cmd_why(struct ctx *c, int argc, char **argv, struct err *e)
 	struct why w = { .c = c, .list = json_array() };
 	int rc = 0;
 
-	w.diff = (struct thunk_diff){ .store = c->store, .arena = &c->arena, .tell = tell,
+	w.diff = (struct thunk_diff){ .store = c->store, .arena = &c->arena, .tell = tell_change,
 				      .arg = &w };
 	for (int i = 0; i < argc && rc == 0; i++)
 		rc = why_one(&w, argv[i], e);

@@ -46,7 +46,8 @@ static void room_changed(void *arg)
 		exec_room_changed(c->exec);
 }
 
-static int open_one(struct ctx *c, const char *uri, struct err *e)
+static int open_one(struct ctx *c, const struct backend_ops *ops, const char *uri,
+		    struct err *e)
 {
 	struct engine *en = &c->engines[c->n_engines];
 	const char *rest = uri + strcspn(uri, ":");
@@ -57,9 +58,7 @@ static int open_one(struct ctx *c, const char *uri, struct err *e)
 		.changed = room_changed, .changed_arg = c,
 	};
 
-	*en = (struct engine){ .ops = find(uri, e), .uri = uri };
-	if (!en->ops)
-		return -1;
+	*en = (struct engine){ .ops = ops, .uri = uri };
 	/* What is not here is reached over HTTP. */
 	if (!en->ops->is_here && !c->http && online_open(c, &c->http, e) < 0)
 		return err_wrap(e, "--engine %s", uri);
@@ -71,15 +70,36 @@ static int open_one(struct ctx *c, const char *uri, struct err *e)
 	return 0;
 }
 
-int engines_open(struct ctx *c, struct err *e)
+static bool has_workers(const struct backend_ops *ops)
+{
+	return ops->demand || ops->why_waiting;
+}
+
+static int open_all(struct ctx *c, bool only_idle, struct err *e)
 {
 	if (!c->o.engines.n)
 		default_engines(c);
 	c->engines = arena_alloc(&c->arena, c->o.engines.n * sizeof *c->engines);
-	for (size_t i = 0; i < c->o.engines.n; i++)
-		if (open_one(c, c->o.engines.v[i], e) < 0)
+	for (size_t i = 0; i < c->o.engines.n; i++) {
+		const char *uri = c->o.engines.v[i];
+		const struct backend_ops *ops = find(uri, e);
+
+		if (!ops)
 			return -1;
+		if (!(only_idle && has_workers(ops)) && open_one(c, ops, uri, e) < 0)
+			return -1;
+	}
 	return 0;
+}
+
+int engines_open(struct ctx *c, struct err *e)
+{
+	return open_all(c, false, e);
+}
+
+int engines_open_idle(struct ctx *c, struct err *e)
+{
+	return open_all(c, true, e);
 }
 
 void engines_close(struct ctx *c)

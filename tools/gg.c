@@ -63,11 +63,13 @@ const struct verb verbs[] = {
 	  "An ID may be that of an object, or of a thunk with one output." },
 	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "", "PATH|ID...",
 	  "print what the thunk printed when it last ran", "" },
-	{ "why", cmd_why, NEED_STORE | NEED_ARGS, "J", "PATH...",
-	  "say what changed since the last result for a path",
+	{ "why", cmd_why, NEED_STORE | NEED_ARGS, "jEJ", "PATH...",
+	  "say what changed since the last result, or what a path waits for",
 	  "Compares the thunk that stands at PATH with the one whose result stood "
 	  "there before: arguments, environment, inputs, programs. What follows "
-	  "from a change further up is told once, at its source." },
+	  "from a change further up is told once, at its source. Of a placeholder "
+	  "it says first what it waits for: which steps behind it could start, "
+	  "failed the last time, or need more than the engines have. Nothing runs." },
 	{ "graph", cmd_graph, NEED_STORE, "oJ", "[PATH...]",
 	  "write the graph of thunks, as DOT, SVG or JSON",
 	  "SVG and PNG need Graphviz." },
@@ -152,7 +154,8 @@ const struct verb verbs[] = {
 	  "sense: --engine lambda:function=A:1024M,function=B:1769M sends each step "
 	  "to the one that is cheapest for it. Keys are looked for as AWS's own "
 	  "tools do. list and remove touch only what gg has made." },
-	{ "help", cmd_help, 0, "", "[COMMAND|models|engines|remotes]", "print help", "" },
+	{ "help", cmd_help, 0, "", "[COMMAND|models|engines|remotes|events]",
+	  "print help", "" },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_pack", cmd_pack, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },

@@ -160,6 +160,8 @@ int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 
 /* The engines of --engine or GG_ENGINE, else this machine (engines.c). */
 int engines_open(struct ctx *c, struct err *e);
+/* Those alone that neither listen for workers nor start any. */
+int engines_open_idle(struct ctx *c, struct err *e);
 void engines_close(struct ctx *c);
 /* What those that have run something want said. */
 void engines_notice(const struct ctx *c);

@@ -7,6 +7,9 @@
 
 #include <string.h>
 #include "closure.h"
+#include "exec.h"
+
+enum { LABEL_WIDTH = 60 };
 
 static void tell(struct thunk_diff *d, const char *where, const char *what)
 {
@@ -77,8 +80,14 @@ static void compare_env(struct thunk_diff *d, const struct thunk *a, const struc
 	}
 }
 
-static const char *short_ref(struct thunk_diff *d, const struct ref *r)
+static const char *ref_words(struct thunk_diff *d, const struct ref *r)
 {
+	struct err ignored;
+	struct thunk t;
+
+	if (r->kind == REF_THUNK && load(d, &r->id, &t, &ignored) == 0)
+		return arena_printf(d->arena, "%.12s, made by \"%s\"", id_hex(&r->id).s,
+				    thunk_label(&t, d->arena, LABEL_WIDTH));
 	return arena_printf(d->arena, "%.12s", id_hex(&r->id).s);
 }
 
@@ -90,7 +99,7 @@ static int compare_input(struct thunk_diff *d, const struct input *a, const stru
 	if (a->ref.kind == REF_THUNK && b->ref.kind == REF_THUNK)
 		return thunk_diff(d, &a->ref.id, &b->ref.id, a->path, e);
 	tell(d, where, arena_printf(d->arena, "input %s: %s -> %s", a->path,
-				    short_ref(d, &a->ref), short_ref(d, &b->ref)));
+				    ref_words(d, &a->ref), ref_words(d, &b->ref)));
 	return 0;
 }
 
@@ -204,11 +213,25 @@ static int compare_runtimes(struct thunk_diff *d, const struct thunk *a, const s
 	return 0;
 }
 
+static int compare(struct thunk_diff *d, const struct thunk *a, const struct thunk *b,
+		   const char *where, struct err *e)
+{
+	compare_words(d, a, b, where);
+	compare_env(d, a, b, where);
+	if (compare_runtimes(d, a, b, where, e) < 0)
+		return -1;
+	if (a->n_out != b->n_out || strcmp(first_output(a), first_output(b)) != 0)
+		tell(d, where, "it writes other files");
+	return compare_inputs(d, a, b, where, e);
+}
+
 int thunk_diff(struct thunk_diff *d, const struct id *old, const struct id *new_id,
 	       const char *where, struct err *e)
 {
+	const char *label = d->label;
 	struct thunk a, b;
 	struct id *key;
+	int rc;
 
 	if (id_equal(old, new_id) || map_get(&d->told, id_key(new_id)))
 		return 0;
@@ -217,11 +240,10 @@ int thunk_diff(struct thunk_diff *d, const struct id *old, const struct id *new_
 	*map_at(&d->told, id_key(key)) = key;
 	if (load(d, old, &a, e) < 0 || load(d, new_id, &b, e) < 0)
 		return err_wrap(e, "%s", where);
-	compare_words(d, &a, &b, where);
-	compare_env(d, &a, &b, where);
-	if (compare_runtimes(d, &a, &b, where, e) < 0)
-		return -1;
-	if (a.n_out != b.n_out || strcmp(first_output(&a), first_output(&b)) != 0)
-		tell(d, where, "it writes other files");
-	return compare_inputs(d, &a, &b, where, e);
+	d->label = thunk_label(&b, d->arena, LABEL_WIDTH);
+	d->depth++;
+	rc = compare(d, &a, &b, where, e);
+	d->depth--;
+	d->label = label;
+	return rc;
 }

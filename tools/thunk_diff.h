@@ -4,7 +4,7 @@
 
 #include "store.h"
 
-/* The caller fills in all but told and n_told, which start as zeros, and
+/* The caller fills in store, arena, tell and arg; the rest starts as zeros.  It
  * releases told.  Strings handed to tell() live in the arena. */
 struct thunk_diff {
 	struct store *store;
@@ -12,6 +12,9 @@ struct thunk_diff {
 	/* One change: where, an output's path, and what. */
 	void (*tell)(void *arg, const char *where, const char *what);
 	void *arg;
+	/* While tell() runs: the step it is of, and how far it is from the first. */
+	const char *label;
+	unsigned depth;
 	struct map told;                /* thunks that were compared, by new id */
 	size_t n_told;
 };

@@ -70,17 +70,21 @@ double sites_cpus(const struct exec *x)
 
 /* ---- who may take what */
 
-static bool takes(const struct site *s, const struct job *j, struct err *e)
+bool engine_takes(const struct engine *en, const struct room *all, const struct job *j,
+		  struct err *e)
 {
-	const struct room *all = &s->room;
-
-	if (s->engine->ops->accepts)
-		return s->engine->ops->accepts(s->engine->backend, j, e);
+	if (en->ops->accepts)
+		return en->ops->accepts(en->backend, j, e);
 	if (room_fits(all, &j->needs))
 		return true;
 	err_set(e, ERR_REFUSED, "there are %g cpus, %g gpus and %llu MiB", all->cpus, all->gpus,
 		(unsigned long long)(all->mem_bytes >> 20));
 	return false;
+}
+
+static bool takes(const struct site *s, const struct job *j, struct err *e)
+{
+	return engine_takes(s->engine, &s->room, j, e);
 }
 
 static int refuse(struct exec *x, const struct job *j, struct err *e)
