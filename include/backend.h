@@ -39,6 +39,10 @@ struct job {
 	 * All objects that the report names are in the store by then, or the
 	 * depot knows them.  The report dies when it returns. */
 	void (*done)(struct job *j, const struct run_report *r);
+	/* Called by engines that can tell, while a job of a second or more runs:
+	 * what it printed at this place of its log, which is lent.  There may be
+	 * gaps.  NULL: nobody looks on. */
+	void (*printed)(struct job *j, uint64_t at, struct bytes text);
 	void *arg;
 };
 

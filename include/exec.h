@@ -27,6 +27,7 @@ enum exec_event_kind {
 	EXEC_NOTICE,            /* of an engine, not of a thunk: text */
 	EXEC_RAN,               /* one run ended in whatever way: report; what
 				 * follows for the thunk is told after it */
+	EXEC_PRINTED,           /* one that runs printed log, at log_at of all */
 };
 
 struct exec_event {
@@ -35,10 +36,12 @@ struct exec_event {
 	const char *label;              /* its command line, shortened; NULL
 					 * for EXEC_CACHED, which is cheap */
 	struct bytes log;
+	uint64_t log_at;                /* EXEC_PRINTED */
 	const char *text;               /* EXEC_FAILED, EXEC_NOTICE */
 	const char *engine;             /* EXEC_STARTED, EXEC_RAN: its URI */
 	const struct run_report *report;        /* EXEC_RAN */
-	bool is_second;                 /* likewise: beside a run that takes long */
+	bool is_second;                 /* likewise, and EXEC_PRINTED: beside a
+					 * run that takes long */
 	double seconds;
 	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
 					 * failed; others only need it */

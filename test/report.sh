@@ -39,7 +39,7 @@ awk -v seed="${1#*=}" 'BEGIN { printf "["; for (i = 1; i <= 20; i++)
 	print "]" }' >"$3/metrics.json"
 TRAIN
 echo 'out=$1; shift; cat "$@" >"$out"' >vote.sh
-printf 'echo "</script><script>alert(1)</script>" >&2\nprintf "\\377\\033[31m oops\\n" >&2\nexit 3\n' >bad.sh
+printf 'sleep 1\necho "</script><script>alert(1)</script>" >&2\nprintf "\\377\\033[31m oops\\n" >&2\nexit 3\n' >bad.sh
 printf 'b\na\n' >data
 evil='e<img src=x onerror=alert(1)><'
 cat >ensemble.sh <<'RUN'

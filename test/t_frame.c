@@ -49,6 +49,20 @@ static void reports(void)
 	buf_release(&b);
 }
 
+static void logs(void)
+{
+	struct buf b = { 0 };
+	struct bytes text;
+	uint64_t at = 0;
+
+	frame_log(&b, UINT64_C(1) << 40, (struct bytes){ "a\0b", 3 });
+	CHECK(only(&b).kind == FRAME_LOG);
+	MUST(frame_read_log(only(&b).body, &at, &text, &e), e);
+	CHECK(at == UINT64_C(1) << 40 && bytes_equal(text, (struct bytes){ "a\0b", 3 }));
+	CHECK(frame_read_log((struct bytes){ "1234567", 7 }, &at, &text, &e) < 0);
+	buf_release(&b);
+}
+
 static void requests(void)
 {
 	struct object objects[2] = { { { { 1 } }, { "one", 3 } }, { { { 2 } }, { "", 0 } } };
@@ -136,6 +150,7 @@ static void heads(void)
 
 static const struct test tests[] = {
 	{ "a report read is the report sent", reports },
+	{ "what was printed keeps its place, and a cut one is refused", logs },
 	{ "a request read is the request sent", requests },
 	{ "a body cut short or grown is refused", cut_bodies },
 	{ "a body with a changed byte is read within its bounds", changed_bytes },

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "live.h"
 #include "shown.h"
 
 static const char *const kind_names[] = { "value", "exec", "tree", "thunk" };
@@ -237,23 +238,38 @@ int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e)
 	return EXIT_FINE;
 }
 
+static int print_log(struct ctx *c, const struct named *n, const char *word, struct err *e)
+{
+	struct observation o;
+	struct bytes b;
+
+	if (observation_get(c->store, &n->id, &o, e) < 0)
+		return e->code == ERR_MISSING ?
+		       err_set(e, ERR_USAGE, "%s has not run here yet", word) : -1;
+	if (id_is_zero(&o.log))
+		return 0;
+	if (store_get(c->store, &o.log, &c->arena, &b, e) < 0)
+		return -1;
+	print_bytes(b);
+	return 0;
+}
+
 int cmd_log(struct ctx *c, int argc, char **argv, struct err *e)
 {
+	int status = EXIT_FINE, rc;
+
 	for (int i = 0; i < argc; i++) {
-		struct observation o;
 		struct named n;
-		struct bytes b;
+		bool is_running = false;
 
 		if (name_find(c, argv[i], &n, e) < 0)
 			return -1;
-		if (observation_get(c->store, &n.id, &o, e) < 0)
-			return e->code == ERR_MISSING ?
-			       err_set(e, ERR_USAGE, "%s has not run here yet", argv[i]) : -1;
-		if (id_is_zero(&o.log))
-			continue;
-		if (store_get(c->store, &o.log, &c->arena, &b, e) < 0)
+		rc = c->o.follow ? live_follow(c, &n.id, &is_running, e) : 0;
+		if (rc >= 0 && !is_running)
+			rc = print_log(c, &n, argv[i], e);
+		if (rc < 0)
 			return -1;
-		print_bytes(b);
+		status = rc > status ? rc : status;
 	}
-	return EXIT_FINE;
+	return status;
 }

@@ -12,7 +12,7 @@ const struct verb verbs[] = {
 	  "finds it from any folder below. gg run, infer and learn do so "
 	  "themselves where there is no project." },
 	{ "infer", cmd_infer, RUNS_SCRIPT,
-	  "efjEDbYkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
+	  "e6jEDbYkqvJLNc", "COMMAND [ARG...]", "run a script; its modelled commands become thunks",
 	  "Runs COMMAND and all below it under a tracer. A command that a model "
 	  "explains does not run: its outputs become placeholders. All others run "
 	  "for real; what they read is made real first. When nothing that the "
@@ -28,7 +28,7 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, RUNS_SCRIPT,
-	  "efjEDbYkqvHJNcK@=", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "e6jEDbYkqvHJNcK@=", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },
@@ -61,8 +61,13 @@ const struct verb verbs[] = {
 	{ "cat", cmd_cat, NEED_STORE | NEED_EXEC | NEED_ARGS, "jEDbYqv", "PATH|ID...",
 	  "print the content of an output, forcing it first",
 	  "An ID may be that of an object, or of a thunk with one output." },
-	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "", "PATH|ID...",
-	  "print what the thunk printed when it last ran", "" },
+	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "f", "PATH|ID...",
+	  "print what the thunk printed when it last ran",
+	  "With -f, while another gg has it before it or runs it, what it prints now, until "
+	  "it has ended: what runs on this machine as it comes (a program may itself hold "
+	  "back what it prints), what runs elsewhere at its end. Lines between -- say when "
+	  "it is started again and what stands above no longer counts. Exit status 1 when it "
+	  "fails." },
 	{ "why", cmd_why, NEED_STORE | NEED_ARGS, "jEJ", "PATH...",
 	  "say what changed since the last result, or what a path waits for",
 	  "Compares the thunk that stands at PATH with the one whose result stood "

@@ -24,7 +24,7 @@ enum {
 /* Options of all commands, as options.c fills them. */
 struct options {
 	unsigned jobs;
-	bool keep_going, json, explain, quiet, fresh, dry_run, help, verbose;
+	bool keep_going, json, explain, quiet, fresh, follow, dry_run, help, verbose;
 	bool hermetic, all, no_learn, learn, writes, files;
 	const char *output, *forget;
 	unsigned keep_runs, runs, retries;

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "file.h"
+#include "live.h"
 #include "shown.h"
 
 enum { WRITE_MS = 250, PENDING_MAX = 1 << 16, KEPT = 200, TEXT_MAX = 1 << 30 };
@@ -220,6 +221,8 @@ static void put_ran(struct journal *j, const struct exec_event *ev)
 	struct err ignored;
 	struct id log;
 
+	if (ev->is_second)
+		json_object_set_new(o, "second", json_true());
 	if (r->place && *r->place)
 		json_object_set_new(o, "place", json_name(r->place));
 	put_number(o, "waited", r->waited_s);
@@ -292,10 +295,16 @@ static void remove_old(const struct journal *j)
 	size_t kept = j->o.n_kept ? j->o.n_kept : KEPT;
 	struct err ignored;
 
-	if (journal_list(j->o.store_dir, &a, &runs, &ignored) == 0)
-		for (size_t i = 0; i + kept < runs.n; i++)
-			unlink(arena_printf(&a, "%s/" JOURNAL_DIR "/%s.jsonl", j->o.store_dir,
-					    runs.v[i]));
+	if (journal_list(j->o.store_dir, &a, &runs, &ignored) < 0)
+		runs.n = 0;
+	for (size_t i = 0; i + kept < runs.n; i++) {
+		const char *path = arena_printf(&a, "%s/" JOURNAL_DIR "/%s", j->o.store_dir,
+						runs.v[i]);
+
+		unlink(arena_printf(&a, "%s.jsonl", path));
+		/* Left by a gg that was killed. */
+		dir_remove(AT_FDCWD, arena_printf(&a, "%s" LIVE_ENDING, path), &ignored);
+	}
 	strs_release(&runs);
 	arena_release(&a);
 }

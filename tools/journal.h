@@ -8,10 +8,12 @@
  *
  *     {"event":"run","run":RUN,"time":"2026-11-21T09:44:12Z","command":[...],
  *      "engines":[URI...],"gg":1}
- *     {"event":"start","t":0.1,"thunk":ID,"label":TEXT,"engine":URI,"slot":0}
+ *     {"event":"start","t":0.1,"thunk":ID,"label":TEXT,"engine":URI,"slot":0,
+ *      "second":true}                               beside a run that takes long
  *     {"event":"ran","t":2.5,"thunk":ID,"engine":URI,"slot":0,"place":TEXT,
  *      "status":"ok","code":0,"seconds":2.4,"cpu":2.1,"rss":12345678,
- *      "waited":0.1,"cold":true,"dollars":0.001,"log":ID}
+ *      "waited":0.1,"cold":true,"dollars":0.001,"log":ID,
+ *      "second":true}
  *     {"event":"failed","t":2.5,"thunk":ID,"label":TEXT,"text":TEXT,"cause":ID}
  *     {"event":"notice","t":2.5,"text":TEXT}
  *     {"event":"progress","t":3,"done":4,"cached":2,"running":2,"waiting":8,

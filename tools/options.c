@@ -19,7 +19,8 @@ const struct option_row option_rows[] = {
 	  "end thunks that run longer, such as 30m, where no model says how long" },
 	{ 'e', false, "explain", NULL,
 	  "say for each command which model matched, or why none did" },
-	{ 'f', false, "fresh", NULL, "run the script even if nothing it saw has changed" },
+	{ 'f', true, "follow", NULL, "print what it prints as it comes, until it ends" },
+	{ '6', false, "fresh", NULL, "run the script even if nothing it saw has changed" },
 	{ 'n', true, "dry-run", NULL, "say what would be done, and do nothing" },
 	{ 'o', true, "output", "FILE",
 	  "write to FILE; of a graph its ending (.dot .svg .png .json) says how" },
@@ -168,7 +169,8 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'D': strs_add(&o->remotes, optarg); break;
 	case 'k': o->keep_going = true; break;
 	case 'e': o->explain = true; break;
-	case 'f': o->fresh = true; break;
+	case 'f': o->follow = true; break;
+	case '6': o->fresh = true; break;
 	case 'n': o->dry_run = true; break;
 	case 'o': o->output = optarg; break;
 	case 'P': o->push = optarg; break;

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "gg.h"
 #include "journal.h"
+#include "live.h"
 #include "trace.h"
 
 enum { PROGRESS_MS = 1000, FEW_TARGETS = 1000 };
@@ -10,6 +11,7 @@ enum { PROGRESS_MS = 1000, FEW_TARGETS = 1000 };
 struct record {
 	struct ctx *c;
 	struct journal *journal;
+	struct live *live;
 	struct timer *timer;
 	struct journal_target *targets;
 	size_t n_targets, room;
@@ -55,12 +57,14 @@ struct record *record_begin(struct ctx *c)
 		r->timer = loop_after(c->loop, PROGRESS_MS, progress, r);
 	}
 	r->journal = journal_open(&o);
+	r->live = live_new(c->project.store_dir, journal_run(r->journal));
 	return r;
 }
 
 void record_event(struct record *r, const struct exec_event *ev)
 {
 	r->has_run |= ev->kind == EXEC_STARTED;
+	live_event(r->live, ev);
 	journal_event(r->journal, ev);
 }
 
@@ -105,6 +109,7 @@ void record_end(struct record *r, json_t *end)
 		note("this run cannot be looked at later: %s", e.text);
 	else if (r->c->o.trace && has_end)
 		write_trace(r->c, run);
+	live_free(r->live);
 	free(r->targets);
 	free(r);
 }

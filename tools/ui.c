@@ -174,6 +174,7 @@ void ui_event(void *arg, const struct exec_event *ev)
 		note("%s", ev->text);
 		break;
 	case EXEC_RAN:
+	case EXEC_PRINTED:
 	case EXEC_CACHED:
 		break;
 	}

@@ -138,6 +138,18 @@ static void on_object(struct worker *w, struct bytes body)
 	}
 }
 
+static void on_log(struct worker *w, struct bytes body)
+{
+	struct bytes text;
+	struct err e;
+	uint64_t at;
+
+	if (frame_read_log(body, &at, &text, &e) < 0)
+		lose(w);
+	else if (w->job && w->job->printed && !w->b->is_closing)
+		w->job->printed(w->job, at, text);
+}
+
 static void on_done(struct worker *w, struct bytes body)
 {
 	struct run_report r;
@@ -156,7 +168,8 @@ static void on_frame(struct worker *w, const struct frame *f)
 {
 	static void (*const on[])(struct worker *w, struct bytes body) = {
 		[FRAME_HELLO] = on_hello, [FRAME_NEED] = on_need,
-		[FRAME_OBJECT] = on_object, [FRAME_DONE] = on_done,
+		[FRAME_OBJECT] = on_object, [FRAME_LOG] = on_log,
+		[FRAME_DONE] = on_done,
 	};
 
 	if (f->kind < sizeof on / sizeof *on && on[f->kind])

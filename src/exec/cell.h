@@ -20,6 +20,7 @@ enum frame_kind {
 	FRAME_NEED,             /* cell: id; answered by OBJECT or LOST */
 	FRAME_OBJECT,           /* id, bytes: to keep, or as an answer */
 	FRAME_LOST,             /* id */
+	FRAME_LOG,              /* cell: u64 place, what was printed there */
 	FRAME_DONE,             /* cell: struct run_report */
 };
 
@@ -73,6 +74,8 @@ int frame_read_request(struct bytes body, struct arena *a, struct request *out,
 int frame_read_done(struct bytes body, struct arena *a, struct run_report *out,
 		    struct err *e);
 int frame_read_object(struct bytes body, struct object *out, struct err *e);
+void frame_log(struct buf *b, uint64_t at, struct bytes text);
+int frame_read_log(struct bytes body, uint64_t *at, struct bytes *text, struct err *e);
 int frame_read_hello(struct bytes body, unsigned *walls, struct bytes *why,
 		     struct err *e);
 

@@ -272,3 +272,21 @@ int frame_read_hello(struct bytes body, unsigned *walls, struct bytes *why,
 	*why = c.left;
 	return c.is_over ? bad(e) : 0;
 }
+
+void frame_log(struct buf *b, uint64_t at, struct bytes text)
+{
+	size_t begun = frame_begin(b, FRAME_LOG);
+
+	buf_add(b, &at, sizeof at);
+	buf_add(b, text.p, text.n);
+	frame_end(b, begun);
+}
+
+int frame_read_log(struct bytes body, uint64_t *at, struct bytes *text, struct err *e)
+{
+	struct cursor c = { .left = body };
+
+	take(&c, at, sizeof *at);
+	*text = c.left;
+	return c.is_over ? bad(e) : 0;
+}

@@ -8,17 +8,20 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sockios.h>
 #include <poll.h>
 #include <sched.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-enum { LOOK_MS = 1000, LOG_HELD_MAX = 64 << 20 };
+enum { LOOK_MS = 1000, LOG_HELD_MAX = 64 << 20, LOG_TOLD_MAX = 64 << 10 };
 
 const char *const run_fixed_env[] = {
 	"HOME=/tmp",
@@ -189,6 +192,8 @@ struct life {
 	int pidfd, status;
 	struct rusage used;
 	bool is_late;
+	double looked;                  /* when the log was looked at last */
+	uint64_t n_told;                /* of its bytes */
 };
 
 static double seconds_now(void)
@@ -210,6 +215,43 @@ static void trim_log(struct cell *c)
 			  st.st_size - CELL_LOG_MAX);
 }
 
+/* What has been printed goes out as it comes, for those who look on; never
+ * more than the socket takes at once, as a program's time limit is watched by
+ * this loop. */
+static void tell_log(struct cell *c, struct life *l)
+{
+	int unread = 0;
+	struct stat st;
+	size_t n;
+	char *p;
+
+	if (fstat(c->log_fd, &st) < 0 || (uint64_t)st.st_size <= l->n_told ||
+	    ioctl(CELL_FD, SIOCOUTQ, &unread) < 0 || unread || c->out.n)
+		return;
+	if ((uint64_t)st.st_size - l->n_told > CELL_LOG_MAX)
+		l->n_told = (uint64_t)st.st_size - CELL_LOG_MAX;
+	n = (size_t)((uint64_t)st.st_size - l->n_told);
+	n = n < LOG_TOLD_MAX ? n : LOG_TOLD_MAX;
+	p = mem_alloc(n);
+	if (pread(c->log_fd, p, n, (off_t)l->n_told) == (ssize_t)n) {
+		frame_log(&c->out, l->n_told, (struct bytes){ p, n });
+		cell_send(c, true);
+		l->n_told += n;
+	}
+	free(p);
+}
+
+static void look(struct cell *c, struct life *l)
+{
+	double now = seconds_now();
+
+	if (now - l->looked < LOOK_MS / 1000.0)
+		return;
+	l->looked = now;
+	trim_log(c);
+	tell_log(c, l);
+}
+
 static void await(struct cell *c, struct life *l, double started)
 {
 	struct pollfd p[] = { { .fd = l->pidfd, .events = POLLIN },
@@ -217,6 +259,7 @@ static void await(struct cell *c, struct life *l, double started)
 			      { .fd = guard_fd(c->guard), .events = POLLIN } };
 	double limit = c->request->timeout_s;
 
+	l->looked = started;
 	for (;;) {
 		double left = limit > 0 ? started + limit - seconds_now() : LOOK_MS;
 		int ms = left * 1000 < LOOK_MS ? (int)(left * 1000) + 1 : LOOK_MS;
@@ -226,7 +269,7 @@ static void await(struct cell *c, struct life *l, double started)
 			break;
 		}
 		if (poll(p, 3, ms) == 0) {
-			trim_log(c);
+			look(c, l);
 			continue;
 		}
 		if (p[0].revents)
@@ -239,6 +282,7 @@ static void await(struct cell *c, struct life *l, double started)
 			cell_listen(c);
 		if (c->is_cancelled || c->is_cut_off)
 			break;
+		look(c, l);
 	}
 	if (!p[0].revents)
 		kill(l->pid, SIGKILL);

@@ -150,6 +150,15 @@ static void job_done(struct job *j, const struct run_report *rep)
 	exec_pump(x);
 }
 
+static void job_printed(struct job *j, uint64_t at, struct bytes text)
+{
+	struct run *r = (struct run *)j;
+
+	exec_tell(r->x, &(struct exec_event){
+		.kind = EXEC_PRINTED, .thunk = &r->node->id, .label = r->label, .log = text,
+		.log_at = at, .engine = r->site->engine->uri, .is_second = r->is_second });
+}
+
 /* Does this machine hold the closure?  Asked once.  Cells read its texts from
  * the store by themselves, so that they have to be safe there. */
 static int check_closure(struct exec *x, const struct id *closure, struct err *e)
@@ -311,7 +320,8 @@ static void begin(struct exec *x, struct node *n, struct site *site)
 	if (rc > 0) {
 		r->label = thunk_label(&red.thunk, &r->arena, LABEL_WIDTH);
 		r->job = (struct job){ .reduced = red.id, .text = red.text,
-				       .needs = r->needs, .done = job_done, .arg = r,
+				       .needs = r->needs, .done = job_done,
+				       .printed = job_printed, .arg = r,
 				       .timeout_s = n->timeout_s > 0 ? (double)n->timeout_s :
 						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
