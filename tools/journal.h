@@ -28,6 +28,8 @@
  * slot is the lowest number that was free on that engine.  predicted is there when
  * most of what ran had been seen before; guessed is the share of the time that had
  * not.
+ * Of more than 20,000
+ * targets only so many are listed.
  */
 #ifndef GG_JOURNAL_H
 #define GG_JOURNAL_H

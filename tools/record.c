@@ -6,7 +6,7 @@
 #include "live.h"
 #include "trace.h"
 
-enum { PROGRESS_MS = 1000, FEW_TARGETS = 1000 };
+enum { PROGRESS_MS = 1000, FEW_TARGETS = 1000, TARGETS_MAX = 20000 };
 
 struct record {
 	struct ctx *c;
@@ -72,6 +72,8 @@ void record_want(struct record *r, const char *path, const struct placeholder *p
 {
 	struct arena *a = &r->c->arena;
 
+	if (r->n_targets == TARGETS_MAX)
+		return;
 	if (r->n_targets == r->room) {
 		r->room = r->room ? 2 * r->room : 64;
 		r->targets = mem_grow(r->targets, r->room * sizeof *r->targets);

@@ -51,52 +51,6 @@ static int record_get(struct store *s, enum table t, struct bytes key, size_t n,
 	return rc;
 }
 
-/* What comes after log came later: records without it are read too. */
-struct observation_record {
-	int64_t date_s;
-	double seconds, cpu_seconds;
-	uint64_t max_rss_bytes;
-	int64_t code;
-	struct id log;
-	int64_t status;
-	uint64_t in_bytes, out_bytes;
-	double dollars, waited_s;
-	char place[48];
-};
-
-enum { OBSERVATION_BYTES_BEFORE = offsetof(struct observation_record, status) };
-
-int observation_put(struct store *s, const struct id *thunk,
-		    const struct observation *o, struct err *e)
-{
-	struct observation_record r = {
-		o->date_s, o->seconds, o->cpu_seconds, o->max_rss_bytes, o->code, o->log,
-		o->status, o->in_bytes, o->out_bytes, o->dollars, o->waited_s, "" };
-
-	memcpy(r.place, o->place, sizeof r.place);
-	return record_put(s, TABLE_OBSERVATION, id_key(thunk),
-			  (struct bytes){ (char *)&r, sizeof(r) }, e);
-}
-
-int observation_get(struct store *s, const struct id *thunk,
-		    struct observation *out, struct err *e)
-{
-	struct observation_record r = { .status = RUN_STATUS_COUNT };
-
-	if (record_get(s, TABLE_OBSERVATION, id_key(thunk), sizeof(r), &r, e) < 0 &&
-	    (e->code != ERR_MISSING ||
-	     record_get(s, TABLE_OBSERVATION, id_key(thunk), OBSERVATION_BYTES_BEFORE, &r,
-			e) < 0))
-		return -1;
-	if (r.status < 0 || r.status >= RUN_STATUS_COUNT)
-		r.status = r.code == 0 ? RUN_OK : r.code > 128 ? RUN_SIGNALED : RUN_EXITED;
-	*out = (struct observation){
-		r.date_s, r.seconds, r.cpu_seconds, r.max_rss_bytes, (int)r.code, r.log,
-		(enum run_status)r.status, r.in_bytes, r.out_bytes, r.dollars, r.waited_s, "" };
-	memcpy(out->place, r.place, sizeof out->place - 1);
-	return 0;
-}
-
 /* is_watched came later: records without it are read too. */
 struct hints_record {
 	double cpus, gpus, time_s;
