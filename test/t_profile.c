@@ -148,7 +148,7 @@ static void sizes(void)
 
 static void records(void)
 {
-	struct observation o = { 1700000000, 1.5, 1.25, 123456789, 139, { { 7 } },
+	struct observation o = { 1700000000, 1.5, 1.25, 126418944, 139, { { 7 } },
 				 RUN_SIGNALED, 10, 20, 0.5, 0.25, "fake" }, o2;
 	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30, -4, true }, h2;
 	struct id id = id_of(bytes_str("t"));
@@ -161,7 +161,7 @@ static void records(void)
 	MUST(hints_put(store, &id, &h, &e), e);
 	MUST(observation_get(store, &id, &o2, &e), e);
 	MUST(hints_get(store, &id, &h2, &e), e);
-	CHECK(o2.date_s == o.date_s && o2.code == 139 && o2.max_rss_bytes == 123456789);
+	CHECK(o2.date_s == o.date_s && o2.code == 139 && o2.max_rss_bytes == 126418944);
 	CHECK(o2.status == RUN_SIGNALED && o2.in_bytes == 10 && o2.out_bytes == 20);
 	CHECK(o2.dollars > 0.4 && o2.waited_s > 0.2 && strcmp(o2.place, "fake") == 0);
 	CHECK(o2.seconds > 1.49 && o2.cpu_seconds < 1.26 && id_equal(&o.log, &o2.log));
@@ -194,7 +194,7 @@ static void labels(void)
 		  "python3 train.py --seed 3");
 	CHECK_STR(label(ARGS("sh", "-c", "a b", ""), &a, 80), "sh -c 'a b' ''");
 	CHECK_STR(label(ARGS("echo", "a\nb\033[2J"), &a, 80), "echo 'a b [2J'");
-	CHECK_STR(label(ARGS("echo", "0123456789"), &a, 10), "echo 01...");
+	CHECK_STR(label(ARGS("echo", "0126418944"), &a, 10), "echo 01...");
 	CHECK_STR(label(ARGS("echo", "01234"), &a, 10), "echo 01234");
 	CHECK_STR(label(ARGS("\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f"), &a, 4),
 		  "\xc3\xa4\xc3\xb6\xc3\xbc\xc3\x9f");

@@ -27,9 +27,7 @@
  * A "ran" that is not followed by "failed" and is not "ok" was started again.
  * slot is the lowest number that was free on that engine.  predicted is there when
  * most of what ran had been seen before; guessed is the share of the time that had
- * not.
- * Of more than 20,000
- * targets only so many are listed.
+ * not.  Of more than 20,000 targets only so many are listed.
  */
 #ifndef GG_JOURNAL_H
 #define GG_JOURNAL_H
