@@ -37,6 +37,7 @@ static void on_event(void *arg, const struct exec_event *ev)
 	if (ev->kind == EXEC_STARTED)
 		forecast_look(d);
 	record_event(d->record, ev);
+	prometheus_event(d->prometheus, ev);
 	tally_note(d, ev);
 	if (!relearn_note(d, ev))
 		ui_event(d->ui, ev);
@@ -107,6 +108,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 
 	*d = (struct drive){ .c = c, .begun_ms = loop_now_ms(c->loop) };
 	if ((c->o.locked && locked_open(c, &d->locked, &e) < 0) ||
+	    (c->o.metrics && prometheus_open(c, &d->prometheus, &e) < 0) ||
 	    exec_new(&o, &c->exec, &e) < 0) {
 		note("%s", e.text);
 		exit(e.code == ERR_USAGE ? EXIT_USAGE : EXIT_STORE);
@@ -215,6 +217,7 @@ static int settle(struct drive *d)
 
 static void free_maps(struct drive *d)
 {
+	prometheus_close(d->prometheus);
 	map_release(&d->seen);
 	map_release(&d->unmade);
 	map_release(&d->gone);

@@ -19,7 +19,7 @@ const struct verb verbs[] = {
 	  "script saw has changed since the last time, it is not run at all. With "
 	  "--learn the first command of each program that no model explains is "
 	  "watched while it runs, and explains the others." },
-	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDbYknqvHJK@=", "[PATH...]",
+	{ "force", cmd_force, NEED_STORE | NEED_EXEC, "jEDbYknqvHJK@=8", "[PATH...]",
 	  "make outputs real, running only what is needed",
 	  "Each PATH is an output, or a folder with outputs in it; without any, "
 	  "all placeholders of the project are meant. What two outputs share runs "
@@ -28,7 +28,7 @@ const struct verb verbs[] = {
 	  "is refused. The last line is "
 	  "\"forced N, cached N, failed N, T s\"." },
 	{ "run", cmd_run, RUNS_SCRIPT,
-	  "e6jEDbYkqvHJNcK@=", "COMMAND [ARG...]", "infer, then force what it left to do",
+	  "e6jEDbYkqvHJNcK@=8", "COMMAND [ARG...]", "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
 	  "runs for real; what it did explains the others, which become thunks." },

@@ -35,7 +35,7 @@ struct options {
 	double patience_s;
 	double gpus;
 	bool has_gpus;                  /* gpus was said */
-	const char *sample, *trace;
+	const char *sample, *trace, *metrics;
 	const struct policy *policy;    /* NULL: the usual */
 	bool events;                    /* json means one event a line */
 	struct strs engines, remotes;
@@ -214,6 +214,7 @@ struct drive {
 	size_t n_thunks, n_open, n_unmade;
 	uint64_t begun_ms;
 	struct ui *ui;
+	struct prometheus *prometheus;  /* NULL: --metrics was not said */
 	struct record *record;          /* NULL: nothing is written down */
 	struct watch *sigint, *sigterm;
 	struct timer *why_timer;
@@ -264,6 +265,13 @@ void record_end(struct record *r, json_t *end);
 void forecast_look(struct drive *d);
 void forecast_end(struct drive *d);
 json_t *forecast_json(const struct drive *d);
+/* --metrics: who shows the token of .gg/metrics-token is told how the run goes, over
+ * TLS at c->o.metrics (prometheus.c).  What has to be written into Prometheus's
+ * configuration is said on standard error. */
+struct prometheus;
+int prometheus_open(struct ctx *c, struct prometheus **out, struct err *e);
+void prometheus_event(struct prometheus *p, const struct exec_event *ev);
+void prometheus_close(struct prometheus *p);
 /* The summary line, and the exit status that goes with it. */
 int drive_end(struct drive *d);
 /* The same without a word of how it went. */

@@ -79,6 +79,8 @@ need_test()
 	need docker-registry have docker-registry
 	need apache2-utils have htpasswd
 	need chromium have chromium
+	need prometheus have prometheus
+	need curl have curl
 	need nginx-light test -x /usr/sbin/nginx
 	need python3-botocore module botocore
 	need_stores

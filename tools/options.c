@@ -62,6 +62,8 @@ const struct option_row option_rows[] = {
 	  "write what ran when as Chrome trace events, which Perfetto opens" },
 	{ 'K', false, "locked", NULL,
 	  "fail when a thunk or its value is another than gg.lock says" },
+	{ '8', false, "metrics", "ADDRESS",
+	  "serve counts for Prometheus there, such as 127.0.0.1:9464, while it runs" },
 	{ '=', false, "policy", "NAME",
 	  "which ready step is started first: longest (remaining path; as usual), fifo, "
 	  "widest (most wait for it) or shortest" },
@@ -204,6 +206,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'v': o->verbose = true; break;
 	case '%': o->sample = optarg; break;
 	case '@': o->trace = optarg; break;
+	case '8': o->metrics = optarg; break;
 	case 'K': o->locked = true; break;
 	case '=': return policy(optarg, &o->policy, e);
 	case 'H': o->hermetic = true; break;
