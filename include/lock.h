@@ -3,10 +3,11 @@
  * To be committed beside the script, and to be read in a diff:
  *
  *     gg-lock 1
- *     out PATH value|tree ID THUNK OUTPUT
+ *     out PATH value|tree ID THUNK OUTPUT COMMAND
  *
  * one line for each output, sorted by path, each path once; fields and escapes
- * as in thunk.h.  It has one spelling.
+ * as in thunk.h.  It has one spelling.  COMMAND is for people, and for machines
+ * that do not know the thunk: its command line.
  */
 #ifndef GG_LOCK_H
 #define GG_LOCK_H
@@ -14,11 +15,13 @@
 #include "thunk.h"
 
 #define LOCK_FILE "gg.lock"
+enum { LOCK_COMMAND_WIDTH = 1000 };       /* as far as it is written */
 
 struct lock_entry {
 	const char *path;               /* plain */
 	struct ref value;               /* REF_VALUE or REF_TREE */
 	struct placeholder ph;          /* which output of which thunk */
+	const char *command;
 };
 
 struct lock {

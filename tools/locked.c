@@ -57,15 +57,37 @@ void locked_free(struct locked *k)
 	free(k);
 }
 
-/* Another thunk than the locked one: in which way, if both are known here. */
+/* The locked thunk is not known here: its command line is. */
+static void tell_command(const struct locked *k, const struct lock_entry *x,
+			 const struct placeholder *ph)
+{
+	struct arena *a = &k->c->arena;
+	struct bytes text;
+	struct thunk t;
+	struct err ignored;
+	const char *now;
+
+	if (store_get(k->c->store, &ph->thunk, a, &text, &ignored) < 0 ||
+	    thunk_decode(text, a, &t, &ignored) < 0)
+		return;
+	now = thunk_label(&t, a, LOCK_COMMAND_WIDTH);
+	if (strcmp(now, x->command) != 0)
+		note("%s: \"%s\" -> \"%s\"", x->path, x->command, now);
+	else
+		note("%s: the command is the same: an input, its environment or its programs "
+		     "are others", x->path);
+}
+
+/* Another thunk than the locked one: in which way. */
 static void tell_thunk(struct locked *k, const struct lock_entry *x,
 		       const struct placeholder *ph)
 {
-	struct err ignored;
+	struct err e;
 
 	note("%s: locked to thunk %.12s, but the script makes it by %.12s now", x->path,
 	     id_hex(&x->ph.thunk).s, id_hex(&ph->thunk).s);
-	thunk_diff(&k->diff, &x->ph.thunk, &ph->thunk, x->path, &ignored);
+	if (thunk_diff(&k->diff, &x->ph.thunk, &ph->thunk, x->path, &e) < 0)
+		tell_command(k, x, ph);
 }
 
 bool locked_allows(struct locked *k, const char *path, const struct placeholder *ph)

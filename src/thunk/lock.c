@@ -16,7 +16,8 @@ void lock_encode(const struct lock *l, struct buf *out)
 		text_put(out, x->path, ' ');
 		text_put_ref(out, &x->value);
 		text_put_id(out, &x->ph.thunk, ' ');
-		text_put(out, x->ph.out, '\n');
+		text_put(out, x->ph.out, ' ');
+		text_put(out, x->command, '\n');
 	}
 }
 
@@ -32,7 +33,8 @@ static int read_entry(struct text *t, const char *before, struct lock_entry *x)
 		return -1;
 	if (x->value.kind == REF_THUNK)
 		return text_bad(t, "an output is a value or a tree");
-	if (text_id(t, &x->ph.thunk, ' ') < 0 || !(x->ph.out = text_last(t)))
+	if (text_id(t, &x->ph.thunk, ' ') < 0 || !(x->ph.out = text_field(t)) ||
+	    !(x->command = text_last(t)))
 		return -1;
 	if (!text_is_name(x->ph.out))
 		return text_bad(t, "an output's name must have 1 to 255 bytes");
