@@ -50,7 +50,7 @@ check "and lists what it would force" says "voted" 0 sh -c '"$1" force --dry-run
 check "another policy is for plans too" says "12 thunks would run" 0 "$GG" plan --policy=fifo
 check "an unknown one is refused" says "only longest, fifo, widest, shortest" 2 "$GG" plan --policy=best
 
-check "an engine that takes none of it is told of" says "takes none of them" 0 "$GG" plan --engine sim:workers=4
+check "an engine that takes none of it is told of" says "takes none of them" 0 "$GG" plan --engine local --engine sim:workers=4
 
 echo 'slurm * cpu-hour 3600' >gg.prices
 echo 'local * cpu-hour 7200' >>gg.prices

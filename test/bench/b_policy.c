@@ -1,0 +1,141 @@
+/* b_policy.c - graphs on simulated workers by one policy or another
+ *
+ *     b_policy fleet|random POLICY WORKERS SEED     the clock at the end, seconds
+ *
+ * What each step takes has been observed: its shape is known.
+ */
+#include <stdio.h>
+#include "../fleet_sim.h"
+#include "../sim_rig.h"
+#include "../../src/exec/exec_internal.h"
+
+static struct err e;
+
+#define MUST(call) \
+	do { \
+		if ((call) < 0) { \
+			fprintf(stderr, "%s: %s\n", #call, e.text); \
+			exit(1); \
+		} \
+	} while (0)
+
+struct bench {
+	struct sim_rig rig;
+	struct exec past;               /* who has seen all shapes */
+};
+
+/* A name that keeps its number in a shape, which has no digits. */
+static const char *lettered(const char *what, size_t n, char *out)
+{
+	size_t at = strlen(what);
+
+	memcpy(out, what, at);
+	for (int i = 0; i < 4; i++, n /= 26)
+		out[at++] = (char)('a' + n % 26);
+	out[at] = 0;
+	return out;
+}
+
+/* Its like has taken that long before. */
+static struct id step(struct bench *b, const char *name, double s, const struct id *deps,
+		      size_t n)
+{
+	struct arena a = { 0 };
+	struct sample took = { .seconds = s };
+	struct bytes text;
+	struct thunk t;
+	struct id id;
+
+	MUST(rig_step(&b->rig, name, s, 0, deps, n, &id, &e));
+	MUST(store_get(b->rig.store, &id, &a, &text, &e));
+	MUST(thunk_decode(text, &a, &t, &e));
+	for (int i = 0; i < 4; i++)
+		profile_learn(&b->past, profile_shape(&b->past, &t), &took);
+	arena_release(&a);
+	return id;
+}
+
+static void want(struct bench *b, struct id id)
+{
+	MUST(rig_want(&b->rig, id, &e));
+}
+
+/* Data prepared once, 100 networks that go from checkpoint to checkpoint, five
+ * epochs each, and one that weighs them. */
+static void fleet(struct bench *b, uint64_t seed)
+{
+	struct fleet_set s;
+	struct id prep, last[FLEET_MOST], all;
+	char name[40];
+
+	fleet_draw(&s, 100, seed);
+	prep = step(b, "prepare", 300, NULL, 0);
+	for (size_t i = 0; i < s.n; i++) {
+		double left = s.net[i].images / FLEET_EPOCH;
+
+		for (int k = 0; left > 0; k++, left -= 5) {
+			double epochs = left < 5 ? left : 5;
+
+			lettered("train", i * 6 + (size_t)k, name);
+			last[i] = step(b, name, epochs * FLEET_EPOCH / s.net[i].rates[0],
+				       k ? &last[i] : &prep, 1);
+		}
+	}
+	all = step(b, "weigh", 60, last, s.n);
+	want(b, all);
+}
+
+/* 600 steps, each of up to three of the 60 before it; most take seconds and a few
+ * minutes. */
+static void random_graph(struct bench *b, uint64_t seed)
+{
+	enum { STEPS = 600, NEAR = 60 };
+	struct id ids[STEPS];
+	char name[40];
+
+	for (size_t i = 0; i < STEPS; i++) {
+		size_t n = i ? (size_t)fleet_roll(&seed, 0, 4) : 0;
+		double s = exp(fleet_roll(&seed, 0, 6));
+		struct id deps[3];
+
+		for (size_t k = 0; k < n; k++) {
+			size_t back = 1 + (size_t)fleet_roll(&seed, 0, i < NEAR ? (double)i : NEAR);
+
+			deps[k] = ids[i - back];
+		}
+		ids[i] = step(b, lettered("step", i, name), s, deps, n);
+		want(b, ids[i]);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct exec_opts xo = { 0 };
+	struct sim_told told;
+	struct bench b = { 0 };
+	char words[64];
+
+	if (argc != 5 || !policy_find(argv[2]))
+		return 2;
+	snprintf(words, sizeof words, "workers=%s,latency=0", argv[3]);
+	MUST(rig_begin(&b.rig, words, &e));
+	exec_free(b.rig.x);
+	xo = (struct exec_opts){ .loop = b.rig.loop, .store = b.rig.store,
+				 .project = &b.rig.project, .engines = &b.rig.engine,
+				 .n_engines = 1, .policy = policy_find(argv[2]) };
+	MUST(exec_new(&xo, &b.rig.x, &e));
+	b.past.o.store = b.rig.store;
+	if (strcmp(argv[1], "fleet") == 0)
+		fleet(&b, strtoull(argv[4], NULL, 10));
+	else
+		random_graph(&b, strtoull(argv[4], NULL, 10));
+	MUST(profile_flush(&b.past, &e));
+	rig_finish(&b.rig);
+	sim_tell(b.rig.backend, &told);
+	printf("%.1f\n", told.now_s);
+	map_release(&b.past.shapes);
+	arena_release(&b.past.keep);
+	buf_release(&b.past.text);
+	MUST(rig_end(&b.rig, &e));
+	return b.rig.n_bad != 0;
+}
