@@ -42,6 +42,8 @@ struct remote_gc {
 	const struct remote_ops *ops;
 	struct remote *remote;
 	int64_t grace_s;                /* younger ones are kept, and what they name */
+	const char *forget;             /* the name of a ref that goes, too; or NULL.
+					 * ERR_MISSING: it is not there */
 	bool is_dry;
 	/* Given back. */
 	size_t n_refs, n_results, n_objects;    /* removed, or would be; */

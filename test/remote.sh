@@ -183,6 +183,18 @@ check "young ones stay" test -e "$work/pushed/cas/$(echo young | sha256sum | cut
 sample three
 check "all that was pushed is still there" says "6 outputs placed" 0 \
 	"$GG" pull --remote "dir:$work/pushed"
+name=$(ls "$work"/pushed/refs)
+check "gg remote list names who has pushed" says "  $name" 0 "$GG" remote list --remote "dir:$work/pushed"
+check "who has not cannot be forgotten" says "no project nobody has pushed there" 3 \
+	"$GG" remote gc --forget nobody --remote "dir:$work/pushed"
+check "gg remote gc -n --forget says what would go" says "for 0 projects" 0 \
+	"$GG" remote gc -n --forget "$name" --remote "dir:$work/pushed"
+check "and removes nothing" test -e "$work/pushed/refs/$name"
+check "it is for gc alone" says "gg remote gc" 2 "$GG" remote list --forget "$name" --remote "dir:$work/pushed"
+check "gg remote gc --forget drops what a project keeps there" says "for 0 projects" 0 \
+	"$GG" remote gc --forget "$name" --remote "dir:$work/pushed"
+check "its ref is gone" test ! -e "$work/pushed/refs/$name"
+"$GG" push --remote "dir:$work/pushed" >/dev/null
 rm "$work"/pushed/refs/*
 old
 check "without refs all that is old goes" says "removed 9 results" 0 \

@@ -19,7 +19,7 @@ static const char *uri_of(const struct depot_remote *r)
 struct count {
 	size_t n;
 	uint64_t n_bytes;
-	bool is_done;
+	bool is_done, is_named;         /* is_named: each is printed */
 	struct err err;
 };
 
@@ -35,6 +35,15 @@ static int count_one(struct remote_listing *l, const char *key, uint64_t n_bytes
 	return 0;
 }
 
+static int name_one(struct remote_listing *l, const char *key, uint64_t n_bytes,
+		    int64_t modified_s)
+{
+	/* Whoever can write there may lie, in what a terminal obeys, too. */
+	if (remote_key_is_good(key))
+		printf("  %s\n", key + strlen(l->prefix));
+	return count_one(l, key, n_bytes, modified_s);
+}
+
 static void count_done(struct remote_listing *l, const struct err *e)
 {
 	struct count *k = l->arg;
@@ -47,10 +56,10 @@ static void count_done(struct remote_listing *l, const struct err *e)
 static int count(struct ctx *c, const struct depot_remote *r, const char *prefix,
 		 struct count *out, struct err *e)
 {
-	struct remote_listing l = { .prefix = prefix, .each = count_one, .done = count_done,
-				    .arg = out };
+	struct remote_listing l = { .prefix = prefix, .done = count_done, .arg = out,
+				    .each = out->is_named ? name_one : count_one };
 
-	*out = (struct count){ 0 };
+	*out = (struct count){ .is_named = out->is_named };
 	if (r->ops->list(r->remote, &l, e) < 0)
 		return -1;
 	loop_run(c->loop, &out->is_done);
@@ -60,7 +69,7 @@ static int count(struct ctx *c, const struct depot_remote *r, const char *prefix
 
 static int list_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 {
-	struct count objects, results, refs;
+	struct count objects = { 0 }, results = { 0 }, refs = { 0 };
 
 	if (!r->ops->list) {
 		printf("%s: what is there cannot be listed this way\n", uri_of(r));
@@ -71,7 +80,8 @@ static int list_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 		return err_wrap(e, "%s", uri_of(r));
 	printf("%s: %zu objects of %.1f MiB, %zu results, pushed by %zu projects\n", uri_of(r),
 	       objects.n, (double)objects.n_bytes / 1048576, results.n, refs.n);
-	return 0;
+	refs.is_named = refs.n > 0;
+	return refs.n ? count(c, r, "refs/", &refs, e) : 0;
 }
 
 /* ---- check */
@@ -116,7 +126,7 @@ static int grace(struct ctx *c, int64_t *out, struct err *e)
 static int gc_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 {
 	struct remote_gc g = { .loop = c->loop, .ops = r->ops, .remote = r->remote,
-			       .is_dry = c->o.dry_run };
+			       .is_dry = c->o.dry_run, .forget = c->o.forget };
 
 	if (grace(c, &g.grace_s, e) < 0 || remote_gc(&g, e) < 0)
 		return -1;
@@ -148,6 +158,8 @@ int cmd_remote(struct ctx *c, int argc, char **argv, struct err *e)
 	if (k == n || argc != 1)
 		return err_set(e, ERR_USAGE, "gg remote list, check or gc, not %s; see "
 			       "gg remote --help", argv[argc - 1]);
+	if (c->o.forget && parts[k].run != gc_one)
+		return err_set(e, ERR_USAGE, "--forget is for gg remote gc");
 	/* A project has trusted keys of its own. */
 	if (project_open(c->cwd, getenv("GG_DIR"), &c->project, &ignored) < 0)
 		c->project = (struct project){ 0 };

@@ -138,11 +138,13 @@ const struct verb verbs[] = {
 	  "fetch outputs from the remotes, and run nothing",
 	  "Each placeholder at PATH, or in the whole project, becomes real when a remote "
 	  "knows its result and a key that is trusted has signed it." },
-	{ "remote", cmd_remote, NEED_ARGS, "Dn7S", "list|check|gc",
+	{ "remote", cmd_remote, NEED_ARGS, "Dn73S", "list|check|gc",
 	  "look after the remotes",
 	  "check writes a probe, reads it back and removes it, and says in words what is "
 	  "wrong. gc removes results, and then objects, that no push names (gg push), but "
-	  "nothing that is younger than --grace. It may run beside other jobs." },
+	  "nothing that is younger than --grace. It may run beside other jobs. With "
+	  "--forget it no longer keeps what the project NAME has pushed; list says "
+	  "which there are." },
 	{ "key", cmd_key, NEED_ARGS, "p", "new|list|trust KEY [NAME]|distrust KEY",
 	  "keys that sign results, and those that are trusted",
 	  "Results that come from a remote count only when a key that is trusted has "

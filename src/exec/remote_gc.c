@@ -301,6 +301,27 @@ static int mark(struct gc *k, struct err *e)
 	return rc;
 }
 
+/* What it alone kept is then for this sweep, or for a later one. */
+static int forget(struct gc *k, struct err *e)
+{
+	struct remote_gc *g = k->g;
+	struct remote_call c = { .verb = REMOTE_DELETE };
+	struct remote_answer a;
+	size_t i = 0;
+
+	if (!g->forget)
+		return 0;
+	c.key = arena_printf(&k->arena, "refs/%s", g->forget);
+	while (i < k->refs.n && strcmp(k->refs.v[i], c.key) != 0)
+		i++;
+	if (i == k->refs.n)
+		return err_set(e, ERR_MISSING, "%s: no project %s has pushed there; gg remote "
+			       "list names those that have", g->ops->uri(g->remote), g->forget);
+	k->refs.v[i] = k->refs.v[--k->refs.n];
+	return g->is_dry ? 0 :
+		remote_wait(g->loop, g->ops, g->remote, &c, &k->arena, &a, e);
+}
+
 static int mark_refs(struct gc *k, struct err *e)
 {
 	struct remote_gc *g = k->g;
@@ -404,7 +425,7 @@ int remote_gc(struct remote_gc *g, struct err *e)
 	if (rc == 0 && !k.now_s)
 		k.now_s = time(NULL);
 	if (rc == 0 && (list(&k, "ac/", e) < 0 || list(&k, "cas/", e) < 0 ||
-			list(&k, "refs/", e) < 0 || mark_refs(&k, e) < 0 ||
+			list(&k, "refs/", e) < 0 || forget(&k, e) < 0 || mark_refs(&k, e) < 0 ||
 			sweep(&k, &k.results, e) < 0 || sweep(&k, &k.objects, e) < 0))
 		rc = -1;
 	free(k.results.v);
