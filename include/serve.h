@@ -32,6 +32,9 @@ struct serve_opts {
 					 * but this machine itself must be asked
 					 * for by the user */
 	const char *token;              /* compared in constant time */
+	bool is_open;                   /* no token is asked for, and TCP is without
+					 * TLS: for a protocol that has neither,
+					 * behind another wall */
 	uint64_t memory_bytes;          /* bodies beyond go to files in spool_dir;
 					 * 0: 1 MiB */
 	uint64_t max_bytes;             /* beyond: 413; 0: 16 GiB */

@@ -4,7 +4,8 @@
  * run here), worker_cache.c (what is held), worker_source.c (where the rest is to
  * be had), worker_room.c (engines), worker_image.c (what an image holds),
  * worker_api.c (the AWS Lambda Runtime API, one request at a time),
- * worker_connect.c and worker_slot.c (a pool: several at a time, beats).
+ * worker_connect.c and worker_slot.c (a pool: several at a time, beats),
+ * worker_whisk.c (the container of an OpenWhisk action).
  *
  * A worker runs a step when its closure is one of those that the place where it
  * runs is known to hold (in an image: image.h), when this machine turns out to
@@ -107,6 +108,17 @@ void worker_stop(struct worker_stop *s);
  * tries. */
 int worker_serve(struct worker *w, struct http *h, const char *api,
 		 struct worker_stop *stop, struct err *e);
+
+struct whisk_opts {
+	const char *address;            /* "0.0.0.0:8080" is where an invoker looks */
+	struct worker_stop *stop;
+	void (*ran)(void *arg);         /* after each run: the log ends here.  NULL: - */
+	void *arg;
+};
+
+/* Answer /init and /run of an action container of OpenWhisk, until asked to stop.
+ * Whoever gets to the address may run steps: only the network keeps others out. */
+int worker_serve_whisk(struct worker *w, const struct whisk_opts *o, struct err *e);
 
 struct connect_opts {
 	struct http *http;

@@ -1,14 +1,38 @@
 #!/bin/bash
 # --engine openwhisk: requests and answers in the shapes of the published API.
-# No OpenWhisk server could be had: what is behind them is gg worker --once.
+# No OpenWhisk server could be had: what is behind them is the worker that serves an
+# action's container.
 . "$(dirname "$0")/lib.sh"
 export HOME=$work WSK_AUTH=23bc46b1-71f6:123zO3xZCLrMN6v2
 unset WSK_CONFIG_FILE GG_ENGINE GG_REMOTE
 mkdir "$work/shapes"
 : >"$work/shapes/log"
-/usr/bin/python3 "$here/test/whisk_shapes.py" "$work/shapes" "$GG" >"$work/port" 2>"$work/server.log" &
+command -v curl >/dev/null || skip "needs curl"
+free_port() { /usr/bin/python3 -c 'import socket as s; a = s.socket(); a.bind(("127.0.0.1", 0)); print(a.getsockname()[1])'; }
+# What curl gives for PATH: its body, then its status.
+asks() { curl -s -m 20 -w ' %{http_code}' "$container$1" "${@:2}"; }
+# The container of an action: PROGRAM [ARG...]
+start_container()
+{
+	container=http://127.0.0.1:$(free_port)
+	"$@" --serve openwhisk --listen "${container#http://}" >"$work/out" 2>"$work/err" &
+	worker=$!
+	for _ in $(seq 100); do [ -n "$(asks / -d '')" ] && [ "$(asks /)" != ' 000' ] && break; sleep 0.1; done
+}
+ends() { kill -TERM $worker; wait $worker; }
+start_container "$GG" worker
+check "an action's container is initialized" test "$(asks /init -d '{"value":{"main":"main"}}')" = '{"ok":true} 200'
+check "once" test "$(asks /init -d '{}' | tail -c 3)" = 403
+check "a run that is no request of gg is an error in words" \
+	eval 'asks /run -d "{\"value\":{\"x\":1}}" | grep "\"error\".* 502"'
+check "as is one without a value" eval 'asks /run -d "{" | grep "without a value.* 502"'
+check "nothing else is served" eval '[ "$(asks /gg/1/hello -d "" | tail -c 3)" = 404 ] && [ "$(asks /run | tail -c 3)" = 405 ]'
+check "two cannot have one port" says "cannot listen" 3 "$GG" worker --serve openwhisk --listen "${container#http://}"
+check "no other protocol is served" says "--serve openwhisk is all" 2 "$GG" worker --serve lambda
+check "help says that there is no token" eval '"$GG" worker --help; "$GG" _man "$work" && grep -h "no place for a token" "$work"/gg-worker.1'
+/usr/bin/python3 "$here/test/whisk_shapes.py" "$work/shapes" "$container" >"$work/port" 2>"$work/server.log" &
 server=$!
-trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; chmod -R u+w "$work"; rm -rf "$work"' EXIT
+trap 'kill $server $worker 2>/dev/null; wait $server $worker 2>/dev/null; chmod -R u+w "$work"; rm -rf "$work"' EXIT
 for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
 url=http://127.0.0.1:$(cat "$work/port")
 
@@ -49,4 +73,13 @@ head -c 2000000 /dev/urandom >big
 "$GG" infer cp big big2 >/dev/null 2>&1
 check "what is too large for an action wants a remote" \
 	says "--remote s3://" 1 force action=gg big2
+check "after each run a line on both outputs ends its log" eval '
+	n=$(grep -cx XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX "$work/out")
+	[ "$n" -ge 21 ] && [ "$n" = "$(grep -cx XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX "$work/err")" ]'
+check "asked to end the container's worker ends well" ends
+if [ -x "$BUILD/gg-worker" ]; then
+	start_container "$BUILD/gg-worker"
+	check "the worker that needs no library serves too" test "$(asks /init -d '{}')" = '{"ok":true} 200'
+	check "and ends" ends
+fi
 plan

@@ -353,6 +353,25 @@ static int connect_to(struct service *s, struct err *e)
 	return worker_connect(s->worker, &o, e);
 }
 
+/* Between these lines OpenWhisk reads an activation's log. */
+static void end_log(void *arg)
+{
+	static const char line[] = "XXX_THE_END_OF_A_WHISK_ACTIVATION_XXX\n";
+
+	(void)arg;
+	fputs(line, stdout);
+	fflush(stdout);
+	fputs(line, stderr);
+}
+
+static int serve_whisk(struct service *s, struct err *e)
+{
+	const char *address = s->c->o.listen ? s->c->o.listen : "0.0.0.0:8080";
+	struct whisk_opts o = { .address = address, .stop = &s->stop, .ran = end_log };
+
+	return worker_serve_whisk(s->worker, &o, e);
+}
+
 static int serve(struct service *s, struct err *e)
 {
 	const char *api = getenv("AWS_LAMBDA_RUNTIME_API");
@@ -362,6 +381,8 @@ static int serve(struct service *s, struct err *e)
 
 	if (s->c->o.connect)
 		rc = connect_to(s, e);
+	else if (s->c->o.serve)
+		rc = serve_whisk(s, e);
 	else
 		rc = worker_serve(s->worker, s->http, api, &s->stop, e);
 	loop_unwatch(term);
@@ -378,11 +399,18 @@ static int check_words(const struct ctx *c, int argc, struct err *e)
 		return err_set(e, ERR_USAGE, "gg worker takes no arguments");
 	if (c->o.connect && c->o.once)
 		return err_set(e, ERR_USAGE, "--connect and --once do not go together");
-	if (c->o.connect || c->o.once || (api && *api))
+	if (c->o.serve && (c->o.connect || c->o.once))
+		return err_set(e, ERR_USAGE, "--serve goes with neither --connect nor --once");
+	if (c->o.serve && strcmp(c->o.serve, "openwhisk") != 0)
+		return err_set(e, ERR_USAGE, "--serve openwhisk is all there is, not %s",
+			       c->o.serve);
+	if (c->o.listen && !c->o.serve)
+		return err_set(e, ERR_USAGE, "--listen goes with --serve");
+	if (c->o.connect || c->o.once || c->o.serve || (api && *api))
 		return 0;
 	return err_set(e, ERR_USAGE, "gg worker has to know where its requests come from: "
 		       "--connect TICKET names a dispatcher, AWS_LAMBDA_RUNTIME_API a Runtime "
-		       "API, --once FILE is one request");
+		       "API, --serve openwhisk waits for them, --once FILE is one request");
 }
 
 int cmd_worker(struct ctx *c, int argc, char **argv, struct err *e)

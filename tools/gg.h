@@ -30,7 +30,7 @@ struct options {
 	unsigned keep_runs, runs, retries;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;
 	bool tls_verify, locked;
-	const char *connect, *name, *dir;
+	const char *connect, *serve, *listen, *name, *dir;
 	uint64_t cache_bytes;
 	double patience_s;
 	double gpus;
@@ -101,14 +101,18 @@ struct program {
 extern const struct program program;
 extern const struct verb verbs[];
 /* A row of gg's table, and the one of gg-worker's. */
-#define WORKER_VERB { "worker", cmd_worker, 0, "XxjzMyBZOq", "", "run steps for others", \
+#define WORKER_VERB { "worker", cmd_worker, 0, "X24xjzMyBZOq", "", "run steps for others", \
 	"With --connect it takes requests from the gg that gave the ticket, as many " \
 	"at a time as --jobs says, until that has no more use for it. Without, it " \
 	"takes them from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, one " \
 	"after the other. It runs steps whose closures are in its image (gg image) or " \
 	"on this machine, and those that belong to one machine if this one is like " \
 	"it. Asked to end (SIGTERM) it finishes what runs; the second time it does " \
-	"not. The token of a ticket is a secret: whoever has it gets work and objects." }
+	"not. The token of a ticket is a secret: whoever has it gets work and objects. " \
+	"With --serve openwhisk it is the container of an action, made as a Docker " \
+	"action of that image: its protocol has no place for a token, so that whoever " \
+	"gets to the port may run commands there; OpenWhisk's own network has to be the " \
+	"wall. It was tested against the published protocol only, not an OpenWhisk." }
 const struct verb *verb_find(const char *name);
 
 /* Each returns an exit status, or -1 with *e filled. */

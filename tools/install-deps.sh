@@ -192,9 +192,9 @@ case " $* " in
 	cflags=$(pkg-config --cflags $PKGS) && libs=$(pkg-config --libs $PKGS) || exit 1
 	echo "PKG_CFLAGS := $cflags"
 	echo "PKG_LIBS := $libs"
-	# Archives, for gg-worker: libcurl and what it needs for HTTP; for the rest
-	# see src/exec/static/curl_absent.c.
+	# Archives, for gg-worker: libcurl and what it needs for HTTP, libmicrohttpd;
+	# for the rest see src/exec/static/curl_absent.c and httpd_absent.c.
 	static=$(pkg-config --static --libs $PKGS | sed 's/-luv /-luv_a /; s/-luv$/-luv_a/')
-	echo "WORKER_LIBS := -lcurl -lnghttp2 -lssl $static"
+	echo "WORKER_LIBS := -lcurl -lnghttp2 -lmicrohttpd -lssl $static"
 	;;
 esac

@@ -35,6 +35,10 @@ const struct option_row option_rows[] = {
 	{ 'O', false, "once", "FILE", "run the one request in FILE (- is standard input)" },
 	{ 'X', false, "connect", "TICKET",
 	  "work for the dispatcher of the ticket in this file (- is standard input)" },
+	{ '2', false, "serve", "openwhisk",
+	  "answer /init and /run, as the container of an action of OpenWhisk" },
+	{ '4', false, "listen", "ADDRESS",
+	  "where --serve listens (default 0.0.0.0:8080, where OpenWhisk looks)" },
 	{ 'x', false, "name", "NAME", "what the dispatcher calls this worker" },
 	{ 'y', false, "dir", "DIR",
 	  "keep objects below DIR, and find them there again (default: a new folder in "
@@ -84,6 +88,8 @@ const struct option_row option_rows[] = {
 	{ 'u', false, "endpoint", "URL", "of the API, if it is not AWS's own" },
 	{ 's', false, "profile", "NAME", "whose keys, of ~/.aws" },
 	{ '7', false, "grace", "TIME", "leave alone what is younger (default 7d)" },
+	{ '3', false, "forget", "NAME",
+	  "the project NAME, as list names it, keeps nothing there any more" },
 	{ 'J', false, "json", NULL, "print JSON" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
@@ -193,6 +199,8 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'u': o->endpoint = optarg; break;
 	case 's': o->profile = optarg; break;
 	case 'X': o->connect = optarg; break;
+	case '2': o->serve = optarg; break;
+	case '4': o->listen = optarg; break;
 	case 'x': o->name = optarg; break;
 	case 'y': o->dir = optarg; break;
 	case 'B': return size(optarg, &o->cache_bytes, e);
@@ -202,6 +210,7 @@ static int take(struct options *o, int letter, struct err *e)
 	case 'N': o->no_learn = true; break;
 	case 'W': o->writes = true; break;
 	case 'G': o->forget = optarg; break;
+	case '3': o->forget = optarg; break;
 	case 'q': o->quiet = true; break;
 	case 'v': o->verbose = true; break;
 	case '%': o->sample = optarg; break;

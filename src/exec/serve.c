@@ -221,7 +221,7 @@ static struct MHD_Daemon *start_daemon(struct serve *s, bool is_tls)
 static void set_defaults(struct serve *s, const struct serve_opts *o)
 {
 	s->o = *o;
-	s->o.token = mem_str(o->token);
+	s->o.token = mem_str(o->is_open ? "" : o->token);
 	s->o.spool_dir = o->spool_dir ? mem_str(o->spool_dir) : NULL;
 	s->o.memory_bytes = o->memory_bytes ? o->memory_bytes : SERVE_MEMORY_BYTES;
 	s->o.max_bytes = o->max_bytes ? o->max_bytes : MAX_BYTES;
@@ -232,7 +232,7 @@ static void set_defaults(struct serve *s, const struct serve_opts *o)
 
 static int open_all(struct serve *s, struct err *e)
 {
-	bool is_tls = !s->o.unix_path;
+	bool is_tls = !s->o.unix_path && !s->o.is_open;
 
 	if (httpd_api_open(&s->api, e) < 0 ||
 	    listener_open(s->o.unix_path, s->o.address, &s->listener, e) < 0 ||
@@ -245,7 +245,8 @@ static int open_all(struct serve *s, struct err *e)
 	s->listener.fd = -1;            /* it is the library's now */
 	if (!s->daemon)
 		return err_set(e, ERR_IO, "cannot serve at %s: libmicrohttpd does not start%s",
-			       s->listener.url, is_tls ? " (has it TLS?)" : "");
+			       s->o.unix_path ? s->o.unix_path : s->o.address,
+			       is_tls ? " (has it TLS?)" : "");
 	return 0;
 }
 

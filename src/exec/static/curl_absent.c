@@ -6,21 +6,9 @@
  * the others would double the program; so here is a failure by each one's own
  * convention.  What libcurl does call when it starts says that all is well.
  */
-#include <stddef.h>
+#include "absent.h"
 
-#define FAILS_WITH(type, value, name) \
-	type name(void); \
-	type name(void) \
-	{ \
-		return value; \
-	}
-#define NUMBER(name) FAILS_WITH(long, -1, name)
-#define POINTER(name) FAILS_WITH(void *, NULL, name)
-#define NOTHING(name) \
-	void name(void); \
-	void name(void) \
-	{ \
-	}
+#include <stddef.h>
 
 /* Called when libcurl starts, or for its list of versions. */
 FAILS_WITH(int, 0, libssh2_init)
