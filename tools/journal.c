@@ -97,12 +97,34 @@ static void put(struct journal *j, json_t *o, bool is_passing)
 		j->timer = loop_after(j->o.loop, WRITE_MS, write_is_due, j);
 }
 
+/* A word of a command, without the password in an address: scheme://WHO:IT@host. */
+static json_t *word(const char *s)
+{
+	struct buf b = { 0 };
+	const char *host, *at, *colon;
+	json_t *o;
+
+	while ((host = strstr(s, "://"))) {
+		host += 3;
+		at = memrchr(host, '@', strcspn(host, "/?#, \t"));
+		colon = at ? memchr(host, ':', (size_t)(at - host)) : NULL;
+		buf_add(&b, s, (size_t)((colon ? colon + 1 : host) - s));
+		if (colon)
+			buf_str(&b, "***");
+		s = colon ? at : host;
+	}
+	buf_str(&b, s);
+	o = json_name(b.p);
+	buf_release(&b);
+	return o;
+}
+
 static json_t *strings(const char *const *v)
 {
 	json_t *list = json_array();
 
 	for (; v && *v; v++)
-		json_array_append_new(list, json_name(*v));
+		json_array_append_new(list, word(*v));
 	return list;
 }
 
