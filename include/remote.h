@@ -116,6 +116,12 @@ struct remote_ops {
 	/* Is there more to say of a failed check, in words: the clock, the
 	 * secret, the bucket, the permissions?  Serves the loop.  NULL: no. */
 	int (*check)(struct remote *r, struct err *e);
+
+	/* Remove what writers have begun up to before_s (since 1970, by the
+	 * remote's clock) and not ended, as they were killed; is_dry: only
+	 * count it.  Serves the loop.  NULL: nothing is ever half there. */
+	int (*halves)(struct remote *r, int64_t before_s, bool is_dry, size_t *n,
+		      struct err *e);
 };
 
 /* Start c and serve the loop until it is done: for tools.  c's done and arg are not

@@ -48,6 +48,7 @@ struct remote_gc {
 	/* Given back. */
 	size_t n_refs, n_results, n_objects;    /* removed, or would be; */
 	size_t n_kept_results, n_kept_objects;
+	size_t n_halves;                /* begun and never ended by their writers */
 	uint64_t n_bytes, n_kept_bytes;
 };
 /* Remove the results, then the objects, that no ref reaches.  Nothing is removed

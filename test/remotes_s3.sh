@@ -71,6 +71,24 @@ check "100 MB go in parts and come back in parts" says whole 0 "$calls" "$uri" l
 check "an object of just one part too many comes back too" says whole 0 "$calls" "$uri" large 16777217
 check "nothing is wrong, says check" says 'nothing is wrong' 0 "$calls" "$uri" check
 
+# What writers that were killed have left, begun by another hand.
+request() { "$here/test/servers/s3_request.py" "$1" "$S3_ENDPOINT/bucket$2"; }
+n_uploads() { request GET '?uploads=' | grep -o '<UploadId>' | wc -l; }
+hex=$(echo x | sha256sum | cut -c1-64)
+for key in "some%20where/cas/$hex" some%20where/theirs "elsewhere/cas/$hex"; do
+	request POST "/$key?uploads=" >/dev/null
+done
+gc() { "$GG" remote gc --remote "$uri" "$@"; }
+check "what killed ones left half done is seen" \
+	says 'would remove 1 uploads that were begun and never ended' 0 gc -n --grace 0
+check "within the grace period it stays" eval 'gc && [ "$(n_uploads)" = 3 ]'
+check "then it goes, and what others have begun there stays" \
+	eval 'gc --grace 0 && [ "$(n_uploads)" = 2 ] && ! request GET "?uploads=" | grep "some where/cas/"'
+request GET '?uploads=' | sed 's/<Upload>/\n&/g; s/$/\n/' |
+	sed -n 's/^.*<Key>\(.*\)<\/Key>.*<UploadId>\(.*\)<\/UploadId>.*/\1?uploadId=\2/p' |
+	sed 's/some where/some%20where/' >"$work/theirs"
+while read -r key; do request DELETE "/$key" >/dev/null; done <"$work/theirs"
+
 check "a bucket that is not there is named" \
 	says 'there is no such bucket' 1 "$calls" "s3://nowhere?endpoint=$S3_ENDPOINT" check
 "$calls" "$uri" put cas/small yes

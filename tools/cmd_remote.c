@@ -134,6 +134,9 @@ static int gc_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 	       "%zu projects\n", uri_of(r), c->o.dry_run ? "would remove" : "removed",
 	       g.n_results, g.n_objects, (double)g.n_bytes / 1048576, g.n_kept_results,
 	       g.n_kept_objects, (double)g.n_kept_bytes / 1048576, g.n_refs);
+	if (g.n_halves)
+		printf("  %s %zu uploads that were begun and never ended\n",
+		       c->o.dry_run ? "would remove" : "removed", g.n_halves);
 	return 0;
 }
 

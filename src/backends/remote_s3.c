@@ -303,4 +303,5 @@ const struct remote_ops remote_s3 = {
 	.reach = s3_reach,
 	.uri = s3_uri,
 	.check = s3_check,
+	.halves = s3_halves,
 };

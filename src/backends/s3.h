@@ -2,8 +2,8 @@
  *
  * Private to src/backends.  s3_uri.c (its URI), s3_request.c (one signed
  * request and its tries), s3_words.c (XML, and what errors mean), s3_upload.c
- * and s3_download.c (large objects in parts), s3_list.c, s3_check.c,
- * remote_s3.c (the table).
+ * and s3_download.c (large objects in parts), s3_list.c, s3_halves.c,
+ * s3_check.c, remote_s3.c (the table).
  */
 #ifndef GG_S3_H
 #define GG_S3_H
@@ -142,6 +142,7 @@ void s3_upload(struct remote *r, struct remote_call *c);
 void s3_download(struct remote *r, struct remote_call *c);
 int s3_list(struct remote *r, struct remote_listing *l, struct err *e);
 int s3_check(struct remote *r, struct err *e);
+int s3_halves(struct remote *r, int64_t before_s, bool is_dry, size_t *n, struct err *e);
 /* Fill in what headers say of an object. */
 void s3_answer_of(const struct http_answer *a, struct remote_answer *out);
 

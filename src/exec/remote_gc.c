@@ -428,6 +428,8 @@ int remote_gc(struct remote_gc *g, struct err *e)
 			list(&k, "refs/", e) < 0 || forget(&k, e) < 0 || mark_refs(&k, e) < 0 ||
 			sweep(&k, &k.results, e) < 0 || sweep(&k, &k.objects, e) < 0))
 		rc = -1;
+	if (rc == 0 && g->ops->halves)
+		rc = g->ops->halves(g->remote, k.now_s - g->grace_s, g->is_dry, &g->n_halves, e);
 	free(k.results.v);
 	free(k.objects.v);
 	free(k.todo);
