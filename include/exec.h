@@ -126,6 +126,13 @@ bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
 /* Nothing runs, and what is ready fits nowhere now: says in out what it needs. */
 bool exec_is_stuck(const struct exec *x, struct buf *out);
+/* What runs now, the oldest first, until fn says no; lent. */
+struct exec_running {
+	const char *label, *engine;     /* engine: its URI */
+	double seconds;                 /* so far */
+};
+void exec_each_running(const struct exec *x,
+		       bool (*fn)(void *arg, const struct exec_running *r), void *arg);
 void exec_engine_counts(const struct exec *x, size_t engine, struct engine_counts *out);
 
 /* Can t, whose runtime this is, run on this machine: does it hold the closure? */

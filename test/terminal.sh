@@ -71,5 +71,11 @@ check "and the store is right" store_is_right
 check "the status line says what runs" typed 1 1.2 '^C' "$GG" force f2
 check "with the command in it" grep -aq 'long.sh a f2' "$work/.tty"
 no_wider() { tr '\r' '\n' <"$work/.tty" | sed 's/\x1b\[[0-9;]*[A-Za-z]//g' | grep -aq '.\{81\}' && return 1; return 0; }
+echo "sleep 1004 # ${work##*/}" >long2.sh
+echo 'sh long2.sh @in @out' >>gg.models
+"$GG" infer sh -c 'sh long2.sh a f3' >/dev/null
+check "when two run for a while" typed 1 2.5 '^C' "$GG" force -j2 f2 f3
+check "each has a line" sh -c 'tr "\r" "\n" <"$1" | grep -aqE "^ +1 s  sh long.sh a f2" && tr "\r" "\n" <"$1" | grep -aqE "^ +1 s  sh long2.sh a f3"' - "$work/.tty"
+check "that is taken away again" grep -aq "$(printf '\033\[2A')" "$work/.tty"
 check "and is no wider than the terminal" no_wider
 plan

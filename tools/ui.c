@@ -1,7 +1,8 @@
 /* ui.c - what a person sees while thunks run
  *
- * One line, drawn again ten times a second, on a terminal only; above it what
- * thunks printed and which failed.
+ * One line, drawn again ten times a second, on a terminal only; below it a line
+ * for each that has run for a while, when several do; above it what thunks
+ * printed and which failed.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,28 +10,40 @@
 #include <unistd.h>
 #include "gg.h"
 
-enum { REDRAW_MS = 100 };
+enum { REDRAW_MS = 100, LINES_MAX = 8, LINES_PART = 3 };
+
+#define LONG_S 1.0
 
 struct ui {
 	struct ctx *c;
 	struct timer *timer;
 	size_t n_unrun;                 /* what needs something that failed */
 	bool is_terminal, is_drawn;
+	unsigned n_lines;               /* drawn below the first */
 };
 
-static unsigned columns(void)
+static struct winsize terminal(void)
 {
 	struct winsize w;
 
-	return ioctl(2, TIOCGWINSZ, &w) == 0 && w.ws_col > 20 ? w.ws_col : 80;
+	if (ioctl(2, TIOCGWINSZ, &w) < 0 || w.ws_col <= 20)
+		w.ws_col = 80;
+	else if (w.ws_row)
+		return w;
+	w.ws_row = 24;
+	return w;
 }
 
 void ui_clear(struct ui *u)
 {
-	if (u && u->is_drawn)
-		fputs("\r\033[K", stderr);
-	if (u)
-		u->is_drawn = false;
+	if (!u)
+		return;
+	if (u->n_lines)
+		fprintf(stderr, "\033[%uA", u->n_lines);
+	if (u->is_drawn)
+		fputs(u->n_lines ? "\r\033[J" : "\r\033[K", stderr);
+	u->is_drawn = false;
+	u->n_lines = 0;
 }
 
 /* " (8 lambda, 2 local)": what runs where; how long that is. */
@@ -64,14 +77,62 @@ static void draw_drain(struct ui *u)
 		ui_clear(u);
 		return;
 	}
+	ui_clear(u);
 	fprintf(stderr, "\r\033[K%llu objects on their way to remotes",
 		(unsigned long long)n.n_waiting);
 	fflush(stderr);
 	u->is_drawn = true;
 }
 
+/* ---- a line for each that runs long */
+
+struct lines {
+	struct ui *u;
+	struct buf b;
+	unsigned n, n_max, columns;
+};
+
+static bool add_line(void *arg, const struct exec_running *r)
+{
+	struct lines *l = arg;
+	size_t from = l->b.n + 1;
+
+	/* All that follow are younger. */
+	if (r->seconds < LONG_S || l->n == l->n_max)
+		return false;
+	buf_printf(&l->b, "\n%6.0f s  %s%s%s", r->seconds, l->u->c->n_engines > 1 ? r->engine : "",
+		   l->u->c->n_engines > 1 ? "  " : "", r->label);
+	if (l->b.n - from > l->columns - 1)
+		l->b.n = from + l->columns - 1;
+	buf_str(&l->b, "\033[K");
+	l->n++;
+	return true;
+}
+
+/* All at once, over what stands there, so that nothing flickers. */
+static void draw_lines(struct ui *u, const char *first, bool has_more, const struct winsize *w)
+{
+	struct lines l = { .u = u, .n_max = w->ws_row / LINES_PART, .columns = w->ws_col };
+
+	if (l.n_max > LINES_MAX)
+		l.n_max = LINES_MAX;
+	if (u->n_lines)
+		buf_printf(&l.b, "\033[%uA", u->n_lines);
+	buf_printf(&l.b, "\r%s\033[K", first);
+	if (has_more)
+		exec_each_running(u->c->exec, add_line, &l);
+	if (u->n_lines > l.n)
+		buf_str(&l.b, "\033[J");
+	fwrite(l.b.p, 1, l.b.n, stderr);
+	fflush(stderr);
+	u->n_lines = l.n;
+	u->is_drawn = true;
+	buf_release(&l.b);
+}
+
 static void draw(struct ui *u)
 {
+	const struct winsize w = terminal();
 	struct exec_counts n;
 	char line[512];
 	int len;
@@ -91,13 +152,11 @@ static void draw(struct ui *u)
 	if (n.remaining_s >= 1)
 		len += snprintf(line + len, sizeof line - (size_t)len, ", about %.0f s left",
 				n.remaining_s);
-	if (n.oldest_label)
+	if (n.oldest_label && n.running == 1)
 		snprintf(line + len, sizeof line - (size_t)len, ": %s (%.0f s)",
 			 n.oldest_label, n.oldest_running_s);
-	line[columns() < sizeof line ? columns() - 1 : sizeof line - 1] = 0;
-	fprintf(stderr, "\r\033[K%s", line);
-	fflush(stderr);
-	u->is_drawn = true;
+	line[w.ws_col < sizeof line ? w.ws_col - 1u : sizeof line - 1] = 0;
+	draw_lines(u, line, n.running > 1, &w);
 }
 
 static void tick(void *arg)

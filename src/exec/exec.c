@@ -332,6 +332,20 @@ static double guess_remaining(const struct exec *x, uint64_t now_ms)
 	return left_s > 0 ? left_s : 0;
 }
 
+void exec_each_running(const struct exec *x,
+		       bool (*fn)(void *arg, const struct exec_running *r), void *arg)
+{
+	uint64_t now = loop_now_ms(x->o.loop);
+
+	for (const struct run *r = x->runs; r; r = r->next) {
+		const struct exec_running one = { r->label, r->site->engine->uri,
+						  (double)(now - r->started_ms) / 1e3 };
+
+		if (!fn(arg, &one))
+			return;
+	}
+}
+
 void exec_counts(struct exec *x, struct exec_counts *out)
 {
 	uint64_t now_ms = loop_now_ms(x->o.loop);
