@@ -1,9 +1,11 @@
 #!/usr/bin/python3
-"""The container endpoint for AWS keys as ECS and EKS document it, for t_aws.
+"""The endpoints for AWS keys as ECS, EKS and EC2 (IMDSv2) document them, for t_aws.
 
 keys_server.py: prints its port, serves until standard input ends.  The path says
 what is given: /good, /soon?s=N (keys that end in N seconds), /ended, /odd,
-/flaky?n=N (503 for the first N), /role?token=T (403 without it), /count.
+/flaky?n=N (503 for the first N), /role?token=T (403 without it), /count.  Below
+/latest, /none/latest and /odd/latest: a machine with a role, one with none, and
+one that says odd things.
 """
 import datetime
 import http.server
@@ -31,7 +33,33 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(text.encode())
 
+    def do_PUT(self):
+        if not self.path.endswith("/latest/api/token"):
+            self.answer(404, "")
+        elif self.headers["X-aws-ec2-metadata-token-ttl-seconds"] != "21600":
+            self.answer(400, "")
+        else:
+            asked[self.path] = asked.get(self.path, 0) + 1
+            self.answer(200, "TOKEN==")
+
+    def machine(self):
+        where = "/latest/meta-data/iam/security-credentials/"
+        n = asked[self.path] = asked.get(self.path, 0) + 1
+        if self.headers["X-aws-ec2-metadata-token"] != "TOKEN==":
+            self.answer(401, "")
+        elif self.path == where:
+            self.answer(200, "my-role")
+        elif self.path == where + "my-role":
+            self.answer(200, keys(3600, n))
+        elif self.path == "/odd" + where:
+            self.answer(200, "../../x?y")
+        else:
+            self.answer(404, "")
+
     def do_GET(self):
+        if "/latest/" in self.path and not self.path.startswith("/count"):
+            self.machine()
+            return
         url = urllib.parse.urlsplit(self.path)
         q = dict(urllib.parse.parse_qsl(url.query))
         n = asked[self.path] = asked.get(self.path, 0) + 1

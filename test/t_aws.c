@@ -316,6 +316,44 @@ static void open_network(void)
 	CHECK(aws_container_url(setting, ecs, &arena, &url, &e) < 0 && e.code == ERR_USAGE);
 }
 
+static struct aws *open_machine(const char *path, const char *off)
+{
+	const char *url = arena_printf(&arena, "http://127.0.0.1:%d%s", port, path);
+	const char *const s[] = { "HOME", "/nowhere", "AWS_EC2_METADATA_SERVICE_ENDPOINT", url,
+				  "AWS_EC2_METADATA_DISABLED", off, NULL };
+	const char **kept = arena_alloc(&arena, sizeof s);
+
+	memcpy(kept, s, sizeof s);
+	return open_as(NULL, kept);
+}
+
+static void from_machine(void)
+{
+	struct aws *a = open_machine("/", "");
+	unsigned version;
+
+	CHECK(a && !aws_keys(a) && wait_for(a));
+	check_keys(a, "ASIA1", "hidden1", "session1");
+	version = aws_version(a);
+	CHECK(aws_renew(a, version) && !aws_keys(a) && wait_for(a));
+	check_keys(a, "ASIA2", "hidden2", "session2");
+	CHECK(times_asked("/latest/api/token") == 2);
+	aws_close(a);
+	a = open_machine("/none", "false");
+	CHECK(a && !wait_for(a) && e.code == ERR_REFUSED && strstr(e.text, "404"));
+	aws_close(a);
+	a = open_machine("/odd", "");
+	CHECK(a && !wait_for(a) && e.code == ERR_BAD && strstr(e.text, "name of a role"));
+	CHECK(times_asked("/odd/latest/api/token") == 1);
+	/* Closed between two of its requests. */
+	aws_wait(a, &(struct aws_wait){ .done = NULL });
+	aws_close(a);
+	CHECK(!open_machine("/", "true") && e.code == ERR_MISSING);
+	a = open_as(NULL, (const char *[]){ "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+		    "http://127.0.0.1.evil.example", NULL });
+	CHECK(!a && e.code == ERR_REFUSED);
+}
+
 static void cut_off(void)
 {
 	struct waiting t = { .wait = { .done = waited, .arg = &t } };
@@ -338,6 +376,7 @@ static const struct test tests[] = {
 	{ "an endpoint that refuses, or gives nonsense, is told of without secrets",
 	  endpoint_refuses },
 	{ "keys never come over the open network in the clear", open_network },
+	{ "a machine of EC2 gives keys, in three steps, or says why not", from_machine },
 	{ "after close nobody is called", cut_off },
 	{ 0 }
 };

@@ -1,7 +1,7 @@
 /* aws.c - who we are for AWS and what speaks like it
  *
- * Keys are looked for in the environment, the files, the container's endpoint,
- * in this order.  Those of files are read again when a server refuses them;
+ * Keys are looked for in the environment, the files, the container's endpoint, the
+ * machine's (EC2), in this order.  Those of files are read again when a server refuses them;
  * those of an endpoint also some minutes before they end, while the old ones
  * are still in use.
  */
@@ -22,7 +22,7 @@ enum {
 	ANSWER_MS = 5000,
 };
 
-enum source { FROM_NOWHERE, FROM_ENVIRONMENT, FROM_FILES, FROM_CONTAINER };
+enum source { FROM_NOWHERE, FROM_ENVIRONMENT, FROM_FILES, FROM_CONTAINER, FROM_MACHINE };
 
 struct aws {
 	struct http *http;
@@ -36,6 +36,8 @@ struct aws {
 	unsigned version;
 	struct aws_wait *waits, *telling;
 	struct http_call *call;         /* that asks the endpoint */
+	struct arena step;              /* what machine has */
+	struct aws_machine machine;     /* FROM_MACHINE: how far the asking is */
 	struct err wrong;               /* to be told when the pause is over */
 	struct timer *pause;
 	unsigned n_tries;
@@ -143,14 +145,21 @@ static int look_for_endpoint(struct aws *a, const struct aws_opts *o, struct err
 		return 0;
 	if (aws_container_url(o->setting, o->setting_arg, &a->fixed, &a->url, e) < 0)
 		return -1;
+	if (a->url) {
+		a->source = FROM_CONTAINER;
+		a->where = "the container's endpoint";
+		return 0;
+	}
+	if (aws_machine_url(o->setting, o->setting_arg, &a->fixed, &a->url, e) < 0)
+		return -1;
 	if (!a->url)
 		return err_set(e, ERR_MISSING, "there are no keys: neither AWS_ACCESS_KEY_ID and "
 			       "AWS_SECRET_ACCESS_KEY are set, nor has %s a profile %s, nor does "
-			       "a container give any",
+			       "a container or a machine of EC2 give any",
 			       a->files.credentials ? a->files.credentials : "~/.aws/credentials",
 			       a->files.profile);
-	a->source = FROM_CONTAINER;
-	a->where = "the container's endpoint";
+	a->source = FROM_MACHINE;
+	a->where = "this machine's metadata service";
 	return 0;
 }
 
@@ -188,6 +197,7 @@ void aws_close(struct aws *a)
 	arena_release(&a->fixed);
 	arena_release(&a->ours[0]);
 	arena_release(&a->ours[1]);
+	arena_release(&a->step);
 	free(a);
 }
 
@@ -236,8 +246,16 @@ static bool holds(const struct aws *a, int64_t least_s)
 	       (!a->keys.expires_s || a->keys.expires_s > now_s() + least_s);
 }
 
+/* Of this one the asking begins again. */
+static void forget_steps(struct aws *a)
+{
+	arena_reset(&a->step);
+	a->machine = (struct aws_machine){ NULL, NULL };
+}
+
 static void could_not(struct aws *a, const struct err *e)
 {
+	forget_steps(a);
 	if (e->code == ERR_RETRY && ++a->n_tries < TRIES) {
 		a->pause = loop_after(http_loop(a->http), PAUSE_MS << a->n_tries, pause_over, a);
 		return;
@@ -251,22 +269,31 @@ static void judge(struct aws *a, const struct http_answer *answer, struct err *e
 	struct aws_keys k;
 	bool is_good = false;
 
+	if (answer->status / 100 == 2 && a->source == FROM_MACHINE && !a->machine.role) {
+		if (aws_machine_heard(&a->machine, answer->body, &a->step, e) == 0)
+			ask(a);
+		else
+			could_not(a, e);
+		return;
+	}
 	if (answer->status / 100 != 2)
 		err_set(e, answer->status >= 500 || answer->status == 429 ? ERR_RETRY : ERR_REFUSED,
-			"the container's endpoint for keys answers %d: is the role attached, "
-			"and the token right?", answer->status);
+			"%s, asked for keys, answers %d: is a role attached, and the token "
+			"right?", a->where, answer->status);
 	else if (aws_container_parse(answer->body, &work, &k, e) == 0)
 		is_good = true;
 	if (is_good && k.expires_s && k.expires_s <= now_s() + LEAST_S)
-		is_good = err_set(e, ERR_REFUSED, "the keys of the container's endpoint have ended "
-				  "already: is this machine's clock right?") == 0;
+		is_good = err_set(e, ERR_REFUSED, "the keys it gives have ended already: is this "
+				  "machine's clock right?") == 0;
 	if (is_good)
 		take(a, &k);
 	arena_release(&work);
-	if (is_good)
+	if (is_good) {
+		forget_steps(a);
 		tell(a, NULL);
-	else
+	} else {
 		could_not(a, e);
+	}
 }
 
 static void answered(void *arg, const struct http_answer *answer, const struct err *failed)
@@ -280,7 +307,7 @@ static void answered(void *arg, const struct http_answer *answer, const struct e
 		return;
 	}
 	e = *failed;
-	err_wrap(&e, "the container's endpoint for keys");
+	err_wrap(&e, "%s, asked for keys", a->where);
 	could_not(a, &e);
 }
 
@@ -303,8 +330,14 @@ static void ask(struct aws *a)
 	if (a->call || a->pause)
 		return;
 	a->asked_s = now_s();
-	rc = aws_container_header(a->setting, a->setting_arg, &work, &headers[0], &a->wrong);
-	r.headers = headers[0] ? headers : headers + 1;
+	if (a->source == FROM_MACHINE) {
+		aws_machine_ask(&a->machine, a->url, &work, headers, &r);
+		rc = 0;
+	} else {
+		rc = aws_container_header(a->setting, a->setting_arg, &work, &headers[0],
+					  &a->wrong);
+		r.headers = headers[0] ? headers : headers + 1;
+	}
 	if (rc == 0)
 		rc = http_start(a->http, &r, &a->call, &a->wrong);
 	/* Nobody is told before aws_wait() returns. */
@@ -317,7 +350,7 @@ static void ask(struct aws *a)
 
 const struct aws_keys *aws_keys(struct aws *a)
 {
-	if (a->source == FROM_CONTAINER && !holds(a, EARLY_S) &&
+	if (a->source >= FROM_CONTAINER && !holds(a, EARLY_S) &&
 	    (!a->keys.access_key || now_s() >= a->asked_s + AGAIN_S)) {
 		if (!a->call && !a->pause)
 			a->n_tries = 0;
@@ -375,7 +408,7 @@ bool aws_renew(struct aws *a, unsigned version)
 		return true;
 	if (a->source == FROM_FILES)
 		return read_again(a);
-	if (a->source != FROM_CONTAINER)
+	if (a->source < FROM_CONTAINER)
 		return false;
 	a->keys.access_key = NULL;
 	return true;

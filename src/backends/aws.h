@@ -2,11 +2,12 @@
  *
  * Private to src/backends.  aws.c (where they are looked for), aws_files.c
  * (~/.aws), aws_container.c (the endpoint of ECS and EKS, whose keys pass and
- * are renewed).
+ * are renewed), aws_machine.c (that of EC2, likewise).
  */
 #ifndef GG_AWS_H
 #define GG_AWS_H
 
+#include "http.h"
 #include "remote.h"
 #include "sigv4.h"
 
@@ -87,5 +88,21 @@ int aws_container_header(setting_fn *setting, void *arg, struct arena *a, const 
 			 struct err *e);
 int aws_container_parse(struct bytes json, struct arena *a, struct aws_keys *out,
 			struct err *e);
+
+/* ---- aws_machine.c */
+
+/* What the requests so far have given; NULL: not yet. */
+struct aws_machine {
+	const char *token, *role;
+};
+/* The address to ask: NULL when this is no machine of EC2, or it is not to be asked. */
+int aws_machine_url(setting_fn *setting, void *arg, struct arena *a, const char **out,
+		    struct err *e);
+/* Make r the next request; with token and role its answer is the keys, as in
+ * aws_container_parse(). */
+void aws_machine_ask(const struct aws_machine *m, const char *base, struct arena *a,
+		     const char *headers[2], struct http_request *r);
+/* Take its answer, before; strings live in a. */
+int aws_machine_heard(struct aws_machine *m, struct bytes said, struct arena *a, struct err *e);
 
 #endif

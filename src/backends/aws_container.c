@@ -99,10 +99,10 @@ int aws_container_parse(struct bytes json, struct arena *a, struct aws_keys *out
 		.token = text_of(o, "Token", a),
 	};
 	if (!out->access_key || !out->secret_key)
-		rc = err_set(e, ERR_BAD, "what the container's endpoint gives are no keys");
+		rc = err_set(e, ERR_BAD, "what the endpoint for keys gives are none");
 	else if (until && !when_iso(until, &out->expires_s))
-		rc = err_set(e, ERR_BAD, "the keys of the container's endpoint have an end that "
-			     "is no moment");
+		rc = err_set(e, ERR_BAD, "the endpoint for keys gives some with an end that is no "
+			     "moment");
 	json_decref(o);
 	return rc;
 }
