@@ -128,7 +128,8 @@ void engines_help(void)
 		      "after a colon WORD=VALUE, with commas between.", 0, 0);
 	printf("\n    gg force --engine local:jobs=2 --engine container:gpus=2\n");
 	for (size_t i = 0; backends[i]; i++) {
-		printf("\n%s: %s\n", backends[i]->name, backends[i]->help);
+		putchar('\n');
+		print_wrapped(backends[i]->help, 3, printf("%s:", backends[i]->name));
 		for (const struct engine_word *w = backends[i]->words; w && w->name; w++) {
 			char text[40];
 

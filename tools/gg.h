@@ -114,6 +114,7 @@ extern const struct verb verbs[];
 	"gets to the port may run commands there; OpenWhisk's own network has to be the " \
 	"wall. It was tested against the published protocol only, not an OpenWhisk." }
 const struct verb *verb_find(const char *name);
+void help_verb(const struct verb *v);
 
 /* Each returns an exit status, or -1 with *e filled. */
 int cmd_init(struct ctx *c, int argc, char **argv, struct err *e);

@@ -6,6 +6,8 @@
 #include "help.h"
 #include "wrap.h"
 
+enum { OPTION_COLUMN = 23 };
+
 static void option_text(const struct option_row *r, char *out, size_t n)
 {
 	char letter[8] = "";
@@ -22,17 +24,18 @@ static void help_all(void)
 	       "Training commands become thunks; forcing makes their outputs real.\n\n");
 	for (const struct verb *v = verbs; v->name; v++)
 		if (!(v->needs & HIDDEN))
-			printf("  %-8s%s\n", v->name, v->help);
-	printf("\ngg COMMAND --help says more, gg help models the notation of gg.models,\n"
-	       "gg help engines where thunks may run.\n"
-	       "Exit status: 0 fine, 1 a thunk or the script failed, 2 usage, 3 the store\n"
-	       "or the machine, 4 gg verify found outputs that differ.\n");
+			printf("  %-11s %s\n", v->name, v->help);
+	printf("\ngg COMMAND --help says more; gg help models the notation of gg.models, gg help\n"
+	       "engines where thunks may run, gg help remotes where objects may rest, gg help\n"
+	       "events what --json prints of a run.\n"
+	       "Exit status: 0 fine; 1 a thunk or the script failed, or what was made differs\n"
+	       "from what gg verify, gg.lock or gg diff hold it against; 2 usage; 3 the store\n"
+	       "or the machine.\n");
 }
 
-static void help_models(void)
+static void help_notation(const struct notation *n)
 {
-	printf("gg.models: what commands read and write\n");
-	for (const struct notation *n = notation; n->name || n->text; n++) {
+	for (; n->name || n->text; n++) {
 		if (n->name && n->text) {
 			printf("  %-17s ", n->name);
 			print_wrapped(n->text, 20, 20);
@@ -46,6 +49,18 @@ static void help_models(void)
 	}
 }
 
+static void help_models(void)
+{
+	printf("gg.models: what commands read and write\n");
+	help_notation(notation);
+}
+
+static void help_events(void)
+{
+	printf("events: what happened in a run, one JSON object a line\n");
+	help_notation(events);
+}
+
 static const struct {
 	const char *name;
 	void (*print)(void);
@@ -53,12 +68,29 @@ static const struct {
 	{ "models", help_models },
 	{ "engines", engines_help },
 	{ "remotes", remotes_help },
+	{ "events", help_events },
 };
+
+void help_verb(const struct verb *v)
+{
+	char text[80];
+
+	printf("usage: gg %s%s%s%s\n\n", v->name, *v->options ? " [OPTION...]" : "",
+	       *v->args ? " " : "", v->args);
+	print_wrapped(v->help, 0, 0);
+	print_wrapped(v->more, 0, 0);
+	putchar('\n');
+	for (const struct option_row *r = option_rows; r->letter; r++) {
+		if (r->letter != 'h' && !strchr(v->options, r->letter))
+			continue;
+		option_text(r, text, sizeof text);
+		print_wrapped(r->help, OPTION_COLUMN, printf("  %-20s ", text));
+	}
+}
 
 int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	const struct verb *v;
-	char text[80];
 
 	(void)c;
 	if (!argc) {
@@ -74,15 +106,7 @@ int cmd_help(struct ctx *c, int argc, char **argv, struct err *e)
 	if (!v || (v->needs & HIDDEN))
 		return err_set(e, ERR_USAGE, "there is no command \"%s\"; see gg help",
 			       argv[0]);
-	printf("usage: gg %s %s%s\n\n", v->name, *v->options ? "[OPTION...] " : "", v->args);
-	print_wrapped(v->help, 0, 0);
-	print_wrapped(v->more, 0, 0);
-	putchar('\n');
-	for (const struct option_row *r = option_rows; r->letter; r++)
-		if (r->letter == 'h' || strchr(v->options, r->letter)) {
-			option_text(r, text, sizeof text);
-			printf("  %-20s %s\n", text, r->help);
-		}
+	help_verb(v);
 	return EXIT_FINE;
 }
 
@@ -127,15 +151,19 @@ static void man_verb(struct buf *b, const struct verb *v)
 	troff(b, *v->more ? v->more : v->help);
 	buf_char(b, '\n');
 	man_options(b, v);
-	buf_str(b, ".SH EXIT STATUS\n0 fine, 1 a thunk or the script failed, 2 usage, 3 the "
-		   "store or the machine.\n.SH SEE ALSO\n.BR gg (1)\n");
+	buf_str(b, ".SH EXIT STATUS\n0 fine, 1 a thunk or the script failed, or what was made "
+		   "differs, 2 usage, 3 the store or the machine.\n.SH SEE ALSO\n.BR gg (1)\n");
 }
 
-static void man_models(struct buf *b)
+static void man_notation(struct buf *b, const char *name, const char *title,
+			 const struct notation *n)
 {
-	buf_str(b, ".TH GG\\-MODELS 5 \"\" gg\n.SH NAME\ngg\\-models \\- what commands "
-		   "read and write\n.SH DESCRIPTION\n");
-	for (const struct notation *n = notation; n->name || n->text; n++) {
+	buf_str(b, ".TH ");
+	troff(b, name);
+	buf_str(b, " 5 \"\" gg\n.SH NAME\n");
+	troff(b, name);
+	buf_printf(b, " \\- %s\n.SH DESCRIPTION\n", title);
+	for (; n->name || n->text; n++) {
 		bool is_example = !n->name && n->text[0] == ' ';
 
 		buf_str(b, n->name ? n->text ? ".TP\n.B " : ".SH " :
@@ -174,36 +202,54 @@ static void man_all(struct buf *b)
 		   ".B gg.models\nwhat commands read and write\n");
 }
 
-int cmd_man(struct ctx *c, int argc, char **argv, struct err *e)
+static int man_write(const char *dir, const char *name, struct buf *b, struct err *e)
 {
 	char path[4096];
-	struct buf b = { 0 };
+	int rc;
 
-	(void)c;
-	if (argc != 2)
-		return err_set(e, ERR_USAGE, "gg _man takes one folder");
-	if (dir_make(AT_FDCWD, argv[1], e) < 0)
+	snprintf(path, sizeof path, "%s/%s", dir, name);
+	rc = file_write(AT_FDCWD, path, buf_bytes(b), 0644, 0, e);
+	buf_reset(b);
+	return rc;
+}
+
+static int man_pages(const char *dir, struct buf *b, struct err *e)
+{
+	char name[80];
+
+	man_all(b);
+	if (man_write(dir, "gg.1", b, e) < 0)
 		return -1;
-	man_all(&b);
-	snprintf(path, sizeof path, "%s/gg.1", argv[1]);
-	if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
+	man_notation(b, "gg-models", "what commands read and write", notation);
+	if (man_write(dir, "gg-models.5", b, e) < 0)
 		return -1;
-	buf_reset(&b);
-	man_models(&b);
-	snprintf(path, sizeof path, "%s/gg-models.5", argv[1]);
-	if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
+	man_notation(b, "gg-events", "what happened in a run", events);
+	if (man_write(dir, "gg-events.5", b, e) < 0)
 		return -1;
 	for (const struct verb *v = verbs; v->name; v++) {
 		if (v->needs & HIDDEN)
 			continue;
-		buf_reset(&b);
-		man_verb(&b, v);
-		snprintf(path, sizeof path, "%s/gg-%s.1", argv[1], v->name);
-		if (file_write(AT_FDCWD, path, buf_bytes(&b), 0644, 0, e) < 0)
+		man_verb(b, v);
+		snprintf(name, sizeof name, "gg-%s.1", v->name);
+		if (man_write(dir, name, b, e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int cmd_man(struct ctx *c, int argc, char **argv, struct err *e)
+{
+	struct buf b = { 0 };
+	int rc;
+
+	(void)c;
+	if (argc != 2)
+		return err_set(e, ERR_USAGE, "gg _man takes one folder");
+	rc = dir_make(AT_FDCWD, argv[1], e);
+	if (rc == 0)
+		rc = man_pages(argv[1], &b, e);
 	buf_release(&b);
-	return EXIT_FINE;
+	return rc < 0 ? -1 : EXIT_FINE;
 }
 
 int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e)

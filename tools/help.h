@@ -7,6 +7,6 @@
 struct notation {
 	const char *name, *text;
 };
-extern const struct notation notation[];
+extern const struct notation notation[], events[];
 
 #endif

@@ -6,23 +6,8 @@
  * 20261121-094412-4711.  Readers pass over events and members that they do not
  * know.  t is seconds since the run began; thunks and logs are names.
  *
- *     {"event":"run","run":RUN,"time":"2026-11-21T09:44:12Z","command":[...],
- *      "engines":[URI...],"gg":1}
- *     {"event":"start","t":0.1,"thunk":ID,"label":TEXT,"engine":URI,"slot":0,
- *      "second":true}                               beside a run that takes long
- *     {"event":"ran","t":2.5,"thunk":ID,"engine":URI,"slot":0,"place":TEXT,
- *      "status":"ok","code":0,"seconds":2.4,"cpu":2.1,"rss":12345678,
- *      "waited":0.1,"cold":true,"dollars":0.001,"log":ID,
- *      "second":true}
- *     {"event":"failed","t":2.5,"thunk":ID,"label":TEXT,"text":TEXT,"cause":ID}
- *     {"event":"notice","t":2.5,"text":TEXT}
- *     {"event":"progress","t":3,"done":4,"cached":2,"running":2,"waiting":8,
- *      "failed":0,"left":12.5}                      to --json only
- *     {"event":"targets","paths":[[PATH,ID,OUTPUT]...]}
- *     {"event":"end","t":60.1,"forced":12,"cached":2,"remote":0,"failed":0,
- *      "unrun":0,"seconds":60.1,"interrupted":false,"retried":0,"duplicated":0,
- *      "engines":[{"engine":URI,"ran":12,"seconds":55.0,"dollars":0}],
- *      "predicted":{"seconds":58.2,"took":60.0,"guessed":0.1},"status":0}
+ * Each kind of event and its members: tools/help_events.c, as gg help events
+ * prints them.  A new one gets its row there.
  *
  * A "ran" that is not followed by "failed" and is not "ok" was started again.
  * slot is the lowest number that was free on that engine.  predicted is there when

@@ -50,8 +50,10 @@ static int run_command(struct ctx *c, const struct verb *cmd, int argc,
 	first = options_parse(c, cmd, argc, argv, e);
 	if (first < 0)
 		return -1;
-	if (c->o.help)
-		return cmd_help(c, 1, (char *[]){ (char *)cmd->name, NULL }, e);
+	if (c->o.help) {
+		help_verb(cmd);
+		return EXIT_FINE;
+	}
 	if ((cmd->needs & NEED_ARGS) && first == argc)
 		return err_set(e, ERR_USAGE, "gg %s needs %s; see gg %s --help",
 			       cmd->name, cmd->args, cmd->name);

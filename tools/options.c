@@ -90,7 +90,7 @@ const struct option_row option_rows[] = {
 	{ '7', false, "grace", "TIME", "leave alone what is younger (default 7d)" },
 	{ '3', false, "forget", "NAME",
 	  "the project NAME, as list names it, keeps nothing there any more" },
-	{ 'J', false, "json", NULL, "print JSON" },
+	{ 'J', false, "json", NULL, "print JSON; of a run one event a line (gg help events)" },
 	{ 'h', true, "help", NULL, "print this help" },
 	{ 0 }
 };

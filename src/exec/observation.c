@@ -32,8 +32,11 @@ int observation_put(struct store *s, const struct id *thunk,
 	const float numbers[] = { (float)o->seconds, (float)o->cpu_seconds,
 				  (float)o->waited_s, (float)o->dollars };
 	const uint64_t kib = o->max_rss_bytes >> 10;
-	const uint32_t date = (uint32_t)o->date_s, rss = kib < UINT32_MAX ? (uint32_t)kib : UINT32_MAX;
-	const uint8_t head[] = { VERSION, (uint8_t)(o->status | (id_is_zero(&o->log) ? 0 : HAS_LOG)) };
+	const uint32_t date = (uint32_t)o->date_s;
+	const uint32_t rss = kib < UINT32_MAX ? (uint32_t)kib : UINT32_MAX;
+	const uint8_t head[] = {
+		VERSION, (uint8_t)(o->status | (id_is_zero(&o->log) ? 0 : HAS_LOG)),
+	};
 	const int16_t code = (int16_t)o->code;
 	char room[HEAD_BYTES + ID_BYTES + sizeof o->place], *at = room;
 

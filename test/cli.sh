@@ -1,0 +1,97 @@
+#!/bin/bash
+# cli.sh - what gg says of itself: every verb and option is told of, mistakes say what to do
+. "$(dirname "$0")/lib.sh"
+unset GG_ENGINE GG_REMOTE GG_KEY XDG_CONFIG_HOME
+export HOME=$work/home
+mkdir "$HOME"
+verbs=$("$GG" help | sed -n 's/^  \([a-z]*\) .*/\1/p')
+options="$work/options"
+sed -n "s/^	{ '\(.\)', \(true\|false\), \"\([a-z-]*\)\".*/\1 \2 \3/p" "$here/tools/options.c" >"$options"
+
+every_verb() { for v in $verbs; do "$@" "$v" || { echo "$v"; return 1; }; done; }
+has_help() { "$GG" "$1" --help >"$work/help" && head -1 "$work/help" | grep -q "^usage: gg $1" && [ "$(wc -l <"$work/help")" -gt 3 ]; }
+fits() { ! "$GG" "$1" --help | grep -nE '^.{81}'; }
+no_space_at_end() { ! "$GG" "$1" --help | grep -n ' $'; }
+refuses_options() { says "gg $1 has no option --nonsense; see gg $1 --help" 2 "$GG" "$1" --nonsense; }
+has_page() { test -s "$work/man/gg-$1.1"; }
+completes() { grep -q "^	$1)" "$work/completion"; }
+# Two options of one name (--timeout) are never of one verb.
+names_once() { ! "$GG" "$1" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+' | sort | uniq -d | grep .; }
+each_is_used() { while read -r letter _ name; do grep -qxF -- "--$name" "$work/used" || { echo "--$name"; return 1; }; done <"$options"; }
+letters_differ() { [ "$(wc -l <"$options")" -gt 50 ] && ! cut -d' ' -f1 "$options" | sort | uniq -d | grep .; }
+# What is taken is also in the switch of options.c, and the other way round.
+all_are_taken()
+{
+	diff <(cut -d' ' -f1 "$options" | sort) \
+		<(sed -n "s/^	case '\(.\)': .*/\1/p" "$here/tools/options.c" | sort)
+}
+columns_agree() { [ "$("$GG" help | sed -n 's/^  [a-z]*  *//p' | grep -c .)" -gt 20 ] && ! "$GG" help | grep -E '^  [a-z]+[^a-z ]|^  [a-z]{12}|^.{81}'; }
+
+check "gg help names more than twenty commands, in columns" columns_agree
+check "each has --help" every_verb has_help
+check "of lines that fit a terminal" every_verb fits
+check "with nothing at their ends" every_verb no_space_at_end
+check "each refuses an option that it does not have, and says where to look" every_verb refuses_options
+check "no command has two options of one name" every_verb names_once
+for v in $verbs; do "$GG" "$v" --help | grep -oE '^ +(-., )?--[a-z-]+' | grep -oE -- '--[a-z-]+'; done >"$work/used"
+check "each option belongs to some command" each_is_used
+check "no letter stands for two options" letters_differ
+check "each row is taken by the parser" all_are_taken
+"$GG" _man "$work/man"
+check "each command has a manual page" every_verb has_page
+check "so have gg, the models and the events" test -s "$work/man/gg.1" -a -s "$work/man/gg-models.5" -a -s "$work/man/gg-events.5"
+"$GG" _completion >"$work/completion"
+check "and completion" every_verb completes
+for topic in models engines remotes events; do
+	check "gg help $topic" sh -c '[ "$("$1" help "$2" | wc -l)" -gt 10 ]' - "$GG" "$topic"
+	check "fits a terminal" sh -c '! "$1" help "$2" | grep -v "://[^ ]*$" | grep -nE "^.{81}"' - "$GG" "$topic"
+done
+check "an unknown command points to gg help" says 'there is no command "frce"; see gg help' 2 "$GG" frce
+check "an unknown topic too" says 'see gg help' 2 "$GG" help frce
+
+project cli
+cat >gg.models <<'END'
+sh step.sh @in @out
+END
+echo 'cat $1 >$2' >step.sh
+echo 1 >data
+"$GG" run sh step.sh data a >/dev/null 2>&1
+# What a run writes is what the help says, event by event.
+members_are_told()
+{
+	"$GG" help events | sed -n '/^EVENTS/,/^EXAMPLE/p' >"$work/events"
+	jq -r '.event as $e | keys[] | "\($e) \(.)"' .gg/runs/*.jsonl | sort -u | grep -v ' event$' |
+	while read -r event member; do
+		awk -v e="$event" '/^  [a-z]/ { on = $1 == e } on' "$work/events" | grep -qw "$member" || echo "$event: $member"
+	done >"$work/untold"
+	! grep . "$work/untold"
+}
+check "events of a run have no member that gg help events does not tell of" members_are_told
+
+once() { says "$@" && [ "$(wc -l <"$work/.log")" = 1 ]; }
+check "an engine that is none: all that are" once "gg help engines" 2 "$GG" force --engine locl a
+check "a word that an engine does not know" once "--engine local:jbs=2" 2 "$GG" force --engine local:jbs=2 a
+check "a number that is none" once "jobs" 2 "$GG" force --engine local:jobs=two a
+check "connect without a ticket" once "ticket=FILE" 2 "$GG" force --engine connect a
+check "a remote that is none" once "begins with one of dir, http" 2 "$GG" push --remote ftp://x
+check "a remote without a path" once "dir" 2 "$GG" push --remote dir:
+check "no remote" once "GG_REMOTE" 2 "$GG" pull
+check "gg remote without a word" once "list|check|gc" 2 "$GG" remote
+check "gg remote with a wrong word" once "frob" 2 "$GG" remote frob
+check "gg key without a word" once "gg key --help" 2 "$GG" key
+check "gg key trust of what is no key" once "key" 2 "$GG" key trust zzzz
+check "gg key trust without one" once "key" 2 "$GG" key trust
+check "gg lambda without a name" once "takes one name" 2 "$GG" lambda deploy
+check "gg lambda with a wrong word" once "frob" 2 "$GG" lambda frob
+check "gg worker with a ticket that is not there" once "nowhere: cannot open" 3 "$GG" worker --connect nowhere
+check "gg worker with a ticket that is none" once "data: this is no ticket" 3 "$GG" worker --connect data
+check "gg lock of what is no output" once "see gg status" 2 "$GG" lock data
+check "--locked without gg.lock" once "gg lock writes it" 2 "$GG" force --locked a
+check "gg history of a run that is none" once "see gg history" 2 "$GG" history 1999
+check "gg diff of one run" once "gg diff" 2 "$GG" diff last
+check "gg diff of a run before the first" once "see gg history" 2 "$GG" diff last last-7
+check "gg provenance of what is no output" once "see gg status" 2 "$GG" provenance data
+check "gg provenance without a path" once "needs PATH" 2 "$GG" provenance
+check "gg verify of a share that is none" once "sample" 2 "$GG" verify --sample much a
+check "gg report of a run that is none" once "see gg history" 2 "$GG" report 1999
+plan

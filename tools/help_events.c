@@ -1,0 +1,35 @@
+/* help_events.c - the events of a run, for gg help events and gg-events(5) */
+#include <stddef.h>
+#include "help.h"
+
+const struct notation events[] = {
+	{ NULL, "gg run, force and infer print these lines with --json, and keep them in "
+	  ".gg/runs/RUN.jsonl, which grows while the run goes on; gg history RUN --json prints "
+	  "them again. RUN is the UTC time of its begin and a number, such as "
+	  "20261121-094412-4711. t is seconds since then. thunk, log and cause are names: gg "
+	  "show and gg cat take them. Pass over events and members that you do not know." },
+	{ "EVENTS", NULL },
+	{ "run", "the first line: run, time (UTC), command (an array), engines (URIs), gg (1)" },
+	{ "start", "a thunk began to run: t, thunk, label (its command line, shortened), engine, "
+	  "slot (the lowest number that was free there), second (true: beside a run that takes "
+	  "long)" },
+	{ "ran", "one run ended: t, thunk, engine, slot, place (the worker), status (ok, exited, "
+	  "signaled, timed-out, out-of-memory, lost-worker, ...), code (exit status or signal), "
+	  "seconds, cpu (seconds), rss (bytes), waited (seconds in the place), cold (a new worker "
+	  "was made for it), dollars, log, second. One that is not ok and not followed by failed "
+	  "was started again" },
+	{ "failed", "a thunk failed for good: t, thunk, label, text, cause (the thunk that itself "
+	  "failed; others only need it)" },
+	{ "notice", "of an engine or a remote: t, text" },
+	{ "progress", "with --json only, now and then: t, done, cached, running, waiting, failed, "
+	  "left (seconds, a guess)" },
+	{ "targets", "paths: an array of [path, thunk, output], all that was wanted" },
+	{ "end", "the last line: t, forced, cached, remote (of the cached: known by remotes only), "
+	  "failed, unrun, seconds, interrupted, retried, duplicated, engines (an array of engine, "
+	  "ran, seconds, dollars), predicted (its seconds, those it took, and guessed, the "
+	  "share of that time that nothing had been seen of before), status (of gg). It is "
+	  "missing when gg was killed" },
+	{ "EXAMPLE", NULL },
+	{ NULL, "    gg run --json ./run.sh | jq -r 'select(.event == \"failed\") | .text'" },
+	{ 0 }
+};
