@@ -124,6 +124,9 @@ void exec_stop(struct exec *x, uint64_t grace_ms);
 /* Is anything wanted still on its way? */
 bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
+/* How far is a thunk: not looked at, still to be made, or made or failed? */
+enum exec_stage { EXEC_UNMET, EXEC_OPEN, EXEC_ENDED };
+enum exec_stage exec_stage(const struct exec *x, const struct id *thunk);
 /* Nothing runs, and what is ready fits nowhere now: says in out what it needs. */
 bool exec_is_stuck(const struct exec *x, struct buf *out);
 /* What runs now, the oldest first, until fn says no; lent. */

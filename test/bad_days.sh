@@ -55,6 +55,12 @@ check "and makes it real" test "$(cat t1 t2 t3)" = "1
 check "what was done well is known" counts 0 3 0 "$GG" force t1 t2 t3
 check "the log of a failure can be read later" says "log of code" 0 "$GG" log k1
 
+"$GG" infer --fresh sh -c 'sh code.sh a k1; sh ok.sh k1 k2; for i in 4 5 6 7 8; do
+	echo $i >s$i; sh short.sh s$i v$i; sh ok.sh v$i w$i; done' >"$work/.log" 2>&1
+check "what is only promised is not called cached" grep -q "^forced 0, cached 0, failed 0" "$work/.log"
+"$GG" force -j2 k2 w4 w5 w6 w7 w8 >"$work/.log" 2>&1
+check "nor is what was left out after a failure" grep -q ", cached 0, failed 1," "$work/.log"
+
 # interrupt N COMMAND...: Ctrl-C, N times, once something runs.
 interrupt()
 {
@@ -84,6 +90,7 @@ start=$(date +%s)
 check "Ctrl-C ends a run within its grace" interrupt 1 "$GG" force -j2 f1 f2 f3
 check "which is a few seconds" test $(($(date +%s) - start)) -le 8
 check "it says so, in one line" test "$(grep -c 'stopping:' "$work/.int")" = 1
+check "what never ran is not called cached" grep -q ", cached 0, failed" "$work/.int"
 check "no process is left" no_long_ones
 check "nothing half done either" nothing_temporary
 check "what had finished is kept" test "$(cat f1)" = one

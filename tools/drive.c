@@ -225,10 +225,41 @@ static void free_maps(struct drive *d)
 	arena_release(&d->arena);
 }
 
+/* Neither made before nor now, nor tried: left out after a failure or an
+ * interruption, or only promised. */
+static bool is_left(struct drive *d, const struct id *thunk)
+{
+	enum exec_stage stage = exec_stage(d->c->exec, thunk);
+	struct arena a = { 0 };
+	struct result r;
+	struct err e;
+	bool is_known;
+
+	if (stage != EXEC_UNMET)
+		return stage == EXEC_OPEN;
+	is_known = store_get_result(d->c->store, thunk, &a, &r, &e) == 0;
+	arena_release(&a);
+	return !is_known;
+}
+
+static size_t count_cached(struct drive *d, const struct exec_counts *n)
+{
+	size_t others = n->forced + n->failed + n->unrun, pos = 0;
+	struct bytes key;
+	struct id id;
+	void *is_seen;
+
+	while (map_each(&d->seen, &pos, &key, &is_seen)) {
+		memcpy(id.b, key.p, sizeof id.b);
+		others += is_seen && is_left(d, &id);
+	}
+	return d->n_thunks > others ? d->n_thunks - others : 0;
+}
+
 int drive_end(struct drive *d)
 {
 	struct exec_counts n;
-	size_t made, cached;
+	size_t cached;
 	double seconds;
 	json_t *end, *predicted;
 	int rc;
@@ -239,10 +270,7 @@ int drive_end(struct drive *d)
 	n.unrun -= d->n_unrun_gone;
 	rc = settle(d);
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
-	made = n.forced + n.failed + n.unrun;
-	cached = d->n_thunks > made ? d->n_thunks - made : 0;
-	if (n.waiting < cached)
-		cached -= n.waiting;
+	cached = count_cached(d, &n);
 	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);

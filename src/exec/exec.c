@@ -364,6 +364,15 @@ void exec_counts(struct exec *x, struct exec_counts *out)
 	}
 }
 
+enum exec_stage exec_stage(const struct exec *x, const struct id *thunk)
+{
+	const struct node *n = graph_find(x, thunk);
+
+	if (!n || n->state == NODE_NEW)
+		return EXEC_UNMET;
+	return n->state == NODE_DONE || n->state == NODE_FAILED ? EXEC_ENDED : EXEC_OPEN;
+}
+
 void exec_engine_counts(const struct exec *x, size_t engine, struct engine_counts *out)
 {
 	const struct site *s = &x->sites[engine];

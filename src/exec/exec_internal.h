@@ -246,6 +246,8 @@ void exec_end_wants(struct exec *x, struct node *n);
 
 /* graph.c.  The node of a thunk, made if absent. */
 struct node *graph_node(struct exec *x, const struct id *id);
+/* The same, but NULL when there is none. */
+const struct node *graph_find(const struct exec *x, const struct id *id);
 void list_add(struct node_list *l, struct node *n);
 /* The node that stands for a reduced thunk, or NULL; and make n that node. */
 struct node *graph_leader(struct exec *x, const struct id *reduced);

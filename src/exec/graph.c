@@ -76,6 +76,13 @@ struct node *graph_node(struct exec *x, const struct id *id)
 	return *slot;
 }
 
+const struct node *graph_find(const struct exec *x, const struct id *id)
+{
+	if (!x->by_id.room)
+		return NULL;
+	return *index_slot(&x->by_id, id, offsetof(struct node, id));
+}
+
 struct node *graph_leader(struct exec *x, const struct id *reduced)
 {
 	if (!x->by_reduced.room)
