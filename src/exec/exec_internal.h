@@ -12,6 +12,8 @@
  * exec.c     wants
  * pump.c     what turns all of it, flushing
  * profile.c  what running took, and what it will take
+ * policy.c   the order of the ready ones: a table
+ * foresee.c  the same graph run by a clock alone; ahead.c
  *
  * One node per thunk, small, because there may be 100,000: texts and results
  * stay in the store and are read when they are needed.
