@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""runtime_api.py DIR - the AWS Lambda Runtime API, for image.sh
+"""runtime_api.py DIR [MOST] - the AWS Lambda Runtime API, for image.sh, runtime_api.sh
 
 AWS publishes this interface (2018-06-01) but no server that could be had here.
 Each file of DIR/events is an event, in order of name; what is posted for it is
 kept as DIR/answers/NAME.response or NAME.error.  After the last one `next`
-waits without end, as on Lambda.  Prints its port.
+waits without end, as on Lambda.  More bytes than MOST are refused with 413, and
+kept as NAME.refused.  Prints its port.
 """
 import http.server
 import os
@@ -13,6 +14,7 @@ import threading
 import time
 
 where = sys.argv[1]
+most = int(sys.argv[2]) if len(sys.argv) > 2 else 6 << 20
 events = sorted(os.listdir(where + "/events"))
 os.makedirs(where + "/answers", exist_ok=True)
 root = "/2018-06-01/runtime/invocation/"
@@ -49,11 +51,14 @@ class Handler(http.server.BaseHTTPRequestHandler):
     def do_POST(self):
         name, what = self.path[len(root):].split("/")
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        path = where + "/answers/" + name + "." + what
+        path = where + "/answers/" + name + "." + (what if len(body) <= most else "refused")
         with open(path + ".part", "wb") as f:
             f.write(body)
         os.rename(path + ".part", path)
-        self.say(202, b'{"status":"OK"}')
+        if len(body) > most:
+            self.say(413, b'{"errorType":"RequestEntityTooLarge"}')
+        else:
+            self.say(202, b'{"status":"OK"}')
 
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)

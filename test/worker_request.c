@@ -1,5 +1,5 @@
-/* worker_request STORE STEP ROOT: print the request that asks a worker for a
- * step of a store, with the objects of its inputs.
+/* worker_request STORE STEP ROOT [REMOTE]: print the request that asks a worker for
+ * a step of a store, with the objects of its inputs.
  * worker_request --read ANSWER: print status, code and text, then the log, then
  * what each output holds. */
 #include <fcntl.h>
@@ -15,6 +15,7 @@ static int ask(char **argv, struct arena *a, struct err *e)
 				     .is_json = true };
 	struct message_gather g = { .arena = a, .all_max = UINT64_MAX, .takes_all = true };
 	struct buf out = { 0 };
+	const char *remotes_named[2] = { NULL, NULL };
 	struct thunk t;
 	struct store *s;
 	struct id id;
@@ -24,6 +25,11 @@ static int ask(char **argv, struct arena *a, struct err *e)
 	if (store_find(s, argv[2], &id, e) != 1 || store_get(s, &id, a, &step.thunk, e) < 0 ||
 	    thunk_decode(step.thunk, a, &t, e) < 0)
 		return -1;
+	if (t.runtime == RUNTIME_HOST && store_get(s, &t.runtime_id, a, &step.host, e) < 0)
+		return -1;
+	if (argv[4])
+		q.remotes = remotes_named;
+	remotes_named[0] = argv[4];
 	g.store = s;
 	for (size_t i = 0; i < t.n_in; i++)
 		if (message_gather(&g, &t.in[i].ref, e) < 0)
@@ -70,7 +76,7 @@ int main(int argc, char **argv)
 	struct err e;
 	int rc;
 
-	if (argc != 4 && !(argc == 3 && strcmp(argv[1], "--read") == 0))
+	if ((argc < 4 || argc > 5) && !(argc == 3 && strcmp(argv[1], "--read") == 0))
 		return 2;
 	rc = argc == 3 ? tell(argv[2], &a, &e) : ask(argv, &a, &e);
 	if (rc < 0)
