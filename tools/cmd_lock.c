@@ -4,6 +4,7 @@
 #include "file.h"
 #include "gg.h"
 #include "lock.h"
+#include "locked.h"
 
 enum { LOCK_MAX = 256 << 20 };
 
@@ -24,18 +25,6 @@ static void add(struct locking *k, const struct lock_entry *x)
 		k->v = mem_grow(k->v, k->room * sizeof *k->v);
 	}
 	k->v[k->n++] = *x;
-}
-
-static int command_of(struct ctx *c, const struct id *thunk, const char **out, struct err *e)
-{
-	struct bytes text;
-	struct thunk t;
-
-	if (store_get(c->store, thunk, &c->arena, &text, e) < 0 ||
-	    thunk_decode(text, &c->arena, &t, e) < 0)
-		return -1;
-	*out = thunk_label(&t, &c->arena, LOCK_COMMAND_WIDTH);
-	return 0;
 }
 
 /* As it was forced; an output that was not cannot be locked, one that is not
@@ -63,7 +52,7 @@ static int lock_one(struct locking *k, const char *path, const struct ref_record
 	if (!value || value->kind == REF_THUNK)
 		return err_set(e, ERR_USAGE, "%s is a placeholder still: gg force %s, then lock",
 			       path, path);
-	if (command_of(c, &r->thunk, &command, e) < 0)
+	if (locked_command(c, &r->thunk, &command, e) < 0)
 		return err_wrap(e, "%s", path);
 	add(k, &(struct lock_entry){
 		.command = command, .path = arena_str(&c->arena, path), .value = *value,

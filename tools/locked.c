@@ -57,20 +57,27 @@ void locked_free(struct locked *k)
 	free(k);
 }
 
+int locked_command(struct ctx *c, const struct id *thunk, const char **out, struct err *e)
+{
+	struct bytes text;
+	struct thunk t;
+
+	if (store_get(c->store, thunk, &c->arena, &text, e) < 0 ||
+	    thunk_decode(text, &c->arena, &t, e) < 0)
+		return -1;
+	*out = thunk_label(&t, &c->arena, LOCK_COMMAND_WIDTH);
+	return 0;
+}
+
 /* The locked thunk is not known here: its command line is. */
 static void tell_command(const struct locked *k, const struct lock_entry *x,
 			 const struct placeholder *ph)
 {
-	struct arena *a = &k->c->arena;
-	struct bytes text;
-	struct thunk t;
 	struct err ignored;
 	const char *now;
 
-	if (store_get(k->c->store, &ph->thunk, a, &text, &ignored) < 0 ||
-	    thunk_decode(text, a, &t, &ignored) < 0)
+	if (locked_command(k->c, &ph->thunk, &now, &ignored) < 0)
 		return;
-	now = thunk_label(&t, a, LOCK_COMMAND_WIDTH);
 	if (strcmp(now, x->command) != 0)
 		note("%s: \"%s\" -> \"%s\"", x->path, x->command, now);
 	else

@@ -16,5 +16,7 @@ bool locked_allows(struct locked *k, const char *path, const struct placeholder 
  * it names and nobody wanted is an error too.  The count of what differs, told
  * of one by one. */
 size_t locked_end(struct locked *k, bool is_all);
+/* The command of a thunk as it stands in gg.lock; from c->arena. */
+int locked_command(struct ctx *c, const struct id *thunk, const char **out, struct err *e);
 
 #endif
