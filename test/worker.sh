@@ -188,6 +188,7 @@ if [ -x "$program" ] && [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 	(for i in $(seq 500); do [ -s "$work/ticket" ] && break; sleep 0.02; done
 	mkdir -p "$root$work"
 	touch "$root$work/socket"
+	unset TMPDIR            # there is only /tmp
 	exec unshare -m sh -c 'mount -t proc proc "$1/proc" && mount --bind /dev "$1/dev" &&
 		mount --bind "$2/socket" "$1$2/socket" &&
 		exec chroot "$1" /gg-worker --connect - -j2 <"$2/ticket"' sh "$root" "$work") \
