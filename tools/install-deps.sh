@@ -83,6 +83,7 @@ need_test()
 	need curl have curl
 	need nginx-light test -x /usr/sbin/nginx
 	need python3-botocore module botocore
+	need python3-fusepy test -e /usr/lib/python3/dist-packages/fusepy.py
 	need_stores
 	need_slurm
 }

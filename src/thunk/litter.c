@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include "file.h"
 #include "place.h"
@@ -41,6 +42,9 @@ static int notes_open(const struct project *p)
 	if (l->fd >= 0 || l->is_useless)
 		return l->fd;
 	l->path = mem_alloc(n);
+	/* Engines that run nothing here do not make it. */
+	snprintf(l->path, n, "%s/work", p->store_dir);
+	(void)mkdir(l->path, 0755);
 	snprintf(l->path, n, "%s/work/" NOTES "%d", p->store_dir, (int)getpid());
 	l->fd = open(l->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	l->is_useless = l->fd < 0;
