@@ -104,7 +104,8 @@ static int check_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 	printf("%s: fine; written, read, removed in %llu ms\n", uri_of(r),
 	       (unsigned long long)(loop_now_ms(c->loop) - begun_ms));
 	if (skew > 60 || skew < -60)
-		printf("  its clock is %lld s %s ours: one of them is wrong\n",
+		printf("  its clock is %lld s %s ours: one of them is wrong (timedatectl "
+		       "set-ntp true sets ours)\n",
 		       (long long)(skew > 0 ? skew : -skew), skew > 0 ? "ahead of" : "behind");
 	return 0;
 }

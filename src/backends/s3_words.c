@@ -146,7 +146,7 @@ static const struct s3_meaning meanings[] = {
 	{ "AccessDenied", 0, S3_GIVE_UP, ERR_REFUSED,
 	  "these keys may not do that: they need s3:GetObject, s3:PutObject, s3:DeleteObject "
 	  "and, or else what is absent reads as forbidden, s3:ListBucket (some servers say "
-	  "the same when the secret is wrong)" },
+	  "the same when the secret is wrong, or a session has ended: then get new keys)" },
 	{ "AccountProblem", 0, S3_GIVE_UP, ERR_REFUSED, "the account may do nothing" },
 	{ "UserSuspended", 0, S3_GIVE_UP, ERR_REFUSED, "the account may do nothing" },
 	{ "EntityTooLarge", 0, S3_GIVE_UP, ERR_REFUSED, "it is larger than objects may be" },
