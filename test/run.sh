@@ -5,6 +5,9 @@
 # exit 77 means skipped, its last line says why.  A file that ends badly
 # without naming a failed promise counts as one failure, and so does one whose
 # plan and promises differ.  The last line is "N passed, N failed, N skipped".
+#
+# Two run at a time: one lane has those that start servers, whose ports are the
+# same each time, the other the rest.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -13,10 +16,9 @@ GG=$BUILD/gg
 TEST_SECONDS=${TEST_SECONDS:-900}
 export BUILD GG
 export LC_ALL=C.UTF-8
-passed=0 failed=0 skipped=0
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
-trap 'exit 130' INT TERM
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'kill $(jobs -p) 2>/dev/null; exit 130' INT TERM
 
 # Count the promises of $out, whose program ended with $2; print one line.
 read_tap()
@@ -30,7 +32,7 @@ read_tap()
 	plan=$(sed -n 's/^1\.\.\([0-9]*\).*/\1/p' "$out" | tail -1)
 	why=
 	if [ "$rc" = 77 ]; then
-		skipped=$((skipped + 1))
+		echo 0 0 1 >>"$work/counts"
 		printf 'skip  %-28s %s\n' "$name" "$(grep -v '^1\.\.' "$out" | tail -1 | sed 's/^# *//')"
 		return
 	fi
@@ -44,7 +46,7 @@ read_tap()
 		why="planned $plan promises, told of $((ok + skip + bad))"
 	fi
 	[ -n "$why" ] && bad=$((bad + 1))
-	passed=$((passed + ok)) failed=$((failed + bad)) skipped=$((skipped + skip))
+	echo "$ok $bad $skip" >>"$work/counts"
 	if [ "$bad" = 0 ]; then
 		printf 'ok    %-28s %d promises, %s s\n' "$name" "$ok" "$secs"
 	else
@@ -63,14 +65,39 @@ read_tap()
 	grep -E '^ok .*# SKIP' "$out" | sed 's/^ok [0-9]* *-* */skip  /'
 }
 
-for test; do
-	name=$(basename "$test")
-	start=$EPOCHREALTIME
-	timeout -k 10 "$TEST_SECONDS" "$test" >"$out" 2>&1 </dev/null
-	rc=$?
-	secs=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
-	read_tap "$name" "$rc" "$secs"
-done
+# The tests of one lane, one after the other; what is said of one is said at once.
+lane() # NAME TEST...
+{
+	local out=$work/$1.out said=$work/$1.said test name start rc secs
 
+	shift
+	for test; do
+		name=$(basename "$test")
+		start=$EPOCHREALTIME
+		timeout -k 10 "$TEST_SECONDS" "$test" >"$out" 2>&1 </dev/null
+		rc=$?
+		secs=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
+		read_tap "$name" "$rc" "$secs" >"$said"
+		flock "$work/lock" cat "$said"
+	done
+}
+
+servers=() rest=() odd=()
+for test; do
+	case $test in *.sh) grep -q 'servers/' "$test" && servers+=("$test") && continue ;; esac
+	rest+=("$test")
+done
+if [ ${#servers[@]} = 0 ]; then
+	for i in "${!rest[@]}"; do
+		[ $((i % 2)) = 1 ] && odd+=("${rest[i]}") && unset "rest[i]"
+	done
+fi
+: >"$work/counts"
+lane servers "${servers[@]}" "${odd[@]}" &
+lane rest "${rest[@]}" &
+wait
+
+read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' \
+	"$work/counts")
 echo "$passed passed, $failed failed, $skipped skipped"
 [ "$failed" = 0 ]
