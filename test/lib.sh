@@ -110,6 +110,20 @@ left_over()
 	done
 }
 
+# end_steps DIR: what a killed slurmd of the cluster in DIR has left.
+end_steps()
+{
+	local p
+
+	for p in /proc/[0-9]*; do
+		case $(readlink "$p/exe" 2>/dev/null) in
+		*/slurmstepd) grep -qzxF -- "SLURM_CONF=$1/slurm.conf" "$p/environ" &&
+			kill -9 "${p#/proc/}" ;;
+		esac
+	done 2>/dev/null
+	return 0
+}
+
 # Ends with 0 once none is left, with 1 if that takes more than 10 s.
 none_left()
 {

@@ -19,6 +19,7 @@ stop_slurm()
 		done
 		kill -9 "$p" 2>/dev/null
 	done
+	end_steps "$slurm"
 }
 ends()
 {

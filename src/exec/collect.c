@@ -36,18 +36,36 @@ static int amiss(struct take *t, const char *inner, const char *what)
 	return 1;
 }
 
+/* The result that names the object is committed soon, by another process: after
+ * a power cut both are there, or the result is not. */
+static int sync_folder(const struct cell *c, const char *folder, bool is_new, struct err *e)
+{
+	int fd, rc;
+
+	if (c->is_volatile)
+		return 0;
+	fd = openat(c->box.objects, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	rc = fd < 0 || fsync(fd) < 0 || (is_new && fsync(c->box.objects) < 0) ? -1 : 0;
+	if (rc < 0)
+		err_sys(e, "objects/%s", folder);
+	if (fd >= 0)
+		close(fd);
+	return rc;
+}
+
 static int move_in(struct cell *c, int dirfd, const char *name, const struct id *id,
 		   struct err *e)
 {
 	struct object_path p = store_object_path(id);
 	char folder[3] = { p.s[0], p.s[1], '\0' };
+	bool is_new = false;
 
 	if (renameat(dirfd, name, c->box.objects, p.s) == 0)
-		return 0;
+		return sync_folder(c, folder, is_new, e);
 	if (errno == ENOENT &&
-	    (mkdirat(c->box.objects, folder, 0755) == 0 || errno == EEXIST) &&
+	    ((is_new = mkdirat(c->box.objects, folder, 0755) == 0) || errno == EEXIST) &&
 	    renameat(dirfd, name, c->box.objects, p.s) == 0)
-		return 0;
+		return sync_folder(c, folder, is_new, e);
 	return err_sys(e, "cannot move an output into the store");
 }
 

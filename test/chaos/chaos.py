@@ -432,7 +432,9 @@ class Chaos:
 
 DEEDS = ["kill_gg", "kill_cell", "kill_worker", "kill_dispatcher", "stop_gg", "stop_worker",
          "stop_dispatcher", "full_disk", "io_errors", "clock_jumps"]
-if os.environ.get("POWER"):
+if os.environ.get("POWER") == "only":
+    DEEDS = ["power_cut"]
+elif os.environ.get("POWER"):
     DEEDS.append("power_cut")
 SAID = {
     "kill_gg": "gg is killed", "kill_cell": "steps are killed", "kill_worker": "a worker is killed",

@@ -89,6 +89,7 @@ servers_end()
 	has podman && "$servers/podman.sh" "$work/p" stop
 	end_all $(cat "$work/slurm/pids" "$work/server/pid" "$work/s3/rgw.pid" "$work/s3/pids" \
 		"$work/faults/pids" 2>/dev/null)
+	end_steps "$work/slurm"
 	rm -f "$work"/has/*
 	wait 2>/dev/null
 }
