@@ -131,8 +131,17 @@ check 'with its bytes' cmp all out/a1
 check 'nothing is left' nothing_runs
 
 # ---- a base of somebody's, into which the worker is put
+# The image that holds the most closures.
+fullest()
+{
+	local i
+
+	for i in $(images | grep gg-closures); do
+		echo "$(pod image inspect "$i" | jq -r '.[0].Labels["gg.closures"]' | wc -w) $i"
+	done | sort -n | tail -1 | cut -d' ' -f2
+}
 if [ -x "$work/gg-worker" ]; then
-	plain=$(pod create "$(images | grep gg-closures | head -1)")
+	plain=$(pod create "$(fullest)")
 	mkdir "$work/base"
 	pod export "$plain" | tar -C "$work/base" -x --exclude opt/gg
 	pod rm "$plain" >/dev/null
