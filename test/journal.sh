@@ -51,6 +51,10 @@ check "a run that is not there" says "there is no run 1999" 2 "$GG" history 1999
 check "gg diff finds where two runs part" says 'model: arguments after train.sh: "--rate=0.1" -> "--rate=0.2"' 1 "$GG" diff last-1 last
 check "and what only one has" grep -qF "worse: only in run" "$work/.log"
 check "equal runs do not differ" says "0 of 3 outputs differ" 0 "$GG" diff last last
+"$GG" run sh -c "$(train 0.3)" >/dev/null && "$GG" run sh -c "$(train 0.3)" >/dev/null 2>&1
+check "a run that made nothing cannot be compared, which is said" \
+	says "take the one that made them" 2 "$GG" diff last-1 last
+rm .gg/runs/"$(ls .gg/runs | tail -1)" .gg/runs/"$(ls .gg/runs | tail -2 | head -1)"
 check "one run cannot be compared" says "takes two runs" 2 "$GG" diff last
 
 # A run that is killed leaves what had happened.

@@ -194,6 +194,17 @@ static void tell(void *arg, const char *where, const char *what)
 	printf("%s: %s\n", shown(&t->c->arena, where), shown(&t->c->arena, what));
 }
 
+/* A run that found all outputs in place wanted none of them. */
+static int check_targets(const struct two *t, struct err *e)
+{
+	for (int i = 0; i < 2; i++)
+		if (!t->targets[i].n)
+			return err_set(e, ERR_USAGE, "run %s wanted no output that was not there "
+				       "already: take the one that made them; see gg history",
+				       t->run[i]);
+	return 0;
+}
+
 static int compare_targets(struct two *t, struct err *e)
 {
 	struct thunk_diff d = { .store = t->c->store, .arena = &t->c->arena, .tell = tell,
@@ -235,6 +246,8 @@ int cmd_diff(struct ctx *c, int argc, char **argv, struct err *e)
 		    journal_each(text, take_targets, &t, e) < 0)
 			rc = -1;
 	strs_sort(&t.paths);
+	if (rc == 0)
+		rc = check_targets(&t, e);
 	if (rc == 0)
 		rc = compare_targets(&t, e);
 	map_release(&t.targets[0]);
