@@ -6,8 +6,6 @@
 #include "lock.h"
 #include "locked.h"
 
-enum { LOCK_MAX = 256 << 20 };
-
 struct locking {
 	struct ctx *c;
 	struct lock_entry *v;
@@ -100,14 +98,11 @@ static int by_path(const void *a, const void *b)
 static int keep_others(struct locking *k, struct err *e)
 {
 	struct ctx *c = k->c;
-	struct bytes text;
 	struct lock old, now = { k->v, k->n };
 	size_t n = 0;
 
-	if (file_read(c->project.root_fd, LOCK_FILE, LOCK_MAX, &c->arena, &text, e) < 0)
+	if (lock_read(c, &old, e) < 0)
 		return e->code == ERR_MISSING ? 0 : -1;
-	if (lock_decode(text, &c->arena, &old, e) < 0)
-		return err_wrap(e, LOCK_FILE);
 	qsort(now.v, now.n, sizeof *now.v, by_path);
 	for (size_t i = 0; i < old.n; i++)
 		if (!lock_find(&now, old.v[i].path))

@@ -27,18 +27,24 @@ static void tell_change(void *arg, const char *where, const char *what)
 	note("%s: %s", where, what);
 }
 
+int lock_read(struct ctx *c, struct lock *out, struct err *e)
+{
+	struct bytes text;
+
+	if (file_read(c->project.root_fd, LOCK_FILE, LOCK_MAX, &c->arena, &text, e) < 0)
+		return -1;
+	return lock_decode(text, &c->arena, out, e) < 0 ? err_wrap(e, LOCK_FILE) : 0;
+}
+
 int locked_open(struct ctx *c, struct locked **out, struct err *e)
 {
 	struct locked *k;
-	struct bytes text;
 	struct lock lock;
 
-	if (file_read(c->project.root_fd, LOCK_FILE, LOCK_MAX, &c->arena, &text, e) < 0)
+	if (lock_read(c, &lock, e) < 0)
 		return e->code != ERR_MISSING ? -1 :
 			err_set(e, ERR_USAGE, "--locked: there is no " LOCK_FILE " in %s; "
 				"gg lock writes it", c->project.root);
-	if (lock_decode(text, &c->arena, &lock, e) < 0)
-		return err_wrap(e, LOCK_FILE);
 	k = mem_alloc(sizeof *k);
 	*k = (struct locked){ .c = c, .lock = lock };
 	k->was_wanted = memset(arena_alloc(&c->arena, lock.n + 1), 0, lock.n + 1);

@@ -3,10 +3,13 @@
 #define GG_LOCKED_H
 
 #include "gg.h"
+#include "lock.h"
 
 struct locked;
 
-/* Read gg.lock.  ERR_USAGE when there is none: what to do. */
+/* What gg.lock says; in c->arena.  ERR_MISSING when there is none. */
+int lock_read(struct ctx *c, struct lock *out, struct err *e);
+/* Hold a run against gg.lock.  ERR_USAGE when there is none: what to do. */
 int locked_open(struct ctx *c, struct locked **out, struct err *e);
 void locked_free(struct locked *k);
 /* This output is wanted: false, after a word about it, if gg.lock says that

@@ -75,7 +75,7 @@ static int dump(const char *p, size_t n, void *arg)
 	return 0;
 }
 
-static void put_json(json_t *o, struct buf *out)
+void field_put_json(json_t *o, struct buf *out)
 {
 	if (!o || json_dump_callback(o, dump, out, JSON_COMPACT) < 0)
 		abort();
@@ -89,11 +89,11 @@ void field_put_message(json_t *o, const struct message_objects *objects, bool is
 
 	if (is_json) {
 		put_objects(o, objects);
-		put_json(o, out);
+		field_put_json(o, out);
 		return;
 	}
 	put_parts(o, objects);
-	put_json(o, &json);
+	field_put_json(o, &json);
 	buf_printf(out, MAGIC "%zu\n", json.n);
 	buf_add(out, json.p, json.n);
 	for (size_t i = 0; i < objects->n; i++)

@@ -10,6 +10,8 @@
 
 /* As it is where JSON can hold it, else in base64 under key64; nothing when it
  * is empty. */
+/* Append o as text; o is gone. */
+void field_put_json(json_t *o, struct buf *out);
 void field_put(json_t *o, const char *key, struct bytes b);
 void field_put_number(json_t *o, const char *key, double value);
 void field_put_ids(json_t *o, const char *key, const struct id *v, size_t n);

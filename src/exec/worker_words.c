@@ -15,19 +15,6 @@
 
 enum { BEAT_MAX_S = 3600 };
 
-static int dump(const char *p, size_t n, void *arg)
-{
-	buf_add(arg, p, n);
-	return 0;
-}
-
-static void put(json_t *o, struct buf *out)
-{
-	if (!o || json_dump_callback(o, dump, out, JSON_COMPACT) < 0)
-		abort();
-	json_decref(o);
-}
-
 void words_hello(struct worker *w, const struct connect_opts *o, struct buf *out)
 {
 	json_t *j = json_pack("{s:i s:I}", "gg", 1, "slots", (json_int_t)o->n_slots);
@@ -45,7 +32,7 @@ void words_hello(struct worker *w, const struct connect_opts *o, struct buf *out
 	n = worker_holds(w, &a, &ids);
 	field_put_ids(j, "holds", ids, n);
 	arena_release(&a);
-	put(j, out);
+	field_put_json(j, out);
 }
 
 void words_beat(const struct worker_news *news, const char *const *running, size_t n,
@@ -61,7 +48,7 @@ void words_beat(const struct worker_news *news, const char *const *running, size
 	field_put_ids(j, "closures", news->closures, news->n_closures);
 	if (ends)
 		json_object_set_new(j, "ends", json_true());
-	put(j, out);
+	field_put_json(j, out);
 }
 
 static json_t *load(struct bytes json, struct err *e)
