@@ -13,6 +13,7 @@
  *	u32 offset of its path; u32 0; u64 0
  *	the strings, each with a NUL; offsets count from the begin of the file
  */
+#include <fnmatch.h>
 #include <stdlib.h>
 #include <string.h>
 #include "closure_private.h"
@@ -26,7 +27,6 @@ enum {
 #else
 	KIND = 0x0303,
 #endif
-	CONF_DEPTH_MAX = 8,
 };
 
 static bool is_digit(char c)
@@ -69,10 +69,21 @@ static int by_name(const void *a, const void *b)
 struct conf {
 	struct walk_state *w;
 	struct strs dirs;
-	unsigned depth;
+	struct strs files;      /* read, and still to be */
+	struct map seen;        /* those files */
 };
 
-static void read_conf(struct conf *c, const char *path);
+/* Each file once, however many include it: two that include each other would
+ * otherwise be read without an end. */
+static void conf_add(struct conf *c, const char *path)
+{
+	void **slot = map_at(&c->seen, bytes_str(path));
+
+	if (*slot)
+		return;
+	*slot = c;
+	strs_add(&c->files, path);
+}
 
 /* One pattern, in the last part of the path. */
 static void include(struct conf *c, const char *pattern)
@@ -86,8 +97,8 @@ static void include(struct conf *c, const char *pattern)
 	walk_watch(c->w, dir);
 	sys_names(c->w->m, dir, a, &names);
 	for (size_t i = 0; i < names.n; i++)
-		if (treatment_match(base, names.v[i]))
-			read_conf(c, arena_printf(a, "%s/%s", dir, names.v[i]));
+		if (fnmatch(base, names.v[i], FNM_PERIOD) == 0)
+			conf_add(c, arena_printf(a, "%s/%s", dir, names.v[i]));
 	strs_release(&names);
 }
 
@@ -98,9 +109,8 @@ static void read_conf(struct conf *c, const char *path)
 	struct bytes text;
 
 	walk_watch(c->w, path);
-	if (c->depth >= CONF_DEPTH_MAX || !sys_read(c->w->m, path, a, &text))
+	if (!sys_read(c->w->m, path, a, &text))
 		return;
-	c->depth++;
 	rest = arena_strn(a, text.p, text.n);
 	while ((line = strsep(&rest, "\n"))) {
 		bool is_include;
@@ -115,7 +125,6 @@ static void read_conf(struct conf *c, const char *path)
 		else if (*line == '/')
 			strs_add(&c->dirs, path_clean(a, "/", line));
 	}
-	c->depth--;
 }
 
 static bool is_default(const char *dir)
@@ -201,7 +210,9 @@ void loader_cache(struct walk_state *w, struct buf *out)
 	struct strs libs = { 0 };
 	size_t n = w->n;
 
-	read_conf(&c, "/etc/ld.so.conf");
+	conf_add(&c, "/etc/ld.so.conf");
+	for (size_t i = 0; i < c.files.n; i++)
+		read_conf(&c, c.files.v[i]);
 	for (size_t i = 0; i < n; i++)
 		if (is_in(&c.dirs, w->v[i].path) && is_library(w, &w->v[i]))
 			strs_add(&libs, w->v[i].path);
@@ -211,4 +222,6 @@ void loader_cache(struct walk_state *w, struct buf *out)
 		write_cache(&libs, out);
 	strs_release(&libs);
 	strs_release(&c.dirs);
+	strs_release(&c.files);
+	map_release(&c.seen);
 }
