@@ -337,7 +337,7 @@ static int connect_to(struct service *s, struct err *e)
 	struct connect_opts o = { .http = s->http, .ticket = &ticket, .host = host,
 				  .name = c->o.name, .n_slots = n_slots(s),
 				  .cpus = n_slots(s),
-				  .gpus = c->o.has_gpus ? c->o.gpus : count_gpus(),
+				  .gpus = c->o.gpus >= 0 ? c->o.gpus : count_gpus(),
 				  .mem_bytes = c->o.memory_bytes ? c->o.memory_bytes :
 					       memory_bytes(),
 				  .patience_s = c->o.patience_s, .stop = &s->stop };

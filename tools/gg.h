@@ -33,8 +33,7 @@ struct options {
 	const char *connect, *serve, *listen, *name, *dir;
 	uint64_t cache_bytes;
 	double patience_s;
-	double gpus;
-	bool has_gpus;                  /* gpus was said */
+	double gpus;                    /* below 0: not said */
 	const char *sample, *trace, *metrics;
 	const struct policy *policy;    /* NULL: the usual */
 	bool events;                    /* json means one event a line */
@@ -87,7 +86,7 @@ struct verb {
 	const char *name;
 	int (*run)(struct ctx *c, int argc, char **argv, struct err *e);
 	unsigned needs;
-	const char *options;            /* letters of options.c */
+	const char *options;            /* keys of option_rows, with spaces between */
 	const char *args, *help;
 	const char *more;               /* for its man page */
 };
@@ -101,7 +100,9 @@ struct program {
 extern const struct program program;
 extern const struct verb verbs[];
 /* A row of gg's table, and the one of gg-worker's. */
-#define WORKER_VERB { "worker", cmd_worker, 0, "X24xjzMyBZOq", "", "run steps for others", \
+#define WORKER_VERB { "worker", cmd_worker, 0, \
+	"connect serve listen name jobs gpus memory dir cache patience once quiet", "", \
+	"run steps for others", \
 	"With --connect it takes requests from the gg that gave the ticket, as many " \
 	"at a time as --jobs says, until that has no more use for it. Without, it " \
 	"takes them from the AWS Lambda Runtime API at AWS_LAMBDA_RUNTIME_API, one " \
@@ -150,15 +151,17 @@ int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_cell(struct ctx *c, int argc, char **argv, struct err *e);
 int cmd_pack(struct ctx *c, int argc, char **argv, struct err *e);
 
-/* One option, as help and man pages show it; the letter is its key in
- * struct verb.options. */
+/* One option, as help and man pages show it, and where its value goes. */
 struct option_row {
-	char letter;
-	bool has_letter;                /* may be given as -letter */
-	const char *name, *arg, *help;
+	const char *key;        /* its name; after a colon, which of that name */
+	char letter;            /* may be given as -letter; or 0 */
+	int (*take)(const char *word, void *at, struct err *e); /* NULL: a flag */
+	size_t offset;          /* in struct options */
+	const char *arg, *help;
 };
-extern const struct option_row option_rows[];
-const struct option_row *option_find(char letter);
+extern const struct option_row option_rows[];   /* a NULL key ends it */
+bool option_is_of(const struct verb *v, const struct option_row *r);
+int option_name(const struct option_row *r);    /* bytes of key that are its name */
 /* Fill c->o; the index of the first argument, or -1. */
 int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		  struct err *e);

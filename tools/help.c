@@ -12,10 +12,10 @@ static void option_text(const struct option_row *r, char *out, size_t n)
 {
 	char letter[8] = "";
 
-	if (r->has_letter)
+	if (r->letter)
 		snprintf(letter, sizeof letter, "-%c, ", r->letter);
-	snprintf(out, n, "%s--%s%s%s", letter, r->name, r->arg ? "=" : "",
-		 r->arg ? r->arg : "");
+	snprintf(out, n, "%s--%.*s%s%s", letter, option_name(r), r->key,
+		 r->arg ? "=" : "", r->arg ? r->arg : "");
 }
 
 static void help_all(void)
@@ -80,8 +80,8 @@ void help_verb(const struct verb *v)
 	print_wrapped(v->help, 0, 0);
 	print_wrapped(v->more, 0, 0);
 	putchar('\n');
-	for (const struct option_row *r = option_rows; r->letter; r++) {
-		if (r->letter != 'h' && !strchr(v->options, r->letter))
+	for (const struct option_row *r = option_rows; r->key; r++) {
+		if (!option_is_of(v, r))
 			continue;
 		option_text(r, text, sizeof text);
 		print_wrapped(r->help, OPTION_COLUMN, printf("  %-20s ", text));
@@ -127,8 +127,8 @@ static void man_options(struct buf *b, const struct verb *v)
 	char text[80];
 
 	buf_str(b, ".SH OPTIONS\n");
-	for (const struct option_row *r = option_rows; r->letter; r++) {
-		if (r->letter != 'h' && !strchr(v->options, r->letter))
+	for (const struct option_row *r = option_rows; r->key; r++) {
+		if (!option_is_of(v, r))
 			continue;
 		option_text(r, text, sizeof text);
 		buf_str(b, ".TP\n.B ");
@@ -268,9 +268,9 @@ int cmd_completion(struct ctx *c, int argc, char **argv, struct err *e)
 		if (v->needs & HIDDEN)
 			continue;
 		printf("\t%s) [ \"${word:0:1}\" = - ] && COMPREPLY=($(compgen -W '", v->name);
-		for (const struct option_row *r = option_rows; r->letter; r++)
-			if (r->letter == 'h' || strchr(v->options, r->letter))
-				printf("--%s ", r->name);
+		for (const struct option_row *r = option_rows; r->key; r++)
+			if (option_is_of(v, r))
+				printf("--%.*s ", option_name(r), r->key);
 		printf("' -- \"$word\")) ;;\n");
 	}
 	printf("\tesac\n}\ncomplete -o default -F _gg gg\n");

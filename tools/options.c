@@ -1,152 +1,71 @@
 /* options.c - one table of options, for parsing and for help */
 #include <getopt.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include "gg.h"
 #include "quantity.h"
 
-const struct option_row option_rows[] = {
-	{ 'j', true, "jobs", "N", "run at most N thunks at once (default: all cores)" },
-	{ 'E', false, "engine", "URI",
-	  "where thunks run; may be said again, in order of preference (default "
-	  "GG_ENGINE, else local; see gg help engines)" },
-	{ 'D', false, "remote", "URI",
-	  "where objects rest beyond this machine (default: GG_REMOTE, else nowhere); "
-	  "may be repeated, nearest first; see gg help remotes" },
-	{ 'k', true, "keep-going", NULL, "after a failure go on with what does not need it" },
-	{ 'b', false, "retries", "N", "try what failed by itself N times more (default 0)" },
-	{ 'Y', false, "timeout", "TIME",
-	  "end thunks that run longer, such as 30m, where no model says how long" },
-	{ 'e', false, "explain", NULL,
-	  "say for each command which model matched, or why none did" },
-	{ 'f', true, "follow", NULL, "print what it prints as it comes, until it ends" },
-	{ '6', false, "fresh", NULL, "run the script even if nothing it saw has changed" },
-	{ 'n', true, "dry-run", NULL, "say what would be done, and do nothing" },
-	{ 'o', true, "output", "FILE",
-	  "write to FILE; of a graph its ending (.dot .svg .png .json) says how" },
-	{ 'P', false, "push", "HOST/NAME[:TAG]", "send the image to a registry" },
-	{ 'T', false, "tag", "NAME[:TAG]", "what podman load is to call the image" },
-	{ 'C', false, "compress", "zstd|gzip", "how to compress layers (default zstd)" },
-	{ 'S', false, "tls-verify", "BOOL",
-	  "false: take any certificate, and plain http too" },
-	{ 'A', false, "authfile", "FILE",
-	  "user and password of registries, as podman login and docker login keep them" },
-	{ 'F', false, "ca-file", "FILE", "certificates of authorities to trust" },
-	{ 'O', false, "once", "FILE", "run the one request in FILE (- is standard input)" },
-	{ 'X', false, "connect", "TICKET",
-	  "work for the dispatcher of the ticket in this file (- is standard input)" },
-	{ '2', false, "serve", "openwhisk",
-	  "answer /init and /run, as the container of an action of OpenWhisk" },
-	{ '4', false, "listen", "ADDRESS",
-	  "where --serve listens (default 0.0.0.0:8080, where OpenWhisk looks)" },
-	{ 'x', false, "name", "NAME", "what the dispatcher calls this worker" },
-	{ 'y', false, "dir", "DIR",
-	  "keep objects below DIR, and find them there again (default: a new folder in "
-	  "TMPDIR)" },
-	{ 'B', false, "cache", "SIZE",
-	  "keep no more of them than this (default 10G, or half of what is free)" },
-	{ 'Z', false, "patience", "TIME",
-	  "how long to look for a dispatcher that is silent (default 60s)" },
-	{ 'z', false, "gpus", "N",
-	  "how much of GPUs this worker has: 0.5 is half of one (default: those that are "
-	  "there)" },
-	{ 'L', false, "learn", NULL,
-	  "learn from the first command of each shape that no model explains" },
-	{ 'N', false, "no-learn", NULL, "neither learn from commands nor use what was learned" },
-	{ 'c', false, "closure", "package|files",
-	  "what learned steps are tied to: the packages whose files they used (as "
-	  "usual), or exactly those files" },
-	{ 'W', false, "write", NULL, "put learned models into gg.models" },
-	{ 'G', false, "forget", "SHAPE", "forget what was learned of SHAPE" },
-	{ 'q', true, "quiet", NULL, "print only failures and the summary" },
-	{ 'v', true, "verbose", NULL, "print each thunk as it starts" },
-	{ 'r', false, "keep-runs", "N", "keep what the last N runs reached (default 10)" },
-	{ '%', false, "sample", "P", "of all thunks behind each path only a part, as 0.1" },
-	{ '@', false, "trace", "FILE",
-	  "write what ran when as Chrome trace events, which Perfetto opens" },
-	{ 'K', false, "locked", NULL,
-	  "fail when a thunk or its value is another than gg.lock says" },
-	{ '8', false, "metrics", "ADDRESS",
-	  "serve counts for Prometheus there, such as 127.0.0.1:9464, while it runs" },
-	{ '=', false, "policy", "NAME",
-	  "which ready step is started first: longest (remaining path; as usual), fifo, "
-	  "widest (most wait for it) or shortest" },
-	{ 'H', false, "hermetic", NULL,
-	  "run each thunk with its closure as the whole root file system" },
-	{ 'a', false, "all", NULL, "every thunk that is needed for it as well" },
-	{ 'R', false, "runs", "N", "compare N results of each thunk (default 2)" },
-	{ 'p', true, "project", NULL, "of this project (gg.keys) instead of yours" },
-	{ 'M', false, "memory", "SIZE", "memory of the function or the worker, such as 1024M" },
-	{ 't', false, "timeout", "TIME", "its own time limit, at most 15m" },
-	{ 'd', false, "disk", "SIZE", "what it may keep in /tmp, from 512M to 10G" },
-	{ 'U', false, "role", "ARN", "the role that a new function runs as" },
-	{ 'I', false, "image", "URI", "make it from an image in ECR" },
-	{ 'w', false, "worker", "FILE", "make it from this static worker (default: gg-worker "
-	  "beside gg)" },
-	{ 'm', false, "arm", NULL, "for arm64" },
-	{ 'g', false, "region", "NAME", "of AWS, as in AWS_REGION" },
-	{ 'u', false, "endpoint", "URL", "of the API, if it is not AWS's own" },
-	{ 's', false, "profile", "NAME", "whose keys, of ~/.aws" },
-	{ '7', false, "grace", "TIME", "leave alone what is younger (default 7d)" },
-	{ '3', false, "forget", "NAME",
-	  "the project NAME, as list names it, keeps nothing there any more" },
-	{ 'J', false, "json", NULL, "print JSON; of a run one event a line (gg help events)" },
-	{ 'h', true, "help", NULL, "print this help" },
-	{ 0 }
-};
+/* ---- what values are */
 
-const struct option_row *option_find(char letter)
+static int text(const char *s, void *out, struct err *e)
 {
-	for (const struct option_row *r = option_rows; r->letter; r++)
-		if (r->letter == letter)
-			return r;
-	return NULL;
+	(void)e;
+	*(const char **)out = s;
+	return 0;
 }
 
-static int number(const char *s, unsigned *out, struct err *e)
+static int list(const char *s, void *out, struct err *e)
+{
+	(void)e;
+	strs_add(out, s);
+	return 0;
+}
+
+static int number(const char *s, void *out, struct err *e)
 {
 	char *end;
 	unsigned long n = strtoul(s, &end, 10);
 
 	if (!*s || *end || *s == '-' || n > 1000000)
 		return err_set(e, ERR_USAGE, "\"%s\" is not a number", s);
-	*out = (unsigned)n;
+	*(unsigned *)out = (unsigned)n;
 	return 0;
 }
 
-static int boolean(const char *s, bool *out, struct err *e)
+static int boolean(const char *s, void *out, struct err *e)
 {
-	*out = strcmp(s, "true") == 0;
-	if (!*out && strcmp(s, "false") != 0)
+	*(bool *)out = strcmp(s, "true") == 0;
+	if (!*(bool *)out && strcmp(s, "false") != 0)
 		return err_set(e, ERR_USAGE, "\"%s\" is neither true nor false", s);
 	return 0;
 }
 
-static int size(const char *s, uint64_t *out, struct err *e)
+static int size(const char *s, void *out, struct err *e)
 {
 	return quantity_bytes(s, out) ? 0 :
 		err_set(e, ERR_USAGE, "\"%s\" is no size such as 512M or 2G", s);
 }
 
-static int duration(const char *s, double *out, struct err *e)
+static int duration(const char *s, void *out, struct err *e)
 {
 	return quantity_seconds(s, out) ? 0 :
 		err_set(e, ERR_USAGE, "\"%s\" is no time such as 90s or 15m", s);
 }
 
-static int amount(const char *s, struct options *o, struct err *e)
+static int amount(const char *s, void *out, struct err *e)
 {
-	o->has_gpus = true;
-	return quantity_number(s, &o->gpus) ? 0 :
+	return quantity_number(s, out) ? 0 :
 		err_set(e, ERR_USAGE, "\"%s\" is no number such as 2 or 0.5", s);
 }
 
-static int policy(const char *s, const struct policy **out, struct err *e)
+static int policy(const char *s, void *out, struct err *e)
 {
+	const struct policy *found = policy_find(s);
 	struct buf all = { 0 };
 
-	*out = policy_find(s);
-	if (*out)
+	*(const struct policy **)out = found;
+	if (found)
 		return 0;
 	for (size_t i = 0; policies[i]; i++)
 		buf_printf(&all, "%s%s", i ? ", " : "", policies[i]->name);
@@ -155,117 +74,220 @@ static int policy(const char *s, const struct policy **out, struct err *e)
 	return -1;
 }
 
-static int closure_mode(const char *s, bool *files, struct err *e)
+static int closure_mode(const char *s, void *files, struct err *e)
 {
-	*files = strcmp(s, "files") == 0;
-	if (!*files && strcmp(s, "package") != 0)
+	*(bool *)files = strcmp(s, "files") == 0;
+	if (!*(bool *)files && strcmp(s, "package") != 0)
 		return err_set(e, ERR_USAGE, "\"%s\" is neither package nor files", s);
 	return 0;
 }
 
-static int take(struct options *o, int letter, struct err *e)
+/* ---- the table */
+
+#define AT(field) offsetof(struct options, field)
+
+const struct option_row option_rows[] = {
+	{ "jobs", 'j', number, AT(jobs), "N",
+	  "run at most N thunks at once (default: all cores)" },
+	{ "engine", 0, list, AT(engines), "URI",
+	  "where thunks run; may be said again, in order of preference (default "
+	  "GG_ENGINE, else local; see gg help engines)" },
+	{ "remote", 0, list, AT(remotes), "URI",
+	  "where objects rest beyond this machine (default: GG_REMOTE, else nowhere); "
+	  "may be repeated, nearest first; see gg help remotes" },
+	{ "keep-going", 'k', NULL, AT(keep_going), NULL,
+	  "after a failure go on with what does not need it" },
+	{ "retries", 0, number, AT(retries), "N",
+	  "try what failed by itself N times more (default 0)" },
+	{ "timeout", 0, duration, AT(timeout_s), "TIME",
+	  "end thunks that run longer, such as 30m, where no model says how long" },
+	{ "explain", 0, NULL, AT(explain), NULL,
+	  "say for each command which model matched, or why none did" },
+	{ "follow", 'f', NULL, AT(follow), NULL,
+	  "print what it prints as it comes, until it ends" },
+	{ "fresh", 0, NULL, AT(fresh), NULL,
+	  "run the script even if nothing it saw has changed" },
+	{ "dry-run", 'n', NULL, AT(dry_run), NULL, "say what would be done, and do nothing" },
+	{ "output", 'o', text, AT(output), "FILE",
+	  "write to FILE; of a graph its ending (.dot .svg .png .json) says how" },
+	{ "push", 0, text, AT(push), "HOST/NAME[:TAG]", "send the image to a registry" },
+	{ "tag", 0, text, AT(tag), "NAME[:TAG]", "what podman load is to call the image" },
+	{ "compress", 0, text, AT(compress), "zstd|gzip",
+	  "how to compress layers (default zstd)" },
+	{ "tls-verify", 0, boolean, AT(tls_verify), "BOOL",
+	  "false: take any certificate, and plain http too" },
+	{ "authfile", 0, text, AT(auth_file), "FILE",
+	  "user and password of registries, as podman login and docker login keep them" },
+	{ "ca-file", 0, text, AT(ca_file), "FILE", "certificates of authorities to trust" },
+	{ "once", 0, text, AT(once), "FILE",
+	  "run the one request in FILE (- is standard input)" },
+	{ "connect", 0, text, AT(connect), "TICKET",
+	  "work for the dispatcher of the ticket in this file (- is standard input)" },
+	{ "serve", 0, text, AT(serve), "openwhisk",
+	  "answer /init and /run, as the container of an action of OpenWhisk" },
+	{ "listen", 0, text, AT(listen), "ADDRESS",
+	  "where --serve listens (default 0.0.0.0:8080, where OpenWhisk looks)" },
+	{ "name", 0, text, AT(name), "NAME", "what the dispatcher calls this worker" },
+	{ "dir", 0, text, AT(dir), "DIR",
+	  "keep objects below DIR, and find them there again (default: a new folder in "
+	  "TMPDIR)" },
+	{ "cache", 0, size, AT(cache_bytes), "SIZE",
+	  "keep no more of them than this (default 10G, or half of what is free)" },
+	{ "patience", 0, duration, AT(patience_s), "TIME",
+	  "how long to look for a dispatcher that is silent (default 60s)" },
+	{ "gpus", 0, amount, AT(gpus), "N",
+	  "how much of GPUs this worker has: 0.5 is half of one (default: those that are "
+	  "there)" },
+	{ "learn", 0, NULL, AT(learn), NULL,
+	  "learn from the first command of each shape that no model explains" },
+	{ "no-learn", 0, NULL, AT(no_learn), NULL,
+	  "neither learn from commands nor use what was learned" },
+	{ "closure", 0, closure_mode, AT(files), "package|files",
+	  "what learned steps are tied to: the packages whose files they used (as "
+	  "usual), or exactly those files" },
+	{ "write", 0, NULL, AT(writes), NULL, "put learned models into gg.models" },
+	{ "forget", 0, text, AT(forget), "SHAPE", "forget what was learned of SHAPE" },
+	{ "quiet", 'q', NULL, AT(quiet), NULL, "print only failures and the summary" },
+	{ "verbose", 'v', NULL, AT(verbose), NULL, "print each thunk as it starts" },
+	{ "keep-runs", 0, number, AT(keep_runs), "N",
+	  "keep what the last N runs reached (default 10)" },
+	{ "sample", 0, text, AT(sample), "P",
+	  "of all thunks behind each path only a part, as 0.1" },
+	{ "trace", 0, text, AT(trace), "FILE",
+	  "write what ran when as Chrome trace events, which Perfetto opens" },
+	{ "locked", 0, NULL, AT(locked), NULL,
+	  "fail when a thunk or its value is another than gg.lock says" },
+	{ "metrics", 0, text, AT(metrics), "ADDRESS",
+	  "serve counts for Prometheus there, such as 127.0.0.1:9464, while it runs" },
+	{ "policy", 0, policy, AT(policy), "NAME",
+	  "which ready step is started first: longest (remaining path; as usual), fifo, "
+	  "widest (most wait for it) or shortest" },
+	{ "hermetic", 0, NULL, AT(hermetic), NULL,
+	  "run each thunk with its closure as the whole root file system" },
+	{ "all", 0, NULL, AT(all), NULL, "every thunk that is needed for it as well" },
+	{ "runs", 0, number, AT(runs), "N", "compare N results of each thunk (default 2)" },
+	{ "project", 'p', NULL, AT(project), NULL,
+	  "of this project (gg.keys) instead of yours" },
+	{ "memory", 0, size, AT(memory_bytes), "SIZE",
+	  "memory of the function or the worker, such as 1024M" },
+	{ "timeout:function", 0, duration, AT(timeout_s), "TIME",
+	  "its own time limit, at most 15m" },
+	{ "disk", 0, size, AT(disk_bytes), "SIZE",
+	  "what it may keep in /tmp, from 512M to 10G" },
+	{ "role", 0, text, AT(role), "ARN", "the role that a new function runs as" },
+	{ "image", 0, text, AT(image), "URI", "make it from an image in ECR" },
+	{ "worker", 0, text, AT(worker), "FILE",
+	  "make it from this static worker (default: gg-worker "
+	  "beside gg)" },
+	{ "arm", 0, NULL, AT(arm), NULL, "for arm64" },
+	{ "region", 0, text, AT(region), "NAME", "of AWS, as in AWS_REGION" },
+	{ "endpoint", 0, text, AT(endpoint), "URL", "of the API, if it is not AWS's own" },
+	{ "profile", 0, text, AT(profile), "NAME", "whose keys, of ~/.aws" },
+	{ "grace", 0, text, AT(grace), "TIME", "leave alone what is younger (default 7d)" },
+	{ "forget:remote", 0, text, AT(forget), "NAME",
+	  "the project NAME, as list names it, keeps nothing there any more" },
+	{ "json", 0, NULL, AT(json), NULL,
+	  "print JSON; of a run one event a line (gg help events)" },
+	{ "help", 'h', NULL, AT(help), NULL, "print this help" },
+	{ 0 }
+};
+
+bool option_is_of(const struct verb *v, const struct option_row *r)
 {
-	switch (letter) {
-	case 'j': return number(optarg, &o->jobs, e);
-	case 'r': return number(optarg, &o->keep_runs, e);
-	case 'b': return number(optarg, &o->retries, e);
-	case 'Y': return duration(optarg, &o->timeout_s, e);
-	case 'R': return number(optarg, &o->runs, e);
-	case 'a': o->all = true; break;
-	case 'c': return closure_mode(optarg, &o->files, e);
-	case 'E': strs_add(&o->engines, optarg); break;
-	case 'D': strs_add(&o->remotes, optarg); break;
-	case 'k': o->keep_going = true; break;
-	case 'e': o->explain = true; break;
-	case 'f': o->follow = true; break;
-	case '6': o->fresh = true; break;
-	case 'n': o->dry_run = true; break;
-	case 'o': o->output = optarg; break;
-	case 'P': o->push = optarg; break;
-	case 'T': o->tag = optarg; break;
-	case 'C': o->compress = optarg; break;
-	case 'S': return boolean(optarg, &o->tls_verify, e);
-	case 'A': o->auth_file = optarg; break;
-	case 'F': o->ca_file = optarg; break;
-	case 'O': o->once = optarg; break;
-	case 'M': return size(optarg, &o->memory_bytes, e);
-	case 'd': return size(optarg, &o->disk_bytes, e);
-	case 't': return duration(optarg, &o->timeout_s, e);
-	case 'U': o->role = optarg; break;
-	case 'I': o->image = optarg; break;
-	case 'w': o->worker = optarg; break;
-	case 'm': o->arm = true; break;
-	case 'g': o->region = optarg; break;
-	case 'u': o->endpoint = optarg; break;
-	case 's': o->profile = optarg; break;
-	case 'X': o->connect = optarg; break;
-	case '2': o->serve = optarg; break;
-	case '4': o->listen = optarg; break;
-	case 'x': o->name = optarg; break;
-	case 'y': o->dir = optarg; break;
-	case 'B': return size(optarg, &o->cache_bytes, e);
-	case 'Z': return duration(optarg, &o->patience_s, e);
-	case 'z': return amount(optarg, o, e);
-	case 'L': o->learn = true; break;
-	case 'N': o->no_learn = true; break;
-	case 'W': o->writes = true; break;
-	case 'G': o->forget = optarg; break;
-	case '3': o->forget = optarg; break;
-	case 'q': o->quiet = true; break;
-	case 'v': o->verbose = true; break;
-	case '%': o->sample = optarg; break;
-	case '@': o->trace = optarg; break;
-	case '8': o->metrics = optarg; break;
-	case 'K': o->locked = true; break;
-	case '=': return policy(optarg, &o->policy, e);
-	case 'H': o->hermetic = true; break;
-	case 'p': o->project = true; break;
-	case '7': o->grace = optarg; break;
-	case 'J': o->json = true; break;
-	case 'h': o->help = true; break;
-	}
+	size_t n = strlen(r->key);
+
+	if (strcmp(r->key, "help") == 0)
+		return true;
+	for (const char *s = v->options; (s = strstr(s, r->key)); s += n)
+		if ((s == v->options || s[-1] == ' ') && (!s[n] || s[n] == ' '))
+			return true;
+	return false;
+}
+
+int option_name(const struct option_row *r)
+{
+	return (int)strcspn(r->key, ":");
+}
+
+/* ---- reading them */
+
+enum {
+	ROWS = sizeof option_rows / sizeof *option_rows - 1,
+	BY_NAME = 256,          /* and the row's index */
+};
+
+static const struct option_row *by_letter(const struct verb *v, int letter)
+{
+	for (const struct option_row *r = option_rows; r->key; r++)
+		if (r->letter == letter && option_is_of(v, r))
+			return r;
+	return NULL;
+}
+
+static int take(const struct option_row *r, struct options *o, struct err *e)
+{
+	void *at = (char *)o + r->offset;
+
+	if (r->take)
+		return r->take(optarg, at, e);
+	*(bool *)at = true;
 	return 0;
 }
 
-int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
-		  struct err *e)
+/* What getopt_long is to know of them; names are kept in *a. */
+static void describe(const struct verb *v, struct option *longs, struct buf *shorts,
+		     struct arena *a)
 {
-	struct option longs[32] = { 0 };
-	char shorts[64];
-	size_t n = 0, k = 0;
-	int letter;
+	buf_str(shorts, v->needs & TAKES_COMMAND ? "+:" : ":");
+	for (int i = 0; i < ROWS; i++) {
+		const struct option_row *r = &option_rows[i];
 
-	if (cmd->needs & TAKES_COMMAND)
-		shorts[k++] = '+';
-	shorts[k++] = ':';
-	for (const struct option_row *r = option_rows; r->letter; r++) {
-		if (r->letter != 'h' && !strchr(cmd->options, r->letter))
+		if (!option_is_of(v, r))
 			continue;
-		longs[n++] = (struct option){ r->name, r->arg ? required_argument :
-					      no_argument, NULL, r->letter };
-		if (!r->has_letter)
-			continue;
-		shorts[k++] = r->letter;
-		if (r->arg)
-			shorts[k++] = ':';
+		*longs++ = (struct option){
+			arena_strn(a, r->key, (size_t)option_name(r)),
+			r->take ? required_argument : no_argument, NULL, BY_NAME + i
+		};
+		if (r->letter)
+			buf_printf(shorts, "%c%s", r->letter, r->take ? ":" : "");
 	}
-	shorts[k] = 0;
+}
+
+static int read_all(struct ctx *c, const struct verb *v, int argc, char **argv,
+		    struct err *e)
+{
+	struct option longs[ROWS + 1] = { 0 };
+	struct buf shorts = { 0 };
+	int got, rc = 0;
+
+	describe(v, longs, &shorts, &c->arena);
 	opterr = 0;
 	optind = 1;
+	while (!rc && (got = getopt_long(argc, argv, shorts.p, longs, NULL)) != -1) {
+		const char *word = argv[optind - 1];
+
+		if (got == '?')
+			rc = err_set(e, ERR_USAGE, "gg %s has no option %s; see gg %s --help",
+				     v->name, word, v->name);
+		else if (got == ':')
+			rc = err_set(e, ERR_USAGE, "%s needs a value; see gg %s --help",
+				     word, v->name);
+		else if (take(got < BY_NAME ? by_letter(v, got) : &option_rows[got - BY_NAME],
+			      &c->o, e) < 0)
+			rc = err_wrap(e, "%s", word);
+	}
+	buf_release(&shorts);
+	return rc;
+}
+
+int options_parse(struct ctx *c, const struct verb *v, int argc, char **argv,
+		  struct err *e)
+{
 	c->o.keep_runs = 10;
 	c->o.runs = 2;
 	c->o.tls_verify = true;
-	while ((letter = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-		const char *word = argv[optind - 1];
-
-		if (letter == '?')
-			return err_set(e, ERR_USAGE, "gg %s has no option %s; see gg %s --help",
-				       cmd->name, word, cmd->name);
-		if (letter == ':')
-			return err_set(e, ERR_USAGE, "%s needs a value; see gg %s --help",
-				       word, cmd->name);
-		if (take(&c->o, letter, e) < 0)
-			return err_wrap(e, "%s", word);
-	}
+	c->o.gpus = -1;
+	if (read_all(c, v, argc, argv, e) < 0)
+		return -1;
 	return optind < argc ? optind : argc;  /* "gg" alone has no word */
 }
