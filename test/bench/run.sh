@@ -4,7 +4,7 @@ set -u
 BUILD=$(realpath "${BUILD:-build}")
 export BUILD
 cd "$(dirname "$0")" || exit 1
-all='cold noop scale infer tracer learn store image memory closure gemm ml cuda curve pool container remote slurm lambda worker policy fleet'
+all='cold status noop scale infer tracer learn store image memory closure gemm ml cuda curve pool container remote slurm lambda worker policy fleet'
 rc=0
 
 table()
