@@ -127,20 +127,25 @@ void link_join_again(struct link *k)
 	say_hello(k);
 }
 
-void link_request(struct link *k, struct http_request *q, const char *method,
-			  const char *path, struct bytes body, struct arena *a)
+void link_send(struct link *k, struct http_request *q, const char *path,
+	       struct bytes body, struct http_call **out)
 {
-	static const char json[] = "Content-Type: " MESSAGE_TYPE_JSON;
-	static const char parts[] = "Content-Type: " MESSAGE_TYPE_PARTS;
-	const char **headers = arena_alloc(a, 4 * sizeof *headers);
+	const char *type = body.n && body.p[0] != '{' ? MESSAGE_TYPE_PARTS : MESSAGE_TYPE_JSON;
+	struct arena a = { 0 };
+	const char *headers[] = {
+		k->authorization, arena_printf(&a, "Content-Type: %s", type),
+		k->is_welcome ? k->as : NULL, NULL
+	};
+	struct err e;
 
-	headers[0] = k->authorization;
-	headers[1] = body.n && body.p[0] != '{' ? parts : json;
-	headers[2] = k->is_welcome ? k->as : NULL;
-	*q = (struct http_request){ .method = method, .headers = headers, .body = body,
-				    .url = arena_printf(a, "%s%s", k->base, path),
-				    .unix_path = k->unix_path,
-				    .pinned_key = k->pinned_key };
+	q->headers = headers;
+	q->body = body;
+	q->url = arena_printf(&a, "%s%s", k->base, path);
+	q->unix_path = k->unix_path;
+	q->pinned_key = k->pinned_key;
+	if (http_start(k->o->http, q, out, &e) < 0)
+		link_fail(k, e.code, e.text);
+	arena_release(&a);
 }
 
 /* ---- beats */
@@ -218,8 +223,10 @@ static void send_beat(void *arg)
 	struct link *k = arg;
 	struct arena a = { 0 };
 	const char **running = arena_alloc(&a, (k->o->n_slots + 1) * sizeof *running);
-	struct http_request q;
-	struct err e;
+	struct http_request q = {
+		.method = "POST", .total_ms = BEAT_TIMEOUT_MS, .max_bytes = SMALL_MAX,
+		.done = on_beat, .arg = k,
+	};
 	size_t n = 0;
 
 	k->beat_timer = NULL;
@@ -229,13 +236,7 @@ static void send_beat(void *arg)
 	worker_news(k->w, &k->told);
 	buf_reset(&k->words);
 	words_beat(&k->told, running, n, k->ends, &k->words);
-	link_request(k, &q, "POST", "/gg/1/beat", buf_bytes(&k->words), &a);
-	q.total_ms = BEAT_TIMEOUT_MS;
-	q.max_bytes = SMALL_MAX;
-	q.done = on_beat;
-	q.arg = k;
-	if (http_start(k->o->http, &q, &k->beat, &e) < 0)
-		link_fail(k, e.code, e.text);
+	link_send(k, &q, "/gg/1/beat", buf_bytes(&k->words), &k->beat);
 	arena_release(&a);
 }
 
@@ -284,9 +285,10 @@ static void on_welcome(void *arg, const struct http_answer *a, const struct err 
 
 static void say_hello(struct link *k)
 {
-	struct arena a = { 0 };
-	struct http_request q;
-	struct err e;
+	struct http_request q = {
+		.method = "POST", .total_ms = BEAT_TIMEOUT_MS, .max_bytes = SMALL_MAX,
+		.done = on_welcome, .arg = k,
+	};
 
 	if (k->beat)
 		http_cancel(k->beat);
@@ -296,14 +298,7 @@ static void say_hello(struct link *k)
 	worker_news(k->w, &k->told);
 	buf_reset(&k->words);
 	words_hello(k->w, k->o, &k->words);
-	link_request(k, &q, "POST", "/gg/1/hello", buf_bytes(&k->words), &a);
-	q.total_ms = BEAT_TIMEOUT_MS;
-	q.max_bytes = SMALL_MAX;
-	q.done = on_welcome;
-	q.arg = k;
-	if (http_start(k->o->http, &q, &k->hello, &e) < 0)
-		link_fail(k, e.code, e.text);
-	arena_release(&a);
+	link_send(k, &q, "/gg/1/hello", buf_bytes(&k->words), &k->hello);
 }
 
 /* ---- the whole */

@@ -55,9 +55,10 @@ uint32_t link_pause(struct link *k, const struct err *e);
 bool link_is_about_us(struct link *k, int status);
 /* The dispatcher does not know this worker (any more). */
 void link_join_again(struct link *k);
-/* Fill q, in a, but for what comes back. */
-void link_request(struct link *k, struct http_request *q, const char *method,
-		  const char *path, struct bytes body, struct arena *a);
+/* Send q, whose method, limits and call-back are set, to a path of the
+ * dispatcher's; if it cannot even start, the link fails. */
+void link_send(struct link *k, struct http_request *q, const char *path,
+	       struct bytes body, struct http_call **out);
 /* If no more is wanted and nothing runs, that is it. */
 void link_look_for_end(struct link *k);
 

@@ -73,19 +73,14 @@ static void on_answered(void *arg, const struct http_answer *a, const struct err
 
 static void send_answer(struct slot *s)
 {
-	struct link *k = s->link;
+	struct http_request q = { .method = "POST", .done = on_answered, .arg = s };
 	struct arena a = { 0 };
-	struct http_request q;
-	struct err e;
 
 	s->state = SLOT_ANSWERING;
-	link_request(k, &q, "POST", arena_printf(&a, "/" RUNTIME_API_VERSION
-		      "/runtime/invocation/%s/%s", s->id, s->is_error ? "error" : "response"),
-		      buf_bytes(&s->answer), &a);
-	q.done = on_answered;
-	q.arg = s;
-	if (http_start(k->o->http, &q, &s->http, &e) < 0)
-		link_fail(k, e.code, e.text);
+	link_send(s->link, &q,
+		  arena_printf(&a, "/" RUNTIME_API_VERSION "/runtime/invocation/%s/%s", s->id,
+			       s->is_error ? "error" : "response"),
+		  buf_bytes(&s->answer), &s->http);
 	arena_release(&a);
 }
 
@@ -164,19 +159,12 @@ static void on_request(void *arg, const struct http_answer *a, const struct err 
 
 void slot_wait(struct slot *s)
 {
-	struct link *k = s->link;
-	struct arena a = { 0 };
-	struct http_request q;
-	struct err e;
+	struct http_request q = {
+		.method = "GET", .max_bytes = REQUEST_MAX, .stall_ms = HTTP_NEVER,
+		.done = on_request, .arg = s,
+	};
 
 	s->state = SLOT_WAITING;
-	link_request(k, &q, "GET", "/" RUNTIME_API_VERSION "/runtime/invocation/next",
-		      (struct bytes){ 0 }, &a);
-	q.max_bytes = REQUEST_MAX;
-	q.stall_ms = HTTP_NEVER;
-	q.done = on_request;
-	q.arg = s;
-	if (http_start(k->o->http, &q, &s->http, &e) < 0)
-		link_fail(k, e.code, e.text);
-	arena_release(&a);
+	link_send(s->link, &q, "/" RUNTIME_API_VERSION "/runtime/invocation/next",
+		  (struct bytes){ 0 }, &s->http);
 }

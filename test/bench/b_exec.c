@@ -11,22 +11,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 #include "exec.h"
 #include "file.h"
-
-static struct err e;
-
-#define MUST(call) \
-	do { \
-		if ((call) < 0) { \
-			fprintf(stderr, "%s: %s\n", #call, e.text); \
-			exit(1); \
-		} \
-	} while (0)
+#include "bench.h"
 
 struct work {
 	struct project project;
@@ -37,23 +26,6 @@ struct work {
 	struct id host;
 	size_t n_bad;
 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-	struct rusage r;
-
-	getrusage(RUSAGE_SELF, &r);
-	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
-		(double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-}
 
 /* Memory of its own, without the database's pages, which are the page cache's. */
 static long resident_mib(const char *what)

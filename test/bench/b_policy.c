@@ -8,16 +8,7 @@
 #include "../fleet_sim.h"
 #include "../sim_rig.h"
 #include "../../src/exec/exec_internal.h"
-
-static struct err e;
-
-#define MUST(call) \
-	do { \
-		if ((call) < 0) { \
-			fprintf(stderr, "%s: %s\n", #call, e.text); \
-			exit(1); \
-		} \
-	} while (0)
+#include "bench.h"
 
 struct bench {
 	struct sim_rig rig;

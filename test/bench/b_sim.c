@@ -7,38 +7,10 @@
  */
 #include <math.h>
 #include <stdio.h>
-#include <sys/resource.h>
-#include <time.h>
 #include "../sim_rig.h"
+#include "bench.h"
 
 enum { FAN_IN = 50, MIB = 1 << 20 };
-
-static struct err e;
-
-#define MUST(call) \
-	do { \
-		if ((call) < 0) { \
-			fprintf(stderr, "%s: %s\n", #call, e.text); \
-			exit(1); \
-		} \
-	} while (0)
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-	struct rusage r;
-
-	getrusage(RUSAGE_SELF, &r);
-	return (double)(r.ru_utime.tv_sec + r.ru_stime.tv_sec) +
-		(double)(r.ru_utime.tv_usec + r.ru_stime.tv_usec) / 1e6;
-}
 
 /* Join ids by fifties until one is left. */
 static struct id vote(struct sim_rig *r, struct id *ids, size_t n, double time_s)
