@@ -6,6 +6,7 @@
 #ifndef GG_FILE_H
 #define GG_FILE_H
 
+#include <dirent.h>
 #include <sys/stat.h>
 #include <sys/types.h>
 #include "base.h"
@@ -46,6 +47,12 @@ int file_copy_fd(int in, int out, struct err *e);
 int dir_make(int dirfd, const char *path, struct err *e);
 /* The same for all folders above path. */
 int dir_make_above(int dirfd, const char *path, struct err *e);
+
+/* The names in a folder; flags may add O_NOFOLLOW.  NULL with errno set. */
+DIR *dir_names(int dirfd, const char *path, int flags);
+/* The next of them but "." and ".."; NULL at the end with errno 0, or else with
+ * what went wrong. */
+struct dirent *dir_next(DIR *d);
 
 /* Remove a file or a whole folder, however deep, and with read-only folders
  * in it; symlinks are not followed.  That it is absent is fine. */

@@ -4,13 +4,33 @@
  * in the way leads nowhere.  Below a fixed depth a folder is first moved up
  * to the top, so that no tree is too deep for the open files allowed.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "file.h"
+
+DIR *dir_names(int dirfd, const char *path, int flags)
+{
+	int fd = openat(dirfd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC | flags);
+	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+
+	if (!d && fd >= 0)
+		close(fd);
+	return d;
+}
+
+struct dirent *dir_next(DIR *d)
+{
+	struct dirent *ent;
+
+	do {
+		errno = 0;
+		ent = readdir(d);
+	} while (ent && (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, "..")));
+	return ent;
+}
 
 static bool is_folder(int dirfd, const char *path)
 {

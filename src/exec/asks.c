@@ -17,7 +17,6 @@
  */
 #include "guard.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -261,18 +260,13 @@ static bool may_list(struct guard *g, const char *dir)
 	struct cell *c = g->c;
 	bool shows = is_for_packages(dir) || has_program_text(&c->thunk, dir) ||
 		     begins_in(g, dir), may = true;
-	int fd = openat(c->box.real_project, dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_names(c->box.real_project, dir, 0);
 	struct dirent *ent;
 
-	if (!d) {                       /* the program made it */
-		if (fd >= 0)
-			close(fd);
+	if (!d)                         /* the program made it */
 		return true;
-	}
-	while (may && (ent = readdir(d)))
-		if (strcmp(ent->d_name, ".") != 0 && strcmp(ent->d_name, "..") != 0)
-			may = may_lack(g, dir, ent->d_name, shows);
+	while (may && (ent = dir_next(d)))
+		may = may_lack(g, dir, ent->d_name, shows);
 	closedir(d);
 	return may || refuse(g, dir, true);
 }

@@ -5,7 +5,6 @@
  */
 #include "inside.h"
 
-#include <dirent.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
@@ -50,24 +49,16 @@ static void note(struct search *s, int above, const struct dirent *d, const char
 
 static void search(struct search *s, int above, const char *name, const char *path)
 {
-	int fd = openat(above, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = s->depth < DEEPEST ? dir_names(above, name, O_NOFOLLOW) : NULL;
 	struct dirent *ent;
 
-	if (!d || ++s->depth > DEEPEST) {
-		if (d)
-			closedir(d);
-		else if (fd >= 0)
-			close(fd);
+	if (!d)
 		return;
-	}
-	while (!s->same && (ent = readdir(d)) && s->looked_at++ < s->most) {
-		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-			continue;
+	s->depth++;
+	while (!s->same && (ent = dir_next(d)) && s->looked_at++ < s->most)
 		note(s, dirfd(d), ent, *path ?
 		     arena_printf(&s->c->arena, "%s/%s", path, ent->d_name) :
 		     arena_str(&s->c->arena, ent->d_name));
-	}
 	s->depth--;
 	closedir(d);
 }

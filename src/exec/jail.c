@@ -10,7 +10,6 @@
  */
 #include "sandbox.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
@@ -123,22 +122,15 @@ static int show_entry(struct building *b, const char *path, struct err *e)
 
 static int show_folder(struct building *b, const char *path, struct err *e)
 {
-	int fd = openat(b->box->closure_root, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_names(b->box->closure_root, path, 0);
 	struct dirent *ent;
 	int rc = 0;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return err_sys(e, "/%s of the closure", path);
-	}
-	while (rc == 0 && (errno = 0, ent = readdir(d))) {
-		if (!strcmp(ent->d_name, ".") || !strcmp(ent->d_name, ".."))
-			continue;
+	while (rc == 0 && (ent = dir_next(d)))
 		rc = show_entry(b, strcmp(path, ".") == 0 ? ent->d_name :
 				arena_printf(&b->arena, "%s/%s", path, ent->d_name), e);
-	}
 	closedir(d);
 	return rc;
 }

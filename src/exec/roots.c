@@ -15,7 +15,6 @@
  */
 #include "roots.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -214,20 +213,16 @@ static int lay_all(struct making *m, const struct id *closure, struct err *e)
 /* Files that no folder has. */
 static int sweep_files(struct making *m, struct err *e)
 {
-	int fd = openat(m->roots, FILES, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_names(m->roots, FILES, 0);
 	struct dirent *ent;
 	struct stat st;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return err_sys(e, "roots/" FILES);
-	}
-	while ((ent = readdir(d)))
-		if (fstatat(fd, ent->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+	while ((ent = dir_next(d)))
+		if (fstatat(dirfd(d), ent->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
 		    S_ISREG(st.st_mode) && st.st_nlink == 1)
-			unlinkat(fd, ent->d_name, 0);
+			unlinkat(dirfd(d), ent->d_name, 0);
 	closedir(d);
 	return 0;
 }
@@ -258,15 +253,12 @@ static int make(struct making *m, const struct id *closure, struct err *e)
 /* All that is in roots but the lock. */
 static int remove_all(struct making *m, struct err *e)
 {
-	int fd = open_folder(m->roots, "."), rc = 0;
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_names(m->roots, ".", 0);
 	struct dirent *ent;
+	int rc = 0;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return err_sys(e, "roots");
-	}
 	while (rc == 0 && (ent = readdir(d)))
 		if (ent->d_name[0] != '.' && strcmp(ent->d_name, "lock") != 0)
 			rc = dir_remove(m->roots, ent->d_name, e);

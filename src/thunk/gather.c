@@ -7,7 +7,6 @@
  * A path that goes over a link is looked up where the link leads, and laid
  * out where the command looks for it: no links are laid out.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -178,21 +177,15 @@ static int add_inside(struct gather *g, const char *path, struct err *e);
  * refer to what is not made yet. */
 static int add_each(struct gather *g, const char *dir, struct err *e)
 {
-	int fd = openat(g->in->o.project->root_fd, dir,
-			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_names(g->in->o.project->root_fd, dir, 0);
 	struct dirent *ent;
 	int rc = 0;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return err_sys(e, "cannot list %s", dir);
-	}
 	gather_tell(g, dir, INPUT_NAMES);
-	while (rc == 0 && (ent = readdir(d))) {
-		if (strcmp(ent->d_name, ".") == 0 || strcmp(ent->d_name, "..") == 0 ||
-		    strcmp(ent->d_name, PROJECT_DIR) == 0 ||
+	while (rc == 0 && (ent = dir_next(d))) {
+		if (strcmp(ent->d_name, PROJECT_DIR) == 0 ||
 		    strcmp(ent->d_name, "__pycache__") == 0)
 			continue;
 		rc = add_inside(g, strcmp(dir, ".") == 0 ?

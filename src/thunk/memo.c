@@ -3,7 +3,6 @@
  * Each path has one entry: how it was when it was first touched, if that was
  * a look or a read; memo_save.c holds against that how it is at the end.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -151,19 +150,15 @@ static int compare_names(const void *x, const void *y)
 
 int memo_list_id(int root_fd, const char *path, struct id *out, struct err *e)
 {
-	int fd = openat(root_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	DIR *d = dir_names(root_fd, path, 0);
 	struct arena a = { 0 };
 	struct strs names = { 0 };
 	struct hash *h;
 	struct dirent *ent;
 
-	if (!d) {
-		if (fd >= 0)
-			close(fd);
+	if (!d)
 		return err_sys(e, "cannot list %s", path);
-	}
-	while ((ent = readdir(d)))
+	while ((ent = dir_next(d)))
 		strs_add(&names, arena_str(&a, ent->d_name));
 	closedir(d);
 	if (names.n)

@@ -9,7 +9,6 @@
  * from a clone that nobody else can change: what is kept always has its name,
  * whatever happens to the original meanwhile.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -384,21 +383,17 @@ static int each_in(struct store *s, const char *folder, const char *prefix,
 		   int (*fn)(void *arg, const struct id *id, uint64_t n_bytes),
 		   void *arg)
 {
-	int fd = openat(s->objects_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = dir_names(s->objects_fd, folder, 0);
 	char hex[ID_HEX + 1];
 	const struct dirent *d;
 	struct id id;
 	uint64_t n;
 	int stop = 0;
 
-	if (!dir) {
-		if (fd >= 0)
-			close(fd);
+	if (!dir)
 		return 0;
-	}
 	memcpy(hex, folder, 2);
-	while (!stop && (d = readdir(dir))) {
+	while (!stop && (d = dir_next(dir))) {
 		if (strlen(d->d_name) != ID_HEX - 2)
 			continue;
 		memcpy(hex + 2, d->d_name, ID_HEX - 1);
@@ -455,13 +450,10 @@ int object_file_sync(struct store *s, struct err *e)
 
 void object_file_tidy(struct store *s)
 {
-	int fd = openat(s->objects_fd, "tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	DIR *dir = dir_names(s->objects_fd, "tmp", 0);
 	const struct dirent *d;
 
-	if (!dir && fd >= 0)
-		close(fd);
-	while (dir && (d = readdir(dir))) {
+	while (dir && (d = dir_next(dir))) {
 		int file;
 
 		if (d->d_name[0] == '.')

@@ -3,7 +3,6 @@
  * All paths are absolute and seen from a root folder, which is another one only
  * in tests.
  */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -72,18 +71,13 @@ const char *sys_link(const struct sys *m, const char *path, struct arena *a)
 bool sys_names(const struct sys *m, const char *dir, struct arena *a,
 	       struct strs *out)
 {
-	int fd = openat(m->fd, below(dir), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	DIR *in = fd < 0 ? NULL : fdopendir(fd);
+	DIR *in = dir_names(m->fd, below(dir), 0);
 	const struct dirent *d;
 
-	if (!in) {
-		if (fd >= 0)
-			close(fd);
+	if (!in)
 		return false;
-	}
-	while ((d = readdir(in)))
-		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
-			strs_add(out, arena_str(a, d->d_name));
+	while ((d = dir_next(in)))
+		strs_add(out, arena_str(a, d->d_name));
 	closedir(in);
 	strs_sort(out);
 	return true;
