@@ -116,5 +116,11 @@ int learned_count(struct store *st, const char *shape, bool held, struct err *e)
 int learned_forget(struct store *st, const char *shape, struct err *e);
 int learned_each(struct store *st, int (*fn)(void *arg, const struct learned *l),
 		 void *arg, struct err *e);
+/* The same without what was seen and how often it held: a few lines of each
+ * record in the place of hundreds. */
+int learned_text(struct store *st, const char *shape, struct arena *a,
+		 struct learned *out, struct err *e);
+int learned_each_text(struct store *st, int (*fn)(void *arg, const struct learned *l),
+		      void *arg, struct err *e);
 
 #endif

@@ -97,5 +97,5 @@ static int load(void *arg, const struct learned *l)
 
 int learned_load(struct ctx *c, struct err *e)
 {
-	return learned_each(c->store, load, c, e);
+	return learned_each_text(c->store, load, c, e);
 }

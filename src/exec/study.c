@@ -321,7 +321,7 @@ static bool must_run(struct session *s, const char *shape)
 	struct learned l;
 	struct err e;
 
-	return learned_get(s->o.store, shape, &s->arena, &l, &e) == 0 && l.never;
+	return learned_text(s->o.store, shape, &s->arena, &l, &e) == 0 && l.never;
 }
 
 static struct study *study_of_shape(struct session *s, const char *shape)

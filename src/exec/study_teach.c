@@ -106,7 +106,8 @@ static int learn(struct study *st, const struct sighting *si, struct arena *a,
 	struct learned l;
 
 	study_forget_doubts(s);
-	if (learned_add(s->o.store, st->shape, si, a, &l, e) < 0 ||
+	if (learned_add(s->o.store, st->shape, si, a, NULL, e) < 0 ||
+	    learned_text(s->o.store, st->shape, a, &l, e) < 0 ||
 	    models_learn(s->o.models, st->shape, l.text, e) < 0)
 		return -1;
 	*text = l.text;
@@ -136,7 +137,7 @@ static bool is_another_way(struct study *st)
 	struct binding b;
 	struct learned l;
 	struct err e;
-	bool is = learned_get(s->o.store, st->shape, &a, &l, &e) == 0 && !l.never &&
+	bool is = learned_text(s->o.store, st->shape, &a, &l, &e) == 0 && !l.never &&
 		  l.text.n && models_match(s->o.models, &st->as_called, &a, &b, NULL) ==
 		  MATCH_NONE;
 

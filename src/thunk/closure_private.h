@@ -89,21 +89,23 @@ struct owner {
 	const char *package;            /* as a use says it; NULL: none */
 	const char *version;            /* only of pip */
 	unsigned n_owners;              /* packages of dpkg that list it */
+	bool is_known;                  /* by what is remembered */
 };
 /* Fill in who owns each; strings live in a.  What dpkg says is remembered in
  * s, unless that is NULL. */
 void packages_own(const struct sys *m, struct store *s, struct owner *v, size_t n,
 		  struct arena *a);
 
-/* What is remembered of dpkg's owners; strings live in the arena. */
+/* What is remembered of dpkg's owners. */
 struct owned {
 	struct store *store;
-	struct map by_path;             /* -> struct owner */
-	struct buf text;
+	struct bytes known;             /* the record, without its stamps */
+	struct buf text;                /* what it becomes */
 	bool is_trusted, has_new;
 };
-void owned_open(struct owned *k, struct store *s, const struct sys *m, struct arena *a);
-bool owned_get(const struct owned *k, struct owner *v);
+/* Those of the n at v that are remembered are filled in; strings live in a. */
+void owned_open(struct owned *k, struct store *s, const struct sys *m, struct owner *v,
+		size_t n, struct arena *a);
 void owned_add(struct owned *k, const struct owner *v);
 void owned_close(struct owned *k);
 

@@ -17,16 +17,20 @@ struct gathering {
 	struct store *store;            /* or NULL */
 	struct walk_state w;
 	enum closure_mode mode;
-	struct owner *owners;           /* one for each leaf */
+	struct owner **owners;          /* one for each leaf */
+	struct map above;               /* folder -> the nearest that is there */
 	struct strs *out;
 };
 
-static bool is_wanted(const char *path, enum closure_mode mode)
+static bool is_kept(enum treat t, enum closure_mode mode)
 {
-	enum treat t = treatment_of(path);
-
 	return t == TREAT_KEEP || t == TREAT_NAMED ||
 	       (t == TREAT_ABOUT && mode == CLOSURE_FILES);
+}
+
+static bool is_wanted(const char *path, enum closure_mode mode)
+{
+	return is_kept(treatment_of(path), mode);
 }
 
 /* What the kernel opens itself when a program starts, unseen by a tracer. */
@@ -74,20 +78,21 @@ static void walk_all(struct gathering *g, const char *const *paths, size_t n)
 			follow_program(&g->w, g->w.v[i].path);
 }
 
-/* The nearest folder above path that is there. */
+/* The nearest folder above path that is there.  What is absent is as a rule
+ * one of many below the same folder, which is looked at once. */
 static const char *folder_above(struct gathering *g, const char *path)
 {
-	char *dir = arena_str(g->w.a, path);
+	const char *slash = strrchr(path, '/'), *dir;
+	struct bytes key = { path, (size_t)(slash - path) };
+	const char *known = slash == path ? "/" : map_get(&g->above, key);
 	struct stat st;
 
-	do {
-		char *slash = strrchr(dir, '/');
-
-		if (slash == dir)
-			return "/";
-		*slash = '\0';
-	} while (!sys_lstat(g->w.m, dir, &st));
-	return dir;
+	if (known)
+		return known;
+	dir = arena_strn(g->w.a, key.p, key.n);
+	known = sys_lstat(g->w.m, dir, &st) ? dir : folder_above(g, dir);
+	*map_at(&g->above, bytes_str(dir)) = (void *)known;
+	return known;
 }
 
 static bool is_modules(const char *path)
@@ -122,14 +127,9 @@ static void find_owners(struct gathering *g)
 			v[n_owned] = (struct owner){ .path = path };
 			*slot = &v[n_owned++];
 		}
+		g->owners[i] = *slot;
 	}
 	packages_own(g->w.m, g->store, v, n_owned, g->w.a);
-	for (size_t i = 0; i < n; i++) {
-		const struct leaf *l = &g->w.v[i];
-		const char *path = l->kind == LEAF_ABSENT ? folder_above(g, l->path) : l->path;
-
-		g->owners[i] = *(struct owner *)map_get(&at, bytes_str(path));
-	}
 	map_release(&at);
 }
 
@@ -143,7 +143,7 @@ static bool is_led_to(const struct gathering *g, size_t i)
 {
 	size_t via = g->w.v[i].via;
 
-	return via != SIZE_MAX && (g->mode == CLOSURE_FILES || !g->owners[via].package ||
+	return via != SIZE_MAX && (g->mode == CLOSURE_FILES || !g->owners[via]->package ||
 				   treatment_of(g->w.v[via].path) == TREAT_NAMED);
 }
 
@@ -168,10 +168,10 @@ static const char *absent_use(struct gathering *g, const char *path, const char 
 static void use(struct gathering *g, size_t i)
 {
 	const struct leaf *l = &g->w.v[i];
-	const struct owner *o = &g->owners[i];
+	const struct owner *o = g->owners[i];
 	enum treat t = treatment_of(l->path);
 
-	if (!is_wanted(l->path, g->mode))
+	if (!is_kept(t, g->mode))
 		return;
 	switch (l->kind) {
 	case LEAF_ABSENT:
@@ -228,6 +228,7 @@ int closure_uses_at(struct store *s, const struct sys *m, const char *const *pat
 		use(&g, i);
 	copy_out(&found, a, out);
 	strs_release(&found);
+	map_release(&g.above);
 	walk_release(&g.w);
 	arena_release(&own);
 	return 0;

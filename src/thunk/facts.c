@@ -227,25 +227,38 @@ static bool is_import_folder(const struct view *v, const char *dir, struct arena
 	return false;
 }
 
-/* Is there a word of the command that names this path or a folder above it?
- * Only then is a file outside the project an input, not a part of the system. */
-static bool is_argument(const struct view *v, const char *path, struct arena *a)
+static void name_path(struct view *v, const char *word, struct arena *a)
+{
+	const char *full = path_clean(a, v->s->command.cwd, word);
+
+	if (strchr(full + 1, '/'))
+		v->named[v->n_named++] = full;
+}
+
+/* What the words of the command may name, whole or from a slash on:
+ * --data=/srv/x, -d/srv/x, data=/srv/x, a:/srv/x. */
+static void name_paths(struct view *v, struct arena *a)
 {
 	const struct command *c = &v->s->command;
 
+	v->named = arena_alloc(a, (2 * c->n_args + 1) * sizeof(*v->named));
 	for (size_t i = 1; i < c->n_args; i++) {
-		const char *w = strchr(c->args[i], '/'), *full;
+		const char *w = strchr(c->args[i], '/');
 
 		if (!w || strncmp(c->args[i], "/dev/", 5) == 0)
 			continue;
-		/* --data=/srv/x, -d/srv/x, data=/srv/x, a:/srv/x */
-		full = path_clean(a, c->cwd, w);
-		if (strchr(full + 1, '/') && path_is_below(full, path))
-			return true;
-		full = path_clean(a, c->cwd, c->args[i]);
-		if (strchr(full + 1, '/') && path_is_below(full, path))
-			return true;
+		name_path(v, w, a);
+		name_path(v, c->args[i], a);
 	}
+}
+
+/* Is there a word of the command that names this path or a folder above it?
+ * Only then is a file outside the project an input, not a part of the system. */
+static bool is_argument(const struct view *v, const char *path)
+{
+	for (size_t i = 0; i < v->n_named; i++)
+		if (path_is_below(v->named[i], path))
+			return true;
 	return false;
 }
 
@@ -285,9 +298,9 @@ static bool kind_of(const struct view *v, size_t at, struct arena *a, enum fact_
 	const struct deed_at *d = &v->s->v[at];
 	unsigned deeds = d->deeds;
 
-	if (is_nothing(d))
+	if (*d->path == '/' && (deeds & DEED_EXECUTED || !is_argument(v, d->path)))
 		return false;
-	if (*d->path == '/' && (deeds & DEED_EXECUTED || !is_argument(v, d->path, a)))
+	if (is_nothing(d))
 		return false;
 	if (is_in_made(v, d->path, a) && !(deeds & DEED_WROTE))
 		return false;
@@ -336,6 +349,7 @@ struct view view_of(const struct sighting *s, struct arena *a)
 		v.script = c->program;
 	if (v.script)
 		v.script_path = view_path(&v, v.script, a);
+	name_paths(&v, a);
 	facts_add(&v, a);
 	return v;
 }

@@ -43,7 +43,8 @@ struct view {
 	const char *script_path;        /* as in facts, or NULL */
 	struct given *v;
 	struct fact *facts;
-	size_t n, n_facts;
+	const char **named;     /* what its words may name, whole paths */
+	size_t n, n_facts, n_named;
 };
 
 /* An option or a positional of the pattern. */
@@ -147,6 +148,9 @@ struct record {
 	struct id *code;
 };
 void record_write(const struct record *r, struct buf *out);
+/* All but the sightings, which are hundreds of lines each. */
+int record_read_head(struct bytes text, struct arena *a, struct record *out,
+		     struct err *e);
 int record_read(struct bytes text, struct arena *a, struct record *out,
 		struct err *e);
 

@@ -52,8 +52,9 @@ int learned_count(struct store *st, const char *shape, bool held, struct err *e)
 	return rc;
 }
 
-static int record_get(struct store *st, const char *shape, struct arena *a,
-		      struct record *out, struct err *e)
+static int get_by(struct store *st, const char *shape, struct arena *a, struct record *out,
+		  int (*read)(struct bytes, struct arena *, struct record *, struct err *),
+		  struct err *e)
 {
 	struct bytes b;
 
@@ -61,9 +62,15 @@ static int record_get(struct store *st, const char *shape, struct arena *a,
 		return e->code == ERR_MISSING
 			       ? err_set(e, ERR_MISSING, "nothing was learned of %s", shape)
 			       : -1;
-	if (record_read(b, a, out, e) < 0)
+	if (read(b, a, out, e) < 0)
 		return err_wrap(e, "what was learned of %s is damaged, forget it", shape);
 	return 0;
+}
+
+static int record_get(struct store *st, const char *shape, struct arena *a,
+		      struct record *out, struct err *e)
+{
+	return get_by(st, shape, a, out, record_read, e);
 }
 
 static int record_put(struct store *st, const struct record *r, struct err *e)
@@ -86,6 +93,17 @@ int learned_get(struct store *st, const char *shape, struct arena *a,
 		return -1;
 	*out = r.l;
 	return counts_get(st, shape, a, &out->n_held, &out->n_failed, e);
+}
+
+int learned_text(struct store *st, const char *shape, struct arena *a,
+		 struct learned *out, struct err *e)
+{
+	struct record r;
+
+	if (get_by(st, shape, a, &r, record_read_head, e) < 0)
+		return -1;
+	*out = r.l;
+	return 0;
 }
 
 int learned_forget(struct store *st, const char *shape, struct err *e)
@@ -114,8 +132,10 @@ static int add_key(void *arg, struct bytes key, struct bytes value)
 	return 0;
 }
 
-int learned_each(struct store *st, int (*fn)(void *arg, const struct learned *l),
-		 void *arg, struct err *e)
+static int each_by(struct store *st, int (*fn)(void *arg, const struct learned *l), void *arg,
+		   int (*get)(struct store *, const char *, struct arena *, struct learned *,
+			      struct err *),
+		   struct err *e)
 {
 	struct keys keys = { 0 };
 	int rc = store_table_each(st, TABLE_LEARN, add_key, &keys, e);
@@ -124,7 +144,7 @@ int learned_each(struct store *st, int (*fn)(void *arg, const struct learned *l)
 		struct arena a = { 0 };
 		struct learned l;
 
-		rc = learned_get(st, keys.v.v[i], &a, &l, e);
+		rc = get(st, keys.v.v[i], &a, &l, e);
 		if (rc == 0)
 			rc = fn(arg, &l);
 		arena_release(&a);
@@ -132,6 +152,18 @@ int learned_each(struct store *st, int (*fn)(void *arg, const struct learned *l)
 	strs_release(&keys.v);
 	arena_release(&keys.a);
 	return rc;
+}
+
+int learned_each(struct store *st, int (*fn)(void *arg, const struct learned *l),
+		 void *arg, struct err *e)
+{
+	return each_by(st, fn, arg, learned_get, e);
+}
+
+int learned_each_text(struct store *st, int (*fn)(void *arg, const struct learned *l),
+		      void *arg, struct err *e)
+{
+	return each_by(st, fn, arg, learned_text, e);
 }
 
 /* ---- one more sighting */

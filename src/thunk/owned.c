@@ -51,11 +51,30 @@ static bool take_line(struct bytes *rest, struct owner *v)
 	return take_string(rest, &v->path) && take_string(rest, &v->package);
 }
 
-void owned_open(struct owned *k, struct store *s, const struct sys *m, struct arena *a)
+/* Fill in the owners that are remembered of the n at v. */
+static void recall(struct bytes rest, struct owner *v, size_t n)
+{
+	struct map by_path = { 0 };
+	struct owner line, *asked;
+
+	for (size_t i = 0; i < n; i++)
+		*map_at(&by_path, bytes_str(v[i].path)) = &v[i];
+	while (take_line(&rest, &line)) {
+		asked = map_get(&by_path, bytes_str(line.path));
+		if (!asked)
+			continue;
+		asked->is_known = true;
+		asked->n_owners = line.n_owners;
+		asked->package = *line.package ? line.package : NULL;
+	}
+	map_release(&by_path);
+}
+
+void owned_open(struct owned *k, struct store *s, const struct sys *m, struct owner *v,
+		size_t n, struct arena *a)
 {
 	struct stamp now[2];
 	struct bytes b, rest;
-	struct owner line;
 	struct err ignored;
 
 	*k = (struct owned){ .store = s };
@@ -68,24 +87,8 @@ void owned_open(struct owned *k, struct store *s, const struct sys *m, struct ar
 	    b.n < sizeof now || b.n > RECORD_MAX || memcmp(b.p, now, sizeof now) != 0)
 		return;
 	rest = (struct bytes){ b.p + sizeof now, b.n - sizeof now };
-	buf_add(&k->text, rest.p, rest.n);
-	while (take_line(&rest, &line)) {
-		struct owner *own = arena_alloc(a, sizeof *own);
-
-		*own = line;
-		if (!*own->package)
-			own->package = NULL;
-		*map_at(&k->by_path, bytes_str(own->path)) = own;
-	}
-}
-
-bool owned_get(const struct owned *k, struct owner *v)
-{
-	const struct owner *known = map_get(&k->by_path, bytes_str(v->path));
-
-	if (known)
-		*v = *known;
-	return known;
+	k->known = rest;
+	recall(rest, v, n);
 }
 
 void owned_add(struct owned *k, const struct owner *v)
@@ -95,6 +98,8 @@ void owned_add(struct owned *k, const struct owner *v)
 
 	if (!k->is_trusted)
 		return;
+	if (!k->has_new)
+		buf_add(&k->text, k->known.p, k->known.n);
 	buf_add(&k->text, &n, sizeof n);
 	buf_add(&k->text, v->path, strlen(v->path) + 1);
 	buf_add(&k->text, package, strlen(package) + 1);
@@ -110,5 +115,4 @@ void owned_close(struct owned *k)
 		store_table_put(k->store, TABLE_CLOSURE, bytes_str(record_key),
 				buf_bytes(&k->text), &ignored);
 	buf_release(&k->text);
-	map_release(&k->by_path);
 }

@@ -289,7 +289,7 @@ static void own_again(struct owning *o, struct owned *k, struct owner *v, size_t
 	size_t n_asked = 0;
 
 	for (size_t i = 0; i < n; i++) {
-		if (owned_get(k, &v[i]))
+		if (v[i].is_known)
 			continue;
 		asked[n_asked++] = &v[i];
 		want_end(&o->ends, bytes_str(v[i].path));
@@ -312,7 +312,7 @@ void packages_own(const struct sys *m, struct store *s, struct owner *v, size_t 
 	struct strs sites = { 0 };
 	struct owned known;
 
-	owned_open(&known, s, m, a);
+	owned_open(&known, s, m, v, n, a);
 	own_again(&o, &known, v, n);
 	owned_close(&known);
 	for (size_t i = 0; i < n; i++)

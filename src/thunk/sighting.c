@@ -230,19 +230,41 @@ static int read_sighting(struct text *t, struct arena *a, struct sighting *s, st
 	return 0;
 }
 
+static int read_head(struct text *t, struct bytes text, struct arena *a, struct learned *l,
+		     struct err *e)
+{
+	const char *model = "";
+
+	if (text_open(t, text, "gg-learned", 1, a, e) < 0 ||
+	    read_string(t, "shape", &l->shape) < 0 ||
+	    (text_at(t, "never") && read_string(t, "never", &l->never) < 0) ||
+	    (text_at(t, "model") && read_string(t, "model", &model) < 0))
+		return -1;
+	l->text = bytes_str(model);
+	return 0;
+}
+
+/* A field holds no end of line, so that the first sighting is where it seems. */
+int record_read_head(struct bytes text, struct arena *a, struct record *out, struct err *e)
+{
+	static const char next[] = "\nsighting ";
+	const char *at = memmem(text.p, text.n, next, sizeof(next) - 1);
+	struct text t;
+
+	*out = (struct record){ 0 };
+	if (at)
+		text.n = (size_t)(at + 1 - text.p);
+	return read_head(&t, text, a, &out->l, e) < 0 ? -1 : text_close(&t);
+}
+
 int record_read(struct bytes text, struct arena *a, struct record *out, struct err *e)
 {
 	struct learned *l = &out->l;
 	struct text t;
-	const char *model = "";
 
 	*out = (struct record){ 0 };
-	if (text_open(&t, text, "gg-learned", 1, a, e) < 0 ||
-	    read_string(&t, "shape", &l->shape) < 0 ||
-	    (text_at(&t, "never") && read_string(&t, "never", &l->never) < 0) ||
-	    (text_at(&t, "model") && read_string(&t, "model", &model) < 0))
+	if (read_head(&t, text, a, l, e) < 0)
 		return -1;
-	l->text = bytes_str(model);
 	l->v = arena_alloc(a, LEARN_SIGHTINGS_MAX * sizeof(*l->v));
 	out->code = arena_alloc(a, LEARN_SIGHTINGS_MAX * sizeof(*out->code));
 	while (text_at(&t, "sighting")) {

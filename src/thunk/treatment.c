@@ -206,10 +206,45 @@ static const char *why_row(size_t i)
 	return rows[i].why;
 }
 
+static uint64_t bit_of(char c)
+{
+	return UINT64_C(1) << (c & 63);
+}
+
+/* With which bytes parts of a path begin, as bits: nearly every path fits no
+ * row, and thousands are asked for. */
+static uint64_t begins_of(const char *path)
+{
+	uint64_t bits = 0;
+
+	for (; *path; path++)
+		if (*path == '/')
+			bits |= bit_of(path[1]);
+	return bits;
+}
+
+/* Might a pattern fit?  That costs less than to see whether it does. */
+static bool may_fit(const char *pattern, const char *path, uint64_t begins)
+{
+	size_t n;
+
+	if (*pattern != '*')
+		return pattern[0] == path[0] && (pattern[1] == path[1] || pattern[1] == '*');
+	if (pattern[1] == '*' && pattern[2] == '/' && pattern[3] != '*' &&
+	    !(begins & bit_of(pattern[3])))
+		return false;
+	pattern += strspn(pattern, "*/");
+	n = strcspn(pattern, "*/");
+	return memmem(path, strlen(path), pattern, n) != NULL;
+}
+
 enum treat treatment_why(const char *path, const char **why)
 {
+	uint64_t begins = begins_of(path);
+
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-		if (treatment_match(rows[i].pattern, path)) {
+		if (may_fit(rows[i].pattern, path, begins) &&
+		    treatment_match(rows[i].pattern, path)) {
 			*why = why_row(i);
 			return rows[i].treat;
 		}
