@@ -95,6 +95,10 @@ struct backend_ops {
 	 * backend_opts.changed. */
 	struct room (*room)(const struct backend *b);
 
+	/* All the room there may be once those that are still to come have
+	 * come.  NULL: as room(). */
+	struct room (*most)(const struct backend *b);
+
 	/* May this job ever run here, perhaps once more workers have come?  No:
 	 * why, one line.  Asked early, when j has needs, text and host, and the
 	 * text is as written: its inputs may be thunks still.  NULL: whatever

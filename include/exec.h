@@ -43,6 +43,8 @@ struct exec_event {
 	bool is_second;                 /* likewise, and EXEC_PRINTED: beside a
 					 * run that takes long */
 	double seconds;
+	const struct id *with;          /* EXEC_STARTED, EXEC_RAN: it goes, as others
+					 * do, in the process of this one; else NULL */
 	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
 					 * failed; others only need it */
 	bool is_watched;                /* it ran watched (struct hints): its
@@ -65,6 +67,7 @@ struct exec_counts {
 	const char *oldest_label;       /* borrowed until the next call */
 	double remaining_s;             /* a guess; 0 when there is none */
 	size_t retried, duplicated;     /* started again; a second time */
+	size_t fused, companies;        /* ran with others in one process; those */
 };
 
 /* What has run on one of exec_opts.engines. */
@@ -82,6 +85,7 @@ struct exec_opts {
 	const struct engine *engines;
 	size_t n_engines;
 	struct depot *depot;            /* NULL: no remotes */
+	bool fuses;                     /* steps that can are one process: fuse.h */
 	bool keeps_going;               /* after a failure start others still */
 	bool is_hermetic;               /* as in backend_opts */
 	unsigned retries;               /* of what failed by itself */
@@ -133,6 +137,7 @@ bool exec_is_stuck(const struct exec *x, struct buf *out);
 struct exec_running {
 	const char *label, *engine;     /* engine: its URI */
 	double seconds;                 /* so far */
+	size_t n_steps;                 /* in that process, the labelled one first */
 };
 void exec_each_running(const struct exec *x,
 		       bool (*fn)(void *arg, const struct exec_running *r), void *arg);
@@ -173,10 +178,10 @@ int observation_put(struct store *s, const struct id *thunk,
 		    const struct observation *o, struct err *e);
 int observation_get(struct store *s, const struct id *thunk,
 		    struct observation *out, struct err *e);
-/* Hints of a thunk, kept beside it. */
+/* Hints of a thunk, kept beside it; what they lend lives in a. */
 int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 	      struct err *e);
-int hints_get(struct store *s, const struct id *thunk, struct hints *out,
+int hints_get(struct store *s, const struct id *thunk, struct arena *a, struct hints *out,
 	      struct err *e);
 
 #endif

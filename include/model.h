@@ -73,6 +73,7 @@
  *     time 90s | 1h30m        s m h d
  *     priority N              -1000 to 1000, higher is sooner
  *     network yes             it needs the network
+ *     fuse WORD...            how several such commands are one process: fuse.h
  *     lists yes               @FILE stands for FILE's lines, an argument each
  *     shortening no           long options must be written in full
  *     never                   run it for real, always (also: run)
@@ -128,6 +129,7 @@ struct hints {
 	bool is_watched;                /* its model was learned: a step that
 					 * asks for what the project has and
 					 * it does not name fails by that */
+	const char *fuse;               /* words of fuse.h, or NULL; lent */
 };
 
 struct bound_read {

@@ -181,6 +181,7 @@ static void tails(void)
 static void tail_hints(void)
 {
 	struct hints h = { .priority = 7, .gpus = 1 };
+	struct arena a = { 0 };
 	struct id first, next;
 
 	begin("gpus=1");
@@ -189,8 +190,9 @@ static void tail_hints(void)
 	MUST(hints_put(store, &first, &h, &e), e);
 	CHECK(force(first, NULL) == ERR_NONE);
 	h = (struct hints){ 0 };
-	MUST(hints_get(store, &next, &h, &e), e);
+	MUST(hints_get(store, &next, &a, &h, &e), e);
 	CHECK(h.priority == 7 && h.gpus > 0.9);
+	arena_release(&a);
 	end();
 }
 

@@ -112,6 +112,8 @@ static void hints(void)
 	CHECK(b.hints.cpus == 2 && b.hints.gpus == 0);
 	CHECK(bind_line("gg-ml train --data d --device cuda -o w", &a, &text, &b) == MATCH_BOUND);
 	CHECK(b.hints.cpus == 0 && b.hints.gpus == 1);
+	CHECK(b.hints.fuse && strstr(b.hints.fuse, "--members={n}"));
+	CHECK(bind_line("gg-ml eval --data d w", &a, &text, &b) == MATCH_BOUND && !b.hints.fuse);
 	arena_release(&a);
 }
 

@@ -150,32 +150,35 @@ static void records(void)
 {
 	struct observation o = { 1700000000, 1.5, 1.25, 126418944, 139, { { 7 } },
 				 RUN_SIGNALED, 10, 20, 0.5, 0.25, "fake" }, o2;
-	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30, -4, true }, h2;
+	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30, -4, true, "--out={}" }, h2;
 	struct id id = id_of(bytes_str("t"));
+	struct arena a = { 0 };
 	struct { char version; char v[5 * 8]; } old = { 1, { 0 } };
 
 	begin();
 	CHECK(observation_get(store, &id, &o2, &e) < 0 && e.code == ERR_MISSING);
-	CHECK(hints_get(store, &id, &h2, &e) < 0 && e.code == ERR_MISSING);
+	CHECK(hints_get(store, &id, &a, &h2, &e) < 0 && e.code == ERR_MISSING);
 	MUST(observation_put(store, &id, &o, &e), e);
 	MUST(hints_put(store, &id, &h, &e), e);
 	MUST(observation_get(store, &id, &o2, &e), e);
-	MUST(hints_get(store, &id, &h2, &e), e);
+	MUST(hints_get(store, &id, &a, &h2, &e), e);
 	CHECK(o2.date_s == o.date_s && o2.code == 139 && o2.max_rss_bytes == 126418944);
 	CHECK(o2.status == RUN_SIGNALED && o2.in_bytes == 10 && o2.out_bytes == 20);
 	CHECK(o2.dollars > 0.4 && o2.waited_s > 0.2 && strcmp(o2.place, "fake") == 0);
 	CHECK(o2.seconds > 1.49 && o2.cpu_seconds < 1.26 && id_equal(&o.log, &o2.log));
 	CHECK(h2.cpus > 2.4 && h2.gpus > 0.9 && h2.time_s > 1799 && h2.priority == -4);
 	CHECK(h2.mem_bytes == h.mem_bytes && h2.is_watched);
+	CHECK_STR(h2.fuse, h.fuse);
 	/* One of before there were watched steps. */
 	memcpy(old.v, &h.cpus, sizeof h.cpus);
 	MUST(store_table_put(store, TABLE_HINT, id_key(&id),
 			     (struct bytes){ (char *)&old, sizeof old }, &e), e);
-	MUST(hints_get(store, &id, &h2, &e), e);
+	MUST(hints_get(store, &id, &a, &h2, &e), e);
 	CHECK(h2.cpus > 2.4 && !h2.is_watched);
 	/* A record of another version or cut short is as good as none. */
 	MUST(store_table_put(store, TABLE_HINT, id_key(&id), bytes_str("\1abc"), &e), e);
-	CHECK(hints_get(store, &id, &h2, &e) < 0 && e.code == ERR_MISSING);
+	CHECK(hints_get(store, &id, &a, &h2, &e) < 0 && e.code == ERR_MISSING);
+	arena_release(&a);
 	end();
 }
 

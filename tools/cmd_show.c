@@ -43,7 +43,7 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 	} else {
 		return -1;
 	}
-	if (hints_get(c->store, &n->id, &h, e) == 0)
+	if (hints_get(c->store, &n->id, &c->arena, &h, e) == 0)
 		printf("# hints: cpus %g, gpus %g, mem %llu, time %g s, priority %d\n",
 		       h.cpus, h.gpus, (unsigned long long)h.mem_bytes, h.time_s,
 		       h.priority);

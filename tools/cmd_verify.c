@@ -314,7 +314,7 @@ static void prepare(struct check *k)
 		copy_result(k->v, &r, &k->first);
 		k->n_results = 1;
 	}
-	if (hints_get(s, &k->id, &k->hints, &e) < 0)
+	if (hints_get(s, &k->id, &k->v->arena, &k->hints, &e) < 0)
 		k->hints = (struct hints){ 0 };
 	k->needs = (struct room){ k->hints.cpus > 0 ? k->hints.cpus : 1, k->hints.gpus,
 				  k->hints.mem_bytes };

@@ -101,7 +101,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 		.engines = c->engines, .n_engines = c->n_engines,
 		.depot = c->depot, .retries = c->o.retries, .timeout_s = c->o.timeout_s,
 		.keeps_going = c->o.keep_going, .is_hermetic = c->o.hermetic,
-		.policy = c->o.policy,
+		.policy = c->o.policy, .fuses = !c->o.no_fuse,
 		.event = on_event, .arg = d,
 	};
 	struct err e;

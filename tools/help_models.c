@@ -40,6 +40,12 @@ const struct notation notation[] = {
 	{ "time 90s", "its time limit: s m h d" },
 	{ "priority N", "-1000 to 1000, higher is sooner" },
 	{ "network yes", "it needs the network" },
+	{ "fuse WORD...", "how several of these commands that are ready at once are "
+	  "given to one process: --rate=, takes their values with commas between, --seed=,0 the "
+	  "same where 0 is what an absent one means, --out={} a path in which {} is the command's "
+	  "number from 0, --members={n} how many they are, and a command with !--state is left "
+	  "alone. All else has to be the same, and so have the bytes that each one writes to be "
+	  "those that it writes alone; gg force --no-fuse does without" },
 	{ "lists yes", "@FILE stands for the lines of FILE" },
 	{ "shortening no", "long options are not shortened" },
 	{ "never", "run it for real, always" },

@@ -219,13 +219,21 @@ static void put_number(json_t *o, const char *key, double value)
 		json_object_set_new(o, key, json_real(value));
 }
 
+static void put_with(json_t *o, const struct exec_event *ev)
+{
+	if (ev->with)
+		json_object_set_new(o, "with", json_string(id_hex(ev->with).s));
+}
+
 static void put_start(struct journal *j, const struct exec_event *ev)
 {
 	json_t *o = json_pack("{s:s s:f s:s s:o s:o s:I}", "event", "start", "t", now(j), "thunk",
 			      id_hex(ev->thunk).s, "label", json_name(ev->label), "engine",
-			      json_name(ev->engine), "slot",
-			      (json_int_t)take_slot(j, ev->engine, ev->thunk));
+			      json_name(ev->engine), "slot", (json_int_t)
+			      (ev->with ? slot_of(slots_of(j, ev->engine), ev->with) :
+			       take_slot(j, ev->engine, ev->thunk)));
 
+	put_with(o, ev);
 	if (ev->is_second)
 		json_object_set_new(o, "second", json_true());
 	put(j, o, false);
@@ -237,12 +245,14 @@ static void put_ran(struct journal *j, const struct exec_event *ev)
 	json_t *o = json_pack("{s:s s:f s:s s:o s:I s:s s:i s:f s:f s:I}", "event", "ran", "t",
 			      now(j), "thunk", id_hex(ev->thunk).s, "engine",
 			      json_name(ev->engine), "slot",
-			      (json_int_t)give_slot(j, ev->engine, ev->thunk), "status",
+			      (json_int_t)(ev->with ? slot_of(slots_of(j, ev->engine), ev->with) :
+					   give_slot(j, ev->engine, ev->thunk)), "status",
 			      run_status_name(r->status), "code", r->code, "seconds", r->seconds,
 			      "cpu", r->cpu_seconds, "rss", (json_int_t)r->max_rss_bytes);
 	struct err ignored;
 	struct id log;
 
+	put_with(o, ev);
 	if (ev->is_second)
 		json_object_set_new(o, "second", json_true());
 	if (r->place && *r->place)

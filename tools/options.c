@@ -162,6 +162,8 @@ const struct option_row option_rows[] = {
 	{ "policy", 0, policy, AT(policy), "NAME",
 	  "which ready step is started first: longest (remaining path; as usual), fifo, "
 	  "widest (most wait for it) or shortest" },
+	{ "no-fuse", 0, NULL, AT(no_fuse), NULL,
+	  "each thunk in a process of its own, also where several can be one" },
 	{ "hermetic", 0, NULL, AT(hermetic), NULL,
 	  "run each thunk with its closure as the whole root file system" },
 	{ "all", 0, NULL, AT(all), NULL, "every thunk that is needed for it as well" },

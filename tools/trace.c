@@ -80,6 +80,9 @@ static int take(void *arg, const char *event, json_t *o)
 	const char *place;
 	json_t *begun;
 
+	/* One slice for all that go in one process. */
+	if (json_object_get(o, "with"))
+		return 0;
 	if (is_start || strcmp(event, "ran") == 0) {
 		place = place_of(t, text(o, "engine"),
 				 json_integer_value(json_object_get(o, "slot")));

@@ -100,8 +100,11 @@ static bool add_line(void *arg, const struct exec_running *r)
 	/* All that follow are younger. */
 	if (r->seconds < LONG_S || l->n == l->n_max)
 		return false;
-	buf_printf(&l->b, "\n%6.0f s  %s%s%s", r->seconds, l->u->c->n_engines > 1 ? r->engine : "",
-		   l->u->c->n_engines > 1 ? "  " : "", r->label);
+	buf_printf(&l->b, "\n%6.0f s  %s%s", r->seconds, l->u->c->n_engines > 1 ? r->engine : "",
+		   l->u->c->n_engines > 1 ? "  " : "");
+	if (r->n_steps > 1)
+		buf_printf(&l->b, "%zu at once: ", r->n_steps);
+	buf_str(&l->b, r->label);
 	if (l->b.n - from > l->columns - 1)
 		l->b.n = from + l->columns - 1;
 	buf_str(&l->b, "\033[K");

@@ -136,7 +136,7 @@ static const char *why_nowhere(struct look *l, const struct unmade *u)
 
 	if (!l->has_engines || c->n_engines < c->o.engines.n)
 		return NULL;
-	if (hints_get(c->store, &u->id, &h, &e) < 0)
+	if (hints_get(c->store, &u->id, l->a, &h, &e) < 0)
 		h = (struct hints){ 0 };
 	j.needs = (struct room){ .cpus = h.cpus > 0 ? h.cpus : 1, .gpus = h.gpus,
 				 .mem_bytes = h.mem_bytes };

@@ -217,17 +217,20 @@ static void on_pool(void *arg)
 
 /* ---- what the scheduler asks */
 
-static struct room container_room(const struct backend *b)
+static struct room container_most(const struct backend *b)
 {
 	struct room all = b->scale.worker;
 
-	if (!b->broken.code)
-		return pool_room(b->pool);
-	/* Steps have to come here to be told. */
 	all.cpus *= b->opt.workers;
 	all.gpus *= b->opt.workers;
-	all.mem_bytes *= b->opt.workers;
+	all.mem_bytes = all.mem_bytes ? all.mem_bytes * b->opt.workers : UINT64_MAX / 4;
 	return all;
+}
+
+static struct room container_room(const struct backend *b)
+{
+	/* Broken: steps have to come here to be told. */
+	return b->broken.code ? container_most(b) : pool_room(b->pool);
 }
 
 /* Its closure, if it has one. */
@@ -410,6 +413,7 @@ const struct backend_ops backend_container = {
 	.open = container_open,
 	.close = container_close,
 	.room = container_room,
+	.most = container_most,
 	.accepts = container_accepts,
 	.demand = container_demand,
 	.start = container_job,

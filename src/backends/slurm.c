@@ -220,6 +220,16 @@ static void slurm_close(struct backend *b)
 
 /* ---- what exec asks */
 
+static struct room slurm_most(const struct backend *b)
+{
+	struct room all = b->rule.worker;
+
+	all.cpus *= (double)b->rule.max;
+	all.gpus *= (double)b->rule.max;
+	all.mem_bytes = all.mem_bytes ? all.mem_bytes * b->rule.max : UINT64_MAX / 4;
+	return all;
+}
+
 /* Once it is clear that no worker will ever come there is room for all, so
  * that start() can say so of each. */
 static struct room slurm_room(const struct backend *b)
@@ -322,6 +332,7 @@ const struct backend_ops backend_slurm = {
 	.open = slurm_open,
 	.close = slurm_close,
 	.room = slurm_room,
+	.most = slurm_most,
 	.accepts = slurm_accepts,
 	.demand = slurm_demand,
 	.start = slurm_start,

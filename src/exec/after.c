@@ -133,6 +133,13 @@ static bool grow(struct exec *x, struct run *r, const struct run_report *rep)
 	return false;
 }
 
+bool after_is_own_fault(enum run_status s)
+{
+	const struct rule *p = &rules[s];
+
+	return s != RUN_OK && !p->is_free && !p->is_ill && !p->rewinds;
+}
+
 /* ---- or the end */
 
 static void fail_run(struct exec *x, struct run *r, const struct run_report *rep)
@@ -160,6 +167,17 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 	node_fail_as(x, n, &told, &e);
 }
 
+void after_blame(struct exec *x, struct site *s, const struct run_report *rep)
+{
+	const struct rule *p = &rules[rep->status];
+	const char *text = rep->text && *rep->text ? rep->text : p->text;
+
+	if (p->is_ill)
+		site_failed(x, s, text);
+	if (p->is_free)
+		site_is_busy(x, s, text);
+}
+
 void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 {
 	const struct rule *p = &rules[rep->status];
@@ -167,10 +185,6 @@ void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 	struct node *n = r->node;
 	struct err e;
 
-	if (p->is_ill)
-		site_failed(x, r->site, rep->text && *rep->text ? rep->text : p->text);
-	if (p->is_free)
-		site_is_busy(x, r->site, rep->text && *rep->text ? rep->text : p->text);
 	/* Another has it still. */
 	if (n->n_runs)
 		return;

@@ -263,6 +263,7 @@ void exec_free(struct exec *x)
 	free(x->polling.v);
 	free(x->held.v);
 	map_release(&x->closures);
+	map_release(&x->fuses);
 	map_release(&x->hosts);
 	map_release(&x->shapes);
 	buf_release(&x->text);
@@ -339,7 +340,8 @@ void exec_each_running(const struct exec *x,
 
 	for (const struct run *r = x->runs; r; r = r->next) {
 		const struct exec_running one = { r->label, r->site->engine->uri,
-						  (double)(now - r->started_ms) / 1e3 };
+						  (double)(now - r->started_ms) / 1e3,
+						  company_size(r) };
 
 		if (!fn(arg, &one))
 			return;
@@ -357,6 +359,7 @@ void exec_counts(struct exec *x, struct exec_counts *out)
 		.failed = x->n_failed, .unrun = x->n_unrun,
 		.remaining_s = guess_remaining(x, now_ms),
 		.retried = x->n_retried, .duplicated = x->n_duplicated,
+		.fused = x->n_fused, .companies = x->n_companies,
 	};
 	if (x->runs) {
 		out->oldest_running_s = (double)(now_ms - x->runs->started_ms) / 1000;

@@ -7,6 +7,7 @@
  * sched.c    start, and end well
  * after.c    what follows a failure
  * twice.c    a second run of what takes too long
+ * company.c  several steps as one process
  * away.c     what remotes know and hold
  * rewind.c   what was known and is gone is made again
  * exec.c     wants
@@ -96,6 +97,7 @@ struct site {
 struct lane {
 	float cpus, gpus;
 	uint32_t mem_mib, sites, seen;
+	uint64_t mates;                 /* not 0: all of them can go together */
 	struct node_list heap;
 	double ready_s;                 /* expected of them */
 };
@@ -107,6 +109,8 @@ struct node {
 	struct node *next;              /* in the queue */
 	struct shape *shape;            /* NULL until loaded as open */
 	const struct failure *failure;
+	const struct fuse *fuse;        /* how it goes together with others, or NULL */
+	uint64_t mates;                 /* those of the same number can; 0: alone */
 	struct errand *errand;          /* of an AWAY node */
 	uint32_t n_waits_for, fan_out, sequence;
 	double urgency;                 /* as exec_opts.policy has it */
@@ -156,6 +160,7 @@ struct run {
 	struct room needs;
 	struct arena arena;
 	const char *label;
+	struct company *company;        /* others that go with it, or NULL */
 	bool is_second;                 /* of a node that takes too long */
 	bool is_beaten;                 /* the other was first; gave `first` */
 	const struct site *winner;
@@ -180,6 +185,7 @@ struct exec {
 	size_t n_sites;
 	struct lane *lanes;
 	size_t n_lanes, lanes_room, n_ready;
+	size_t picked;                  /* the lane of the last one picked */
 	uint32_t n_picks;
 	struct arena keep;              /* nodes, edges, failures, shapes */
 	struct arena scratch;           /* one step of the pump */
@@ -201,6 +207,7 @@ struct exec {
 	struct map whole;               /* trees that are here, by id */
 	struct errand *errands;
 	size_t n_away;                  /* of them, those waited for */
+	struct map fuses;               /* words -> struct fuse */
 	struct map hosts;               /* host -> struct bytes, its text */
 	struct map shapes;
 	struct shape other;             /* for shapes beyond those kept */
@@ -211,6 +218,7 @@ struct exec {
 	size_t n_paused, paused_room, n_retried, n_duplicated;
 	uint64_t flush_took_ms, flushed_ms, told_demand_ms;
 	uint64_t random;
+	size_t n_companies, n_fused;    /* processes for several steps; such steps */
 	size_t n_linked;                /* runs, beaten ones too */
 	size_t n_wants, n_open, n_running, n_total, n_forced, n_cached, n_remote, n_failed,
 		n_unrun;
@@ -310,20 +318,46 @@ void sched_rebuild(struct exec *x);
 void sched_forget_ready(struct exec *x);
 /* Take the first ready node for which there is room, and where; or NULL. */
 struct node *sched_pick(struct exec *x, struct site **where);
+/* Of the lane from which the last one was picked: how many are left, if they can
+ * go with it; and take the next of them. */
+size_t sched_mates(const struct exec *x);
+struct node *sched_next_mate(struct exec *x);
 struct room node_needs(const struct node *n);
 bool room_fits(const struct room *left, const struct room *needs);
 void room_take(struct room *left, const struct room *needs);
 
 /* sched.c */
 void sched_start(struct exec *x);
+/* A run of n on site, all but started; NULL when n waits, is known or failed. */
+struct run *sched_prepare(struct exec *x, struct node *n, struct site *site);
+/* r, which runs no more, has ended so. */
+void sched_ended(struct exec *x, struct run *r, const struct run_report *rep);
+void run_free(struct run *r);
 void sched_free_runs(struct exec *x);
 void sched_cancel_all(struct exec *x);
 /* r is beaten, or has ended: its node runs no more unless by another. */
 void run_counts_no_more(struct exec *x, struct run *r);
 void sched_start_second(struct exec *x, const struct run *late, struct site *site);
 
-/* after.c.  r, which is no run of its node's any more, has failed. */
+/* after.c.  A run there failed: is it the site's fault? */
+void after_blame(struct exec *x, struct site *s, const struct run_report *rep);
+/* What follows for the node of r, which is no run of its any more. */
 void after_failure(struct exec *x, struct run *r, const struct run_report *rep);
+/* Is it the program's fault, or that of what it was asked for, not of the place? */
+bool after_is_own_fault(enum run_status s);
+
+/* company.c.  What those words of a model say; NULL: nothing. */
+const struct fuse *company_words(struct exec *x, const char *words);
+/* n is t, reduced: with which may it go? */
+void company_look(struct node *n, const struct thunk *t);
+/* r is about to start: others of its lane go with it. */
+void company_gather(struct exec *x, struct run *r);
+/* How many steps r is. */
+size_t company_size(const struct run *r);
+void company_starts(struct exec *x, const struct run *r);
+void company_not_started(struct exec *x, struct run *r);
+void company_done(struct exec *x, struct run *r, const struct run_report *rep);
+void company_free(struct run *r);
 
 /* twice.c.  Look for such runs as long as anything runs. */
 void twice_watch(struct exec *x);

@@ -170,7 +170,7 @@ static void read_hints(struct exec *x, struct node *n)
 	struct hints h = { 0 };
 	struct err e;
 
-	if (hints_get(x->o.store, &n->id, &h, &e) < 0)
+	if (hints_get(x->o.store, &n->id, &x->scratch, &h, &e) < 0)
 		h = (struct hints){ 0 };
 	n->cpus = h.cpus > 0 ? (float)h.cpus : 1;
 	n->gpus = h.gpus > 0 ? (float)h.gpus : 0;
@@ -178,6 +178,7 @@ static void read_hints(struct exec *x, struct node *n)
 	n->mem_mib = (uint32_t)(h.mem_bytes >> 20) + (h.mem_bytes % (1 << 20) != 0);
 	n->priority = h.priority;
 	n->is_watched = h.is_watched;
+	n->fuse = h.fuse && x->o.fuses ? company_words(x, h.fuse) : NULL;
 }
 
 /* Nobody knows what n gives: what it needs is loaded. */
@@ -355,6 +356,7 @@ static void reduce(struct exec *x, struct node *n)
 	lead = graph_leader(x, &n->reduced);
 	if (!lead || lead == n || !(node_is_open(lead) || lead->state == NODE_FAILED)) {
 		graph_lead(x, n);
+		company_look(n, &red.thunk);
 		sched_ready(x, n);
 		return;
 	}

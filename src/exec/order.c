@@ -13,7 +13,7 @@
 #include "exec_internal.h"
 
 /* Beyond so many lanes, needs that are alike share one. */
-enum { LANES_EXACT = 64 };
+enum { LANES_EXACT = 64, LANES_MATES = 32 };
 
 struct room node_needs(const struct node *n)
 {
@@ -107,6 +107,7 @@ static struct lane *find_lane(struct exec *x, const struct lane *like)
 		struct lane *l = &x->lanes[i];
 
 		if (l->sites == like->sites && l->mem_mib == like->mem_mib &&
+		    l->mates == like->mates &&
 		    fabsf(l->cpus - like->cpus) < 1e-6f && fabsf(l->gpus - like->gpus) < 1e-6f)
 			return l;
 	}
@@ -119,14 +120,37 @@ static float round_up(float v)
 	return v > 0 ? exp2f(ceilf(log2f(v))) : 0;
 }
 
+/* A lane for those that can go together, one that had others before if there are
+ * many; where there are too many, *like is of no such lane any more. */
+static struct lane *mates_lane(struct exec *x, struct lane *like)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < x->n_lanes; i++) {
+		struct lane *l = &x->lanes[i];
+
+		n += l->mates != 0;
+		if (!l->mates || l->heap.n)
+			continue;
+		like->heap = l->heap;
+		*l = *like;
+		return l;
+	}
+	if (n >= LANES_MATES)
+		like->mates = 0;
+	return NULL;
+}
+
 static struct lane *lane_of(struct exec *x, const struct node *n)
 {
 	uint32_t fresh = n->sites & ~n->avoids;
 	struct lane like = { .cpus = n->cpus, .gpus = n->gpus, .mem_mib = n->mem_mib,
-			     .sites = fresh ? fresh : n->sites };
+			     .sites = fresh ? fresh : n->sites, .mates = n->mates };
 	struct lane *l = find_lane(x, &like);
 
-	if (!l && x->n_lanes >= LANES_EXACT) {
+	if (!l && like.mates && !(l = mates_lane(x, &like)))
+		l = find_lane(x, &like);
+	if (!l && x->n_lanes >= LANES_EXACT && !like.mates) {
 		like.cpus = round_up(like.cpus);
 		like.gpus = round_up(like.gpus);
 		like.mem_mib = (uint32_t)fminf(round_up((float)like.mem_mib), 4e9f);
@@ -205,6 +229,29 @@ static struct lane *best_lane(struct exec *x)
 	return best;
 }
 
+static struct node *lane_pop(struct exec *x, struct lane *l)
+{
+	struct node *n = heap_pop(&l->heap);
+
+	if (!n)
+		return NULL;
+	l->ready_s = l->heap.n ? l->ready_s - node_seconds(n) : 0;
+	x->n_ready--;
+	return n;
+}
+
+size_t sched_mates(const struct exec *x)
+{
+	const struct lane *l = &x->lanes[x->picked];
+
+	return l->mates ? l->heap.n : 0;
+}
+
+struct node *sched_next_mate(struct exec *x)
+{
+	return lane_pop(x, &x->lanes[x->picked]);
+}
+
 struct node *sched_pick(struct exec *x, struct site **where)
 {
 	struct kept kept = { 0 };
@@ -217,10 +264,8 @@ struct node *sched_pick(struct exec *x, struct site **where)
 
 		*where = site_with_room(x, l, &needs, &kept);
 		if (*where) {
-			heap_pop(&l->heap);
-			l->ready_s = l->heap.n ? l->ready_s - node_seconds(n) : 0;
-			x->n_ready--;
-			return n;
+			x->picked = (size_t)(l - x->lanes);
+			return lane_pop(x, l);
 		}
 		l->seen = x->n_picks;
 		if (!kept.site)

@@ -51,7 +51,8 @@ static int record_get(struct store *s, enum table t, struct bytes key, size_t n,
 	return rc;
 }
 
-/* is_watched came later: records without it are read too. */
+/* is_watched came later: records without it are read too.  Behind it stands the
+ * text of hints.fuse, if there is any. */
 struct hints_record {
 	double cpus, gpus, time_s;
 	uint64_t mem_bytes;
@@ -66,23 +67,37 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 {
 	struct hints_record r = { h->cpus, h->gpus, h->time_s, h->mem_bytes, h->priority,
 				  h->is_watched };
+	struct buf b = { 0 };
+	int rc;
 
-	return record_put(s, TABLE_HINT, id_key(thunk),
-			  (struct bytes){ (char *)&r, sizeof(r) }, e);
+	buf_char(&b, PROFILE_VERSION);
+	buf_add(&b, &r, sizeof r);
+	if (h->fuse)
+		buf_str(&b, h->fuse);
+	rc = store_table_put(s, TABLE_HINT, id_key(thunk), buf_bytes(&b), e);
+	buf_release(&b);
+	return rc;
 }
 
-int hints_get(struct store *s, const struct id *thunk, struct hints *out,
+int hints_get(struct store *s, const struct id *thunk, struct arena *a, struct hints *out,
 	      struct err *e)
 {
 	struct hints_record r = { 0 };
+	struct bytes b;
+	size_t n;
 
-	if (record_get(s, TABLE_HINT, id_key(thunk), sizeof(r), &r, e) < 0 &&
-	    (e->code != ERR_MISSING ||
-	     record_get(s, TABLE_HINT, id_key(thunk), HINTS_BYTES_BEFORE, &r, e) < 0))
+	if (store_table_get(s, TABLE_HINT, id_key(thunk), a, &b, e) < 0)
 		return -1;
+	n = b.n ? b.n - 1 : 0;
+	if (!b.n || b.p[0] != PROFILE_VERSION ||
+	    (n < sizeof r && n != HINTS_BYTES_BEFORE))
+		return err_set(e, ERR_MISSING, "a record of another version");
+	memcpy(&r, b.p + 1, n < sizeof r ? n : sizeof r);
 	*out = (struct hints){ .cpus = r.cpus, .gpus = r.gpus, .time_s = r.time_s,
 			       .mem_bytes = r.mem_bytes, .priority = (int)r.priority,
 			       .is_watched = r.is_watched != 0 };
+	if (n > sizeof r)
+		out->fuse = arena_strn(a, b.p + 1 + sizeof r, n - sizeof r);
 	return 0;
 }
 
@@ -317,8 +332,9 @@ void profile_learn(struct exec *x, struct shape *s, const struct sample *took)
 	s->log_seconds += dy / (s->n_seen < 8 ? s->n_seen : 8);
 	if (s->n_seen > 1)
 		s->log_spread += (fabs(step) - s->log_spread) / (s->n_seen < 8 ? s->n_seen : 8);
-	/* A peak is forgotten slowly. */
-	s->mem_bytes -= s->mem_bytes / 16;
+	/* A peak is forgotten slowly; 0 is none: it ran with others. */
+	if (took->mem_bytes)
+		s->mem_bytes -= s->mem_bytes / 16;
 	if ((double)took->mem_bytes > s->mem_bytes)
 		s->mem_bytes = (double)took->mem_bytes;
 	s->out_bytes += ((double)took->out_bytes - s->out_bytes) / (s->n_seen < 8 ? s->n_seen : 8);

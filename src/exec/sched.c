@@ -13,8 +13,9 @@
 
 enum { LABEL_WIDTH = 120 };
 
-static void run_free(struct run *r)
+void run_free(struct run *r)
 {
+	company_free(r);
 	arena_release(&r->arena);
 	free(r);
 }
@@ -129,6 +130,16 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 	node_gave(x, n, &given, true);
 }
 
+void sched_ended(struct exec *x, struct run *r, const struct run_report *rep)
+{
+	if (r->is_beaten)
+		twice_lost(x, r, rep);
+	else if (rep->status == RUN_OK)
+		ended_well(x, r, rep);
+	else
+		after_failure(x, r, rep);
+}
+
 static void job_done(struct job *j, const struct run_report *rep)
 {
 	struct run *r = (struct run *)j;
@@ -137,15 +148,17 @@ static void job_done(struct job *j, const struct run_report *rep)
 	run_unlink(x, r);
 	arena_reset(&x->scratch);
 	site_ended(x, r->site, rep);
-	exec_tell(x, &(struct exec_event){
-		.kind = EXEC_RAN, .thunk = &r->node->id, .label = r->label, .report = rep,
-		.engine = r->site->engine->uri, .is_second = r->is_second });
-	if (r->is_beaten)
-		twice_lost(x, r, rep);
-	else if (rep->status == RUN_OK)
-		ended_well(x, r, rep);
-	else
-		after_failure(x, r, rep);
+	if (!r->is_beaten)
+		after_blame(x, r->site, rep);
+	if (r->company) {
+		company_done(x, r, rep);
+	} else {
+		exec_tell(x, &(struct exec_event){
+			.kind = EXEC_RAN, .thunk = &r->node->id, .label = r->label,
+			.report = rep, .engine = r->site->engine->uri,
+			.is_second = r->is_second });
+		sched_ended(x, r, rep);
+	}
 	run_free(r);
 	exec_pump(x);
 }
@@ -235,6 +248,7 @@ static void not_started(struct exec *x, struct run *r, const struct err *e)
 		if (!n->n_runs)
 			sched_ready(x, n);
 	} else {
+		after_blame(x, r->site, &rep);
 		after_failure(x, r, &rep);
 	}
 	run_free(r);
@@ -251,12 +265,14 @@ static void launch(struct exec *x, struct run *r)
 	r->started_ms = loop_now_ms(x->o.loop);
 	r->node->state = NODE_RUNNING;
 	if (en->ops->start(en->backend, &r->job, &e) < 0) {
+		company_not_started(x, r);
 		not_started(x, r, &e);
 		return;
 	}
 	run_link(x, r);
 	twice_watch(x);
 	exec_tell(x, &ev);
+	company_starts(x, r);
 }
 
 void sched_start_second(struct exec *x, const struct run *late, struct site *site)
@@ -297,7 +313,7 @@ static int claim(struct exec *x, struct node *n, struct err *e)
 	return 0;
 }
 
-static void begin(struct exec *x, struct node *n, struct site *site)
+struct run *sched_prepare(struct exec *x, struct node *n, struct site *site)
 {
 	struct run *r = mem_alloc(sizeof(*r));
 	struct reduced red;
@@ -326,25 +342,29 @@ static void begin(struct exec *x, struct node *n, struct site *site)
 						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
 		profile_expect(n, &r->job);
-		if (exec_runtime_host(x, &red.thunk, &r->job.host, &e) == 0) {
-			launch(x, r);
-			return;
-		}
+		if (exec_runtime_host(x, &red.thunk, &r->job.host, &e) == 0)
+			return r;
 		rc = -1;
 	}
 	if (rc < 0)
 		node_fail(x, n, r->label, (struct bytes){ 0 }, &e);
 	run_free(r);
+	return NULL;
 }
 
 void sched_start(struct exec *x)
 {
 	struct site *site;
 	struct node *n;
+	struct run *r;
 
 	while (!x->o.only_plans && !x->is_halted && !x->is_stopped && (n = sched_pick(x, &site))) {
 		arena_reset(&x->scratch);
-		begin(x, n, site);
+		r = sched_prepare(x, n, site);
+		if (!r)
+			continue;
+		company_gather(x, r);
+		launch(x, r);
 	}
 }
 

@@ -20,7 +20,7 @@ static bool is_late(const struct exec *x, const struct run *r, uint64_t now)
 	double least = x->o.straggler_s > 0 ? x->o.straggler_s : least_s;
 	double ran_s = (double)(now - r->started_ms) / 1000, most;
 
-	if (r->node->n_runs != 1 || r->is_second || !r->node->shape)
+	if (r->node->n_runs != 1 || r->is_second || r->company || !r->node->shape)
 		return false;
 	most = profile_plausible_s(r->node->shape);
 	return most > 0 && ran_s > (most > least ? most : least);

@@ -221,6 +221,13 @@ static void gather(struct call *l)
 	}
 }
 
+/* In exact numbers a member ends with the bytes of one alone.  What is told of a
+ * whole (states, snapshots) is of one command. */
+static const char train_fuse[] =
+	"--members={n} --seed=,0 --rate=,0.05 --momentum=,0.9 --beta2=,0.999 --epsilon=,1e-8 "
+	"--decay=,0 --l1=,0 --smoothing=,0 --gamma=,0.1 -o,--output={} --metrics={} !--state "
+	"!--resume !--snapshots !--profile=cublas !--profile=fast";
+
 enum match ml_bind(const struct command *c, struct arena *a, struct binding *out,
 		   struct buf *why)
 {
@@ -250,6 +257,7 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 	if (draft_end(d, out, why) != MATCH_BOUND)
 		return MATCH_REAL;
 	out->hints.cpus = cpus;
+	out->hints.fuse = strcmp(name, "train") == 0 ? train_fuse : NULL;
 	out->hints.gpus = gpus;
 	return MATCH_BOUND;
 }

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "file.h"
+#include "fuse.h"
 #include "pattern.h"
 #include "quantity.h"
 
@@ -140,6 +141,23 @@ static const char *read_priority(struct source *s, struct words *w)
 	return NULL;
 }
 
+static const char *read_fuse(struct source *s, struct words *w)
+{
+	struct buf b = { 0 };
+	struct fuse *parsed;
+	struct err e;
+
+	for (size_t i = 1; i < w->n; i++) {
+		if (strchr(w->v[i].s, ' '))
+			return "fuse: a word with a blank";
+		buf_printf(&b, "%s%s", i > 1 ? " " : "", w->v[i].s);
+	}
+	s->m->hints.fuse = arena_strn(s->a, b.p, b.n);
+	buf_release(&b);
+	return fuse_read(s->m->hints.fuse, s->a, &parsed, &e) == 0 ? NULL :
+		arena_str(s->a, e.text);
+}
+
 static const char *read_switch(struct source *s, struct words *w)
 {
 	const char *name = w->v[0].s;
@@ -175,6 +193,7 @@ static const struct property properties[] = {
 	{ "mem",        "2G",      read_mem,      1, 1 },
 	{ "time",       "30m",     read_time,     1, 1 },
 	{ "priority",   "N",       read_priority, 1, 1 },
+	{ "fuse",       "OPTION=... OPTION={}", read_fuse, 1, SIZE_MAX },
 	{ "network",    "yes",     read_switch,   1, 1 },
 	{ "lists",      "yes",     read_switch,   1, 1 },
 	{ "shortening", "no",      read_switch,   1, 1 },

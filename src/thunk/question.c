@@ -332,7 +332,7 @@ static bool is_plain(const struct question *q)
 static bool has_hints(const struct hints *h)
 {
 	return h->cpus || h->gpus || h->time_s || h->mem_bytes || h->priority ||
-	       h->is_watched;
+	       h->is_watched || h->fuse;
 }
 
 void question_hint(const struct question *q, const struct id *thunk)
