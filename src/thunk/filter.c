@@ -181,20 +181,20 @@ static unsigned tests(const struct watch *w, struct scmp_arg_cmp cmp[1])
 		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, 0);
 		return 1;
 	case NOT_REALPATH:
-		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_NE, REALPATH_ROOM);
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_NE, REALPATH_ROOM, 0);
 		return 1;
 	case NEW_FILTER:
-		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_EQ, PR_SET_SECCOMP);
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_EQ, PR_SET_SECCOMP, 0);
 		return 1;
 	case NEW_MOUNTS:
 		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, CLONE_NEWNS,
 				  CLONE_NEWNS);
 		return 1;
 	case WITH_PATH:
-		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_NE, 0);
+		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_NE, 0, 0);
 		return 1;
 	case FROM_TERMINAL:
-		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_EQ, STDIN_FILENO);
+		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_EQ, STDIN_FILENO, 0);
 		return 1;
 	case UPPER_ZERO:
 	case UPPER_ONES:
