@@ -24,6 +24,9 @@ struct http_opts {
 	const char *ca_file;            /* NULL: the authorities of the system */
 	bool trusts_anyone;             /* certificates are not checked */
 	const char *proxy, *no_proxy;   /* as in http_proxy, no_proxy; or NULL */
+	uint32_t dead_ms;               /* a connection whose other end does not
+					 * even acknowledge for so long is cut;
+					 * 0: 30 s */
 };
 
 /* Strings are copied.  ERR_MISSING if libcurl is not on this machine.  After
@@ -31,9 +34,11 @@ struct http_opts {
 int http_new(const struct http_opts *o, struct http **out, struct err *e);
 void http_free(struct http *h);
 struct loop *http_loop(const struct http *h);
-/* Another client that is set up the same but for its connections to one host:
- * for those who keep many requests open at once. */
-int http_like(const struct http *h, unsigned n_per_host, struct http **out, struct err *e);
+/* Another client that is set up the same but for its connections to one host,
+ * and how long those may be dead (0: the same): for those who keep many requests
+ * open at once. */
+int http_like(const struct http *h, unsigned n_per_host, uint32_t dead_ms, struct http **out,
+	      struct err *e);
 /* The file that libcurl was loaded from; borrowed. */
 const char *http_library(const struct http *h);
 

@@ -41,6 +41,7 @@ enum run_status {
 	RUN_LOST_WORKER,        /* whoever had it is gone, or says nothing more */
 	RUN_THROTTLED,          /* the place takes no more just now: it never began */
 	RUN_UNREACHABLE,        /* objects could not be brought or taken away */
+	RUN_OUT_OF_REACH,       /* the place itself is down or cannot be reached */
 	RUN_STATUS_COUNT
 };
 

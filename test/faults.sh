@@ -304,7 +304,20 @@ for name in AccessKeyId:AWS_ACCESS_KEY_ID SecretAccessKey:AWS_SECRET_ACCESS_KEY 
 	session+=("${name#*:}=$(grep -o "<${name%:*}>[^<]*" "$work/sts" | cut -d'>' -f2)")
 done
 with_session() { env "${session[@]}" "$@"; }
-again +20m
+expires_meanwhile()
+{
+	steps meanwhile 40 0.4
+	begin "${remote[@]}" --engine local:
+	until_true 60 have_run 6 && again +20m && ends_well
+}
+for name in "${session[@]}"; do export "${name?}"; done
+check 'keys that expire while a force runs: what is left is done without the remote' expires_meanwhile
+. "$work/s3/env"
+unset AWS_SESSION_TOKEN
+check 'it is said what to do' said 'get new keys'
+all_is_well
+check 'with new keys gg push sends the rest' "$GG" push "${remote[@]}"
+check 'so that nothing is lost' nothing_made meanwhile meanwhile2
 steps clock 40 0
 check 'a clock that is 20 minutes off' counts 41 0 0 \
 	timeout 100 "$GG" force "${engines[@]}" "${remote[@]}"

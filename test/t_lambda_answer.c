@@ -86,8 +86,8 @@ static const struct telling {
 	  RUN_CELL_FAILED },
 	{ 409, "x-amzn-ErrorType: ResourceConflictException",
 	  "{\"Message\":\"The function is currently in the following state: Pending\"}",
-	  LAMBDA_BUSY, RUN_UNREACHABLE },
-	{ 502, "", "", LAMBDA_BUSY, RUN_UNREACHABLE },
+	  LAMBDA_BUSY, RUN_OUT_OF_REACH },
+	{ 502, "", "", LAMBDA_BUSY, RUN_OUT_OF_REACH },
 	{ 400, "x-amzn-ErrorType: InvalidParameterValueException", "{\"Message\":\"no\"}",
 	  LAMBDA_REFUSED, RUN_CELL_FAILED },
 };

@@ -76,7 +76,7 @@ static void failed(void)
 		  RUN_CELL_FAILED },
 		{ 404, "{\"error\":\"The requested resource does not exist.\"}", WHISK_ABSENT,
 		  RUN_CELL_FAILED },
-		{ 503, "no JSON", WHISK_BUSY, RUN_UNREACHABLE },
+		{ 503, "no JSON", WHISK_BUSY, RUN_OUT_OF_REACH },
 		{ 200, "[]", WHISK_REFUSED, RUN_CELL_FAILED },
 	};
 

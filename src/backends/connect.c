@@ -76,8 +76,6 @@ static int open_pool(struct backend *b, const struct backend_opts *o, const stru
 	struct pool_opts po = { .o = o, .name = "connect", .unix_path = w->unix_path,
 				.address = w->listen, .lease_s = w->lease_s };
 
-	if (w->lease_s > 0)
-		po.beat_s = w->lease_s / 6 < 5 ? w->lease_s / 6 : 5;
 	if (!w->unix_path && !w->listen)
 		po.address = "127.0.0.1:0";
 	if (w->unix_path && w->listen)

@@ -129,7 +129,7 @@ const char *container_image_closures(const struct container_image *m);
 
 struct container_options {
 	unsigned workers, min;
-	double cpus, gpus, keep_s;
+	double cpus, gpus, keep_s, lease_s;
 	uint64_t mem_bytes;
 	const char *image, *base, *socket, *worker, *api;
 	struct strs devices;

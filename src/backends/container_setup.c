@@ -29,6 +29,8 @@ const struct engine_word container_words[] = {
 	  "at most so many containers (as many as there are cores)" },
 	{ "min", WORD_COUNT, AT(min), "so many even when nothing waits" },
 	{ "keep", WORD_SECONDS, AT(keep_s), "an idle one ends then (60s)" },
+	{ "lease", WORD_SECONDS, AT(lease_s),
+	  "a worker silent for so long is given up (30s)" },
 	{ "cpus", WORD_NUMBER, AT(cpus), "cores for each, as a limit" },
 	{ "mem", WORD_BYTES, AT(mem_bytes), "memory for each, as a limit" },
 	{ "gpus", WORD_NUMBER, AT(gpus),
@@ -216,7 +218,8 @@ static int open_pool(struct backend *b, void (*changed)(void *arg), struct err *
 	const char *socket = arena_printf(&b->arena, "%s/pool", b->shared);
 	const char *file = arena_printf(&b->arena, "%s/ticket", b->shared);
 	struct pool_opts po = { .o = &b->o, .name = "container", .unix_path = socket,
-				.worst_room = b->scale.worker, .changed = changed, .arg = b };
+				.worst_room = b->scale.worker, .lease_s = b->opt.lease_s,
+				.changed = changed, .arg = b };
 	struct buf text = { 0 };
 	struct ticket t;
 	int rc;

@@ -29,7 +29,7 @@ struct lambda_words {
 	unsigned jobs;
 	struct strs functions;
 	const char *region, *endpoint, *profile, *prices;
-	double limit_s;
+	double limit_s, lease_s;
 	bool is_arm;
 };
 
@@ -44,6 +44,8 @@ static const struct engine_word lambda_words[] = {
 	{ "endpoint", WORD_TEXT, AT(endpoint), "URL of the API, if it is not AWS's own" },
 	{ "profile", WORD_TEXT, AT(profile), "whose keys, of ~/.aws" },
 	{ "limit", WORD_SECONDS, AT(limit_s), "the functions' own time limit (15m)" },
+	{ "lease", WORD_SECONDS, AT(lease_s),
+	  "an invocation whose connection has been dead for so long is given up (30s)" },
 	{ "arm", WORD_YES, AT(is_arm), "they are of arm64: another price" },
 	{ "prices", WORD_TEXT, AT(prices),
 	  "a table of prices (gg.prices in the project, else as built in)" },
@@ -468,7 +470,7 @@ static int open_all(struct backend *b, const char *rest, struct err *e)
 	o.endpoint = w->endpoint;
 	o.profile = w->profile;
 	if (lambda_account_open(&o, &b->account, e) < 0 || read_functions(b, e) < 0 ||
-	    http_like(b->o.http, w->jobs, &b->http, e) < 0)
+	    http_like(b->o.http, w->jobs, (uint32_t)(w->lease_s * 1000), &b->http, e) < 0)
 		return -1;
 	lambda_account_http(b->account, b->http);
 	b->choice = choice_new(b->o.store, b->sizes, b->n_functions);

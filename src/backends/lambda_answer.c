@@ -17,7 +17,7 @@ static const struct ending {
 } endings[LAMBDA_END_COUNT] = {
 	[LAMBDA_ANSWERED] = { "answered", RUN_OK, NULL },
 	[LAMBDA_THROTTLED] = { "throttled", RUN_THROTTLED, NULL },
-	[LAMBDA_BUSY] = { "busy", RUN_UNREACHABLE, NULL },
+	[LAMBDA_BUSY] = { "busy", RUN_OUT_OF_REACH, NULL },
 	[LAMBDA_TIMED_OUT] = { "timed out", RUN_LOST_WORKER,
 		"the function's own limit struck: gg lambda deploy --timeout gives it up to "
 		"15 minutes" },
@@ -38,7 +38,7 @@ static const struct ending {
 	[LAMBDA_ABSENT] = { "absent", RUN_CELL_FAILED,
 		"gg lambda list shows what is there, gg lambda deploy makes one" },
 	[LAMBDA_REFUSED] = { "refused", RUN_CELL_FAILED, NULL },
-	[LAMBDA_UNREACHED] = { "unreached", RUN_UNREACHABLE, NULL },
+	[LAMBDA_UNREACHED] = { "unreached", RUN_OUT_OF_REACH, NULL },
 	[LAMBDA_CUT] = { "cut off", RUN_LOST_WORKER, NULL },
 };
 

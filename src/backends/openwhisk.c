@@ -365,7 +365,7 @@ static int open_all(struct backend *b, const char *rest, struct err *e)
 		return err_set(e, ERR_USAGE, "jobs must be from 1 to %d", JOBS_MAX);
 	if (!w->action || !is_name(w->action) || !is_name(w->namespace))
 		return err_set(e, ERR_USAGE, "say which action: openwhisk:action=NAME");
-	if (find_place(b, e) < 0 || http_like(b->o.http, w->jobs, &b->http, e) < 0)
+	if (find_place(b, e) < 0 || http_like(b->o.http, w->jobs, 0, &b->http, e) < 0)
 		return -1;
 	limit_init(&b->limit, w->jobs);
 	b->flights = (struct flights){

@@ -13,7 +13,7 @@ static const struct ending {
 	[WHISK_ANSWERED] = { "answered", RUN_OK, NULL },
 	[WHISK_PENDING] = { "pending", RUN_LOST_WORKER, NULL },
 	[WHISK_THROTTLED] = { "throttled", RUN_THROTTLED, NULL },
-	[WHISK_BUSY] = { "busy", RUN_UNREACHABLE, NULL },
+	[WHISK_BUSY] = { "busy", RUN_OUT_OF_REACH, NULL },
 	[WHISK_TIMED_OUT] = { "timed out", RUN_LOST_WORKER,
 		"the action's own limit struck: wsk action update --timeout gives it more" },
 	[WHISK_OUT_OF_MEMORY] = { "out of memory", RUN_OUT_OF_MEMORY,
@@ -27,7 +27,7 @@ static const struct ending {
 	[WHISK_ABSENT] = { "absent", RUN_CELL_FAILED,
 		"wsk action list shows what is there" },
 	[WHISK_REFUSED] = { "refused", RUN_CELL_FAILED, NULL },
-	[WHISK_UNREACHED] = { "unreached", RUN_UNREACHABLE, NULL },
+	[WHISK_UNREACHED] = { "unreached", RUN_OUT_OF_REACH, NULL },
 	[WHISK_CUT] = { "cut off", RUN_LOST_WORKER, NULL },
 };
 

@@ -260,7 +260,7 @@ int pool_open(const struct pool_opts *o, struct pool **out, struct err *e)
 	p->o.o = &p->b;
 	p->name = mem_str(o->name);
 	p->o.lease_s = o->lease_s > 0 ? o->lease_s : LEASE_S;
-	p->o.beat_s = o->beat_s > 0 ? o->beat_s : BEAT_S;
+	p->o.beat_s = o->beat_s > 0 ? o->beat_s : least(p->o.lease_s / 6, BEAT_S);
 	p->o.steps_per_request = o->steps_per_request ? o->steps_per_request : STEPS_PER_REQUEST;
 	p->peers.next = p->peers.prev = &p->peers;
 	p->queue.next = p->queue.prev = &p->queue;

@@ -46,7 +46,8 @@ struct pool_opts {
 	const char *address;
 	struct room worst_room;         /* what one worker has at least, for the
 					 * question whether a thunk ever fits */
-	double lease_s, beat_s;         /* 0: 30 and 5 */
+	double lease_s, beat_s;         /* 0: 30 s, and a sixth of the lease, 5 s
+					 * at most */
 	unsigned steps_per_request;     /* at most, of short ones; 0: 16 */
 	/* A worker came, went, or became idle or busy: think again. */
 	void (*changed)(void *arg);

@@ -33,6 +33,7 @@ static const struct engine_word words[] = {
 	{ "time", WORD_SECONDS, AT(time_s), "limit of a worker's job (the partition's)" },
 	{ "line", WORD_LIST, AT(lines), "another option, as behind #SBATCH" },
 	{ "keep", WORD_SECONDS, AT(keep_s), "an idle worker stays so long (60s, then by habit)" },
+	{ "lease", WORD_SECONDS, AT(lease_s), "a worker silent for so long is given up (30s)" },
 	{ "dir", WORD_TEXT, AT(dir), "a folder that the nodes share (.gg/slurm)" },
 	{ "worker", WORD_TEXT, AT(worker), "the program on the nodes (this gg)" },
 	{ "listen", WORD_TEXT, AT(listen), "this host as the nodes reach it (127.0.0.1)" },
@@ -122,8 +123,8 @@ static void pool_changed(void *arg)
 static int open_pool(struct backend *b, struct err *e)
 {
 	struct pool_opts po = { .o = &b->o, .name = "slurm", .address = b->w.listen,
-				.worst_room = b->rule.worker, .changed = pool_changed,
-				.arg = b };
+				.worst_room = b->rule.worker, .lease_s = b->w.lease_s,
+				.changed = pool_changed, .arg = b };
 
 	if (!b->rule.worker.mem_bytes)
 		po.worst_room.mem_bytes = UINT64_MAX / 4;

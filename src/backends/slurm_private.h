@@ -32,7 +32,7 @@ struct slurm_task {
 struct slurm_words {
 	unsigned min, max, cpus, gpus;
 	uint64_t mem_bytes;
-	double time_s, keep_s;
+	double time_s, keep_s, lease_s;
 	const char *partition, *account, *qos, *dir, *worker, *listen;
 	struct strs lines;
 };

@@ -49,6 +49,9 @@ static const struct rule {
 	[RUN_THROTTLED]   = { .is_free = true, .text = "the place takes no more just now" },
 	[RUN_UNREACHABLE] = { .tries = 4, .elsewhere = true, .is_ill = true,
 			      .text = "its objects could not be moved" },
+	/* Half a minute without a network is no reason to give up a night's work. */
+	[RUN_OUT_OF_REACH] = { .tries = 10, .elsewhere = true, .is_ill = true,
+			       .text = "the place it was to run in could not be reached" },
 };
 
 /* ---- again */

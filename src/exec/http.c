@@ -20,6 +20,7 @@ enum {
 	PER_HOST = 64,
 	CONNECT_MS = 10000,
 	STALL_MS = 60000,
+	DEAD_MS = 30000,
 	ANSWER_MAX = 1 << 20,
 	HEADERS_MAX = 256 << 10,
 	SPARE_MAX = 64,                 /* idle easy handles kept */
@@ -39,6 +40,7 @@ struct http {
 	unsigned n_spares;
 	char *ca_file, *proxy, *no_proxy;
 	bool trusts_anyone;
+	uint32_t dead_ms;
 };
 
 struct http_call {
@@ -100,7 +102,7 @@ static int on_open(void *arg, curl_socket_t s, curlsocktype purpose)
 	struct http *h = arg;
 
 	(void)purpose;
-	http_sockets_keep(h->sockets, s);
+	http_sockets_keep(h->sockets, s, h->dead_ms);
 	return CURL_SOCKOPT_OK;
 }
 
@@ -527,6 +529,7 @@ int http_new(const struct http_opts *o, struct http **out, struct err *e)
 	h->proxy = o->proxy ? mem_str(o->proxy) : NULL;
 	h->no_proxy = o->no_proxy ? mem_str(o->no_proxy) : NULL;
 	h->trusts_anyone = o->trusts_anyone;
+	h->dead_ms = o->dead_ms ? o->dead_ms : DEAD_MS;
 	h->multi = h->curl.multi_init();
 	if (!h->multi)
 		abort();
@@ -559,9 +562,11 @@ void http_free(struct http *h)
 	free(h);
 }
 
-int http_like(const struct http *h, unsigned n_per_host, struct http **out, struct err *e)
+int http_like(const struct http *h, unsigned n_per_host, uint32_t dead_ms, struct http **out,
+	      struct err *e)
 {
 	const struct http_opts o = { .loop = h->loop, .n_per_host = n_per_host,
+				     .dead_ms = dead_ms ? dead_ms : h->dead_ms,
 				     .ca_file = h->ca_file, .proxy = h->proxy,
 				     .no_proxy = h->no_proxy,
 				     .trusts_anyone = h->trusts_anyone };

@@ -6,8 +6,11 @@
  */
 #include "http_sockets.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 struct sock {
 	struct http_sockets *s;
@@ -55,9 +58,26 @@ static void is_ready(void *arg, unsigned ready)
 	watch_want(k->watch, k->wanted);
 }
 
-void http_sockets_keep(struct http_sockets *s, int fd)
+/* Who waits for an answer sends nothing, so that only probes show that nobody is
+ * there any more.  What is no TCP is on this machine, and tells by itself. */
+static void guard(int fd, uint32_t dead_ms)
+{
+	int on = 1, probes = 4, quiet_s = (int)(dead_ms / 3000), between_s = (int)(dead_ms / 6000);
+
+	quiet_s = quiet_s ? quiet_s : 1;
+	between_s = between_s ? between_s : 1;
+	if (setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPIDLE, &quiet_s, sizeof quiet_s) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPINTVL, &between_s, sizeof between_s) < 0 ||
+	    setsockopt(fd, IPPROTO_TCP, TCP_KEEPCNT, &probes, sizeof probes) < 0)
+		return;
+	setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &dead_ms, sizeof dead_ms);
+}
+
+void http_sockets_keep(struct http_sockets *s, int fd, uint32_t dead_ms)
 {
 	sock_of(s, fd)->is_kept = true;
+	guard(fd, dead_ms);
 }
 
 void http_sockets_closing(struct http_sockets *s, int fd)

@@ -4,9 +4,12 @@
 # the same time, with the gg that own_gg made; has NAME says whether it is there, and
 # servers_end ends them with all that they started.  Afterwards the keys of
 # radosgw are in the environment and with functions, $bucket is its address, and
-# engine NAME WORDS prints an engine of it.
+# engine NAME WORDS prints an engine of it.  With far="NETNS OURS THEIRS" functions and
+# the last node of the cluster are in that network name space, where OURS reaches this
+# one, and THEIRS is there.
 
 servers=$here/test/servers
+read -r far_net far_ours far_theirs <<<"${far:-}"
 mkdir -p "$work/faults" "$work/tmp" "$work/has"
 : >"$work/faults/pids"
 export CONTAINERS_CONF=$work/p/containers.conf SLURM_CONF=$work/slurm/slurm.conf
@@ -20,10 +23,11 @@ server_start() # NAME
 	lambda)
 		echo '{}' >"$work/faults/faults.json"
 		: >"$work/faults/log"
-		TMPDIR=$work/tmp BUILD=$BUILD "$servers/lambda.sh" "$work/server" \
+		TMPDIR=$work/tmp BUILD=$BUILD GG_LAMBDA_HOST=${far_theirs:-127.0.0.1} \
+			${far_net:+nsenter --net=/run/netns/$far_net} "$servers/lambda.sh" "$work/server" \
 			"$GG worker" "$work/faults"
 		;;
-	slurm) SLURMD_TIMEOUT=5 "$servers/slurm.sh" "$work/slurm" 2 2 ;;
+	slurm) SLURM_FAR=${far:-} SLURMD_TIMEOUT=5 "$servers/slurm.sh" "$work/slurm" 2 2 ;;
 	podman)
 		for tool in podman runc curl; do
 			command -v $tool >/dev/null || { echo "needs $tool"; return 77; }
@@ -62,7 +66,7 @@ engine() # NAME WORDS
 	local at
 
 	case $1 in
-	lambda) at="endpoint=http://127.0.0.1:$(cat "$work/server/port")" ;;
+	lambda) at="endpoint=http://${far_theirs:-127.0.0.1}:$(cat "$work/server/port")" ;;
 	podman) set -- container "$2"; at="socket=$work/p/s" ;;
 	*) at= ;;
 	esac

@@ -4,7 +4,9 @@
 #
 # What npm installs is kept in BUILD/lambda-npm.  Afterwards DIR/pid is its
 # process, DIR/port where the Invoke API is.  FAULTS is a folder: see
-# lambda/handler.js; GG_ROLE_KEY_ID and GG_ROLE_SECRET are keys for workers.  Exit status 77: there is no node, or npm gets nothing.
+# lambda/handler.js; GG_ROLE_KEY_ID and GG_ROLE_SECRET are keys for workers;
+# GG_LAMBDA_HOST is where it listens (127.0.0.1).  Exit status 77: there is no node, or
+# npm gets nothing.
 set -u
 dir=${1:?DIR} worker=${2:?WORKER} faults=${3:-}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -39,6 +41,7 @@ ln -sfn "$kept/node_modules" "$dir/service/node_modules"
 cd "$dir/service" || exit 1
 port=$(free_port)
 export GG_WORKER=$worker GG_FAULTS=$faults GG_LAMBDA_PORT=$port GG_HTTP_PORT
+export GG_LAMBDA_HOST=${GG_LAMBDA_HOST:-127.0.0.1}
 GG_HTTP_PORT=$(free_port)
 export SLS_TELEMETRY_DISABLED=1 SLS_NOTIFICATIONS_MODE=off SLS_TRACKING_DISABLED=1 CI=1
 export AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x HOME=$dir
@@ -50,7 +53,7 @@ node node_modules/serverless/bin/serverless.js offline start --stage dev \
 	>"$dir/log" 2>&1 </dev/null &
 echo $! >"$dir/pid"
 for _ in $(seq 600); do
-	curl -s -o /dev/null "http://127.0.0.1:$port/" && { echo "$port" >"$dir/port"; exit 0; }
+	curl -s -o /dev/null "http://$GG_LAMBDA_HOST:$port/" && { echo "$port" >"$dir/port"; exit 0; }
 	kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
 	sleep 0.1
 done

@@ -5,9 +5,12 @@
 # Afterwards SLURM_CONF=DIR/slurm.conf is all a client needs, and the process ids
 # are in DIR/pids.  Partitions: main; low, whose jobs go back into the queue when
 # one of high wants their node; short, of one minute.  Two devices a node pass
-# for GPUs.  Exit status 77: Slurm or munge is not installed.
+# for GPUs.  SLURM_FAR="NETNS OURS THEIRS" puts the last node into a network name space
+# that is reached at THEIRS and reaches this one at OURS.  Exit status 77: Slurm or
+# munge is not installed.
 set -eu
 dir=${1:?DIR} nodes=${2:-2} cpus=${3:-4}
+read -r far ours theirs <<<"${SLURM_FAR:-}"
 host=$(hostname -s)
 for tool in munged slurmctld slurmd squeue; do
 	PATH=$PATH:/usr/sbin command -v $tool >/dev/null || { echo "needs $tool" >&2; exit 77; }
@@ -66,7 +69,7 @@ done
 echo "Name=gpu File=$dir/gres/gpu[0-1]" >"$dir/gres.conf"
 cat >"$dir/slurm.conf" <<C
 ClusterName=gg-test
-SlurmctldHost=$host(127.0.0.1)
+SlurmctldHost=$host(${ours:-127.0.0.1})
 SlurmctldPort=${ports[nodes]}
 SlurmUser=root
 SlurmdUser=root
@@ -101,7 +104,9 @@ MaxArraySize=1001
 SlurmdParameters=config_overrides
 C
 for ((i = 0; i < nodes; i++)); do
-	echo "NodeName=n$i NodeHostname=$host NodeAddr=127.0.0.1 Port=${ports[i]} CPUs=$cpus" \
+	at=127.0.0.1
+	[ -z "$far" ] || [ $i != $((nodes - 1)) ] || at=$theirs
+	echo "NodeName=n$i NodeHostname=$host NodeAddr=$at Port=${ports[i]} CPUs=$cpus" \
 		"RealMemory=4000 Gres=gpu:2" >>"$dir/slurm.conf"
 done
 cat >>"$dir/slurm.conf" <<C
@@ -114,7 +119,9 @@ C
 export SLURM_CONF=$dir/slurm.conf
 serve slurmctld slurmctld -D
 for ((i = 0; i < nodes; i++)); do
-	serve "n$i" slurmd -D -N "n$i"
+	inside=
+	[ -z "$far" ] || [ $i != $((nodes - 1)) ] || inside="nsenter --net=/run/netns/$far"
+	serve "n$i" $inside slurmd -D -N "n$i"
 done
 are_idle() { [ "$(timeout 5 sinfo -h -p main -t idle -o %D)" = "$nodes" ]; }
 until_true 30 are_idle
