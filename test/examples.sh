@@ -52,19 +52,31 @@ check "successive halving costs 35 thunks" counts 35 0 0 "$GG" run ./run.sh
 check "and finds the rate that it should" cmp best.json expected.txt
 check "the same again forces nothing" counts 0 35 0 "$GG" run ./run.sh
 
-example sweep
-check "the sweep: one member is traced, eleven are deferred" counts 11 1 0 "$GG" run ./run.sh
+example learned
+check "a learned sweep: one member is traced, eleven are deferred" counts 11 1 0 "$GG" run ./run.sh
 check "and the best is the one that it should be" cmp best.txt expected.txt
 check "the same again forces nothing" counts 0 12 0 "$GG" run ./run.sh
 check "another rate forces its four members" eval 'other_rate; counts 4 8 0 "$GG" run ./run.sh'
 check "gg models says what was learned" says "python3 train.py" 0 "$GG" models
 
-# Sixteen members by gg-ml, a copy of which stands in the project: a step sees
-# nothing of /tmp, where BUILD may be.
+# A copy of gg-ml stands in the project: a step sees nothing of /tmp, where BUILD
+# may be.
+with_ml() { mkdir bin && cp "$BUILD/gg-ml" bin/ && PATH=$PWD/bin:$PATH; }
+
+example sweep
+with_ml
+check "a hundred settings are as many steps" counts 103 0 0 "$GG" run ./run.sh
+check "in fewer processes" grep -q "100 steps ran in [0-9]* process" "$work/.log"
+check "and the best are those that they should be" cmp best.txt expected.txt
+check "the same again forces nothing" counts 0 103 0 "$GG" run ./run.sh
+check "alone or fused the files are the same" \
+	eval 'PATH=$PATH:${GG%/*}; says "the files are the same" 0 ./times.sh'
+
+# Sixteen members by gg-ml.
 fashion()
 {
 	example fashion
-	mkdir bin && cp "$BUILD/gg-ml" bin/ && PATH=$PWD/bin:$PATH
+	with_ml
 	check "the fashion ensemble costs 20 thunks" counts 20 0 0 "$GG" run ./run.sh 1 20
 	check "its report is the expected one, to the last digit" cmp report.txt expected.txt
 	check "the same again forces nothing" counts 0 20 0 "$GG" run ./run.sh 1 20

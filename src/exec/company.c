@@ -90,7 +90,7 @@ static double all_ready(const struct exec *x, const struct node *n)
 		const struct lane *l = &x->lanes[i];
 
 		if (l->heap.n && l->sites & n->sites && (l->gpus > 0) == (n->gpus > 0))
-			sum += fmax(l->ready_s, 0);
+			sum += (double)l->heap.n * node_seconds(l->heap.v[0]);
 	}
 	return sum / node_seconds(n);
 }
