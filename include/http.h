@@ -80,6 +80,7 @@ struct http_request {
 	unsigned n_redirects;           /* to follow; Authorization stays with
 					 * the first host */
 	const char *unix_path;          /* socket to connect to instead of the host */
+	const char *ca_file;            /* instead of the client's; or NULL */
 	const char *pinned_key;         /* "sha256//BASE64": the server is who has
 					 * this public key, whatever it is called
 					 * and whoever signed its certificate */

@@ -249,6 +249,11 @@ static void tls(void)
 	MUST(http_fetch(h, &r, &arena, &a, &e), e);
 	CHECK(a.status == 200);
 	http_free(h);
+	r.ca_file = arena_printf(&arena, "%s/cert.pem", dir);
+	r.url = arena_printf(&arena, "https://localhost:%d/echo", tls_port);
+	MUST(http_fetch(http, &r, &arena, &a, &e), e);
+	CHECK(a.status == 200);
+	r.ca_file = NULL;
 	o.ca_file = "/no/such/file";
 	o.trusts_anyone = false;
 	MUST(http_new(&o, &h, &e), e);
@@ -334,6 +339,68 @@ static void cut_off(void)
 	CHECK(m.n_done == 0);
 }
 
+/* A listener that lets nobody in any more: who connects waits. */
+static int full_port(int fds[4])
+{
+	struct sockaddr_in at = { .sin_family = AF_INET,
+				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t n = sizeof at;
+
+	for (int i = 0; i < 4; i++)
+		fds[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	CHECK(bind(fds[0], (struct sockaddr *)&at, n) == 0 && listen(fds[0], 0) == 0);
+	CHECK(getsockname(fds[0], (struct sockaddr *)&at, &n) == 0);
+	for (int i = 1; i < 4; i++)
+		(void)connect(fds[i], (struct sockaddr *)&at, n);
+	return ntohs(at.sin_port);
+}
+
+struct early {
+	struct http *h;
+	struct http_request r;
+	struct http_call *c;
+	bool has_begun;
+};
+
+static void start_early(void *arg)
+{
+	struct early *x = arg;
+
+	MUST(http_start(x->h, &x->r, &x->c, &e), e);
+	x->has_begun = true;
+}
+
+/* libcurl does not say that it closes a socket which has not connected yet.  What
+ * begins in a timer has its socket before the kernel was asked about it. */
+static void cut_off_early(void)
+{
+	int fds[4], closed = full_port(fds);
+	struct many m = { .n_done = 0 };
+	struct early x = { .r = { .done = one_of_many, .arg = &m } };
+	struct http_answer a;
+
+	x.r.url = arena_printf(&arena, "http://127.0.0.1:%d/x", closed);
+	MUST(http_new(&(struct http_opts){ .loop = loop }, &x.h, &e), e);
+	for (int turns = 0; turns < 6; turns++) {
+		x.has_begun = false;
+		loop_after(loop, 5, start_early, &x);
+		loop_run(loop, &x.has_begun);
+		for (int i = 0; i < turns; i++) {
+			usleep(1000);
+			loop_turn(loop);
+		}
+		http_cancel(x.c);
+		loop_turn(loop);
+		MUST(http_fetch(x.h, &(struct http_request){ .url = url("/echo"),
+				.total_ms = 20000 }, &arena, &a, &e), e);
+		CHECK(a.status == 200);
+	}
+	CHECK(m.n_done == 0);
+	http_free(x.h);
+	for (int i = 0; i < 4; i++)
+		close(fds[i]);
+}
+
 static void local_hosts(void)
 {
 	static const char *const yes[] = { "localhost", "127.0.0.1", "127.1.2.3", "::1" };
@@ -360,6 +427,7 @@ static const struct test tests[] = {
 	{ "a hundred run at once, others are cancelled, and the loop can end", many_at_once },
 	{ "a connection serves request after request", reuse },
 	{ "a client that is freed is silent", cut_off },
+	{ "who is cancelled while it connects is in nobody's way", cut_off_early },
 	{ "only this machine's own names count as local", local_hosts },
 	{ 0 }
 };

@@ -226,20 +226,6 @@ static unsigned count_gpus(void)
 	return n;
 }
 
-/* libcurl looks where Debian has the authorities; others have them elsewhere. */
-static const char *authorities(void)
-{
-	static const char *const files[] = {
-		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
-		"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
-	};
-
-	for (size_t i = 0; i < sizeof files / sizeof *files; i++)
-		if (access(files[i], R_OK) == 0)
-			return files[i];
-	return NULL;
-}
-
 static unsigned n_slots(const struct service *s)
 {
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
@@ -250,7 +236,7 @@ static unsigned n_slots(const struct service *s)
 static int open_all(struct service *s, struct err *e)
 {
 	struct ctx *c = s->c;
-	struct http_opts h = { .ca_file = authorities() };
+	struct http_opts h = { .ca_file = authority_file() };
 	struct worker_opts o = { .self = c->self, .engine = &backend_local,
 				 .setting = setting_of, .notice = on_notice,
 				 .notice_arg = s };

@@ -330,6 +330,8 @@ const char *keys_trusted_path(struct ctx *c);
  * none are known for host. */
 struct http;
 int online_open(struct ctx *c, struct http **out, struct err *e);
+/* The authorities whose signatures on certificates count: borrowed, or NULL. */
+const char *authority_file(void);
 int online_login(struct ctx *c, const char *host, const char **user,
 		 const char **password, struct err *e);
 

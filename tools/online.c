@@ -8,6 +8,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "base64.h"
 #include "file.h"
 #include "gg.h"
@@ -26,13 +27,31 @@ static const char *first_env(const char *const *names)
 	return NULL;
 }
 
+/* As curl has it; libcurl itself looks only where Debian has them, and others have
+ * them elsewhere. */
+const char *authority_file(void)
+{
+	static const char *const named[] = { "CURL_CA_BUNDLE", "SSL_CERT_FILE", NULL };
+	static const char *const files[] = {
+		"/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt",
+		"/etc/ssl/ca-bundle.pem", "/etc/ssl/cert.pem",
+	};
+	const char *file = first_env(named);
+
+	for (size_t i = 0; !file && i < sizeof files / sizeof *files; i++)
+		if (access(files[i], R_OK) == 0)
+			file = files[i];
+	return file;
+}
+
 int online_open(struct ctx *c, struct http **out, struct err *e)
 {
 	static const char *const proxy[] = { "https_proxy", "HTTPS_PROXY", "all_proxy",
 					     "ALL_PROXY", NULL };
 	static const char *const no_proxy[] = { "no_proxy", "NO_PROXY", NULL };
 	struct http_opts o = {
-		.ca_file = c->o.ca_file, .trusts_anyone = !c->o.tls_verify,
+		.ca_file = c->o.ca_file ? c->o.ca_file : authority_file(),
+		.trusts_anyone = !c->o.tls_verify,
 		.proxy = first_env(proxy), .no_proxy = first_env(no_proxy),
 	};
 

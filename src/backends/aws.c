@@ -31,7 +31,7 @@ struct aws {
 	enum source source;
 	struct arena fixed, ours[2];    /* keys live in ours[version & 1] */
 	struct aws_files files;
-	const char *region, *where, *url;
+	const char *region, *ca_file, *where, *url;
 	struct aws_keys keys;           /* access_key NULL: none yet */
 	unsigned version;
 	struct aws_wait *waits, *telling;
@@ -174,6 +174,7 @@ int aws_open(const struct aws_opts *o, struct aws **out, struct err *e)
 	if (!a->region)
 		a->region = set(o, "AWS_DEFAULT_REGION");
 	a->region = same(&a->fixed, a->region);
+	a->ca_file = same(&a->fixed, set(o, "AWS_CA_BUNDLE"));
 	if (look_in_environment(a, o, e) < 0 || look_in_files(a, o, e) < 0 ||
 	    look_for_endpoint(a, o, e) < 0) {
 		aws_close(a);
@@ -204,6 +205,11 @@ void aws_close(struct aws *a)
 const char *aws_region(const struct aws *a)
 {
 	return a->region;
+}
+
+const char *aws_ca_file(const struct aws *a)
+{
+	return a->ca_file;
 }
 
 const char *aws_source(const struct aws *a)

@@ -28,6 +28,8 @@ int aws_open(const struct aws_opts *o, struct aws **out, struct err *e);
 void aws_close(struct aws *a);
 
 const char *aws_region(const struct aws *a);    /* NULL: nobody says */
+/* The authorities that sign for its servers, by AWS_CA_BUNDLE; NULL: the usual. */
+const char *aws_ca_file(const struct aws *a);
 /* Where the keys are from, for people. */
 const char *aws_source(const struct aws *a);
 

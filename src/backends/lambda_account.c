@@ -211,7 +211,7 @@ static int send(struct lambda_call *c, const struct aws_keys *k, struct err *e)
 	struct http_request h = {
 		.method = c->r.method, .body = c->r.body, .max_bytes = c->r.max_bytes,
 		.total_ms = c->r.total_ms, .stall_ms = HTTP_NEVER,
-		.done = on_answer, .arg = c,
+		.ca_file = aws_ca_file(a->aws), .done = on_answer, .arg = c,
 	};
 	struct strs headers = { 0 };
 	size_t n_scheme = strcspn(a->endpoint, ":") + 3;

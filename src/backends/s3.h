@@ -1,9 +1,9 @@
 /* s3.h - what the files of the S3 remote share
  *
  * Private to src/backends.  s3_uri.c (its URI), s3_request.c (one signed
- * request and its tries), s3_words.c (XML, and what errors mean), s3_upload.c
- * and s3_download.c (large objects in parts), s3_list.c, s3_halves.c,
- * s3_check.c, remote_s3.c (the table).
+ * request and its tries), s3_moved.c (buckets elsewhere), s3_words.c (XML, and
+ * what errors mean), s3_upload.c and s3_download.c (large objects in parts),
+ * s3_list.c, s3_halves.c, s3_check.c, remote_s3.c (the table).
  */
 #ifndef GG_S3_H
 #define GG_S3_H
@@ -37,6 +37,11 @@ struct s3_address {
 };
 int s3_address_of(const struct s3_place *p, const char *region, struct arena *a,
 		  struct s3_address *out, struct err *e);
+/* The same by what a server says of where the bucket is: a URL of it or of an
+ * object in it, or, as AWS has it, a host alone.  false: it is none that may be
+ * followed; who was asked by TLS is not sent where there is none. */
+bool s3_address_moved(const struct s3_address *from, const char *bucket, const char *location,
+		      struct arena *a, struct s3_address *out);
 
 /* ---- s3_words.c */
 
@@ -55,6 +60,7 @@ enum s3_remedy {
 	S3_GIVE_UP,
 	S3_AGAIN,                       /* later */
 	S3_CLOCK, S3_KEYS, S3_REGION,   /* once that is put right */
+	S3_ASIDE,                       /* elsewhere, or here, but later */
 };
 struct s3_meaning {
 	const char *code;               /* of the XML; NULL: any */
@@ -85,6 +91,7 @@ struct remote {
 	struct arena arena;
 	struct s3_place place;
 	struct s3_address address;
+	struct s3_address aside;        /* where some are sent for now */
 	struct aws *aws;
 	struct sigv4 sign;
 	struct s3_job *jobs;
@@ -125,6 +132,7 @@ struct s3_request {
 	struct s3_request *next;        /* what follows is s3_request.c's */
 	bool is_queued, is_running, is_explaining;
 	bool mended_keys, mended_region;
+	bool is_aside;                  /* it goes to r->aside */
 	unsigned keys_version;
 	int64_t skew_s;
 	uint64_t began_ms;
@@ -135,6 +143,16 @@ struct s3_request {
 };
 void s3_begin(struct s3_request *q);
 void s3_cancel(struct s3_request *q);
+
+/* ---- s3_moved.c: the bucket is elsewhere.  Each works once for a request. */
+
+/* true: by the region or the address that a says q is to be sent again, as all
+ * others are from now on. */
+bool s3_follow(struct s3_request *q, const struct http_answer *a);
+/* The same, for q alone. */
+bool s3_step_aside(struct s3_request *q, const struct http_answer *a);
+/* What a says of where the bucket is, for people: "" or " (...)"; lives in work. */
+const char *s3_whereabouts(const struct http_answer *a, struct arena *work);
 
 /* ---- the calls; each owes one c->done */
 

@@ -135,6 +135,7 @@ static void try_later(struct s3_request *q, const struct http_answer *a)
 	ms = most / 2 + random_below(q->r, most / 2);
 	if (asked_s > 0 && asked_s <= ASKED_PAUSE_MAX_S)
 		ms += (uint64_t)asked_s * 1000;
+	q->is_aside = q->mended_region = false;
 	q->pause = loop_after(q->r->loop, ms, pause_over, q);
 }
 
@@ -212,32 +213,11 @@ static bool mend_keys(struct s3_request *q, const struct http_answer *a)
 	return first && aws_renew(q->r->aws, q->keys_version);
 }
 
-static bool mend_region(struct s3_request *q, const struct http_answer *a)
-{
-	struct remote *r = q->r;
-	const char *region = http_header(a, "x-amz-bucket-region");
-	struct s3_address address;
-	struct err e;
-
-	if (!region)
-		region = s3_xml_text(a->body, "Region", &r->arena);
-	if (q->mended_region || !region || !*region || strlen(region) > 64 ||
-	    strspn(region, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen(region))
-		return false;
-	q->mended_region = true;
-	region = arena_str(&r->arena, region);
-	if (s3_address_of(&r->place, region, &r->arena, &address, &e) < 0)
-		return false;
-	r->address = address;
-	r->sign.region = region;
-	r->sign.day[0] = 0;             /* its key is of the old region */
-	return true;
-}
-
 static bool mend(struct s3_request *q, enum s3_remedy remedy, const struct http_answer *a)
 {
 	static bool (*const mends[])(struct s3_request *, const struct http_answer *) = {
-		[S3_CLOCK] = mend_clock, [S3_KEYS] = mend_keys, [S3_REGION] = mend_region,
+		[S3_CLOCK] = mend_clock, [S3_KEYS] = mend_keys, [S3_REGION] = s3_follow,
+		[S3_ASIDE] = s3_step_aside,
 	};
 
 	return remedy > S3_AGAIN && mends[remedy](q, a);
@@ -251,23 +231,25 @@ static void refused(struct s3_request *q, const struct http_answer *a)
 	struct err e;
 
 	snprintf(q->code, sizeof q->code, "%s", code && aws_is_plain(code) ? code : "");
-	arena_release(&work);
 	m = s3_meaning_of(a->status, q->code);
 	/* A refused HEAD does not say why: the same as a GET does. */
 	if (!q->code[0] && strcmp(q->method, "HEAD") == 0 && !q->is_explaining &&
 	    (a->status == 400 || a->status == 403)) {
 		q->is_explaining = true;
+		arena_release(&work);
 		at_once(q);
 		return;
 	}
-	err_set(&e, m->err, "%s s3://%s/%s%s: %s (%d%s%s)", q->method, q->r->place.bucket,
-		q->r->place.prefix, shown_key(q), m->text, a->status, q->code[0] ? " " : "",
-		q->code);
-	if (m->remedy == S3_AGAIN) {
-		fail_for_now(q, a, &e);
-	} else if (mend(q, m->remedy, a)) {
+	err_set(&e, m->err, "%s s3://%s/%s%s: %s%s (%d%s%s)", q->method, q->r->place.bucket,
+		q->r->place.prefix, shown_key(q), m->text,
+		m->remedy == S3_REGION ? s3_whereabouts(a, &work) : "", a->status,
+		q->code[0] ? " " : "", q->code);
+	arena_release(&work);
+	if (mend(q, m->remedy, a)) {
 		q->is_explaining = false;
 		at_once(q);
+	} else if (m->remedy == S3_AGAIN || m->remedy == S3_ASIDE) {
+		fail_for_now(q, a, &e);
 	} else {
 		grow(q->r);
 		end(q, a, &e);
@@ -328,6 +310,11 @@ static void could_not_send(void *arg)
 	end(q, &none, &q->err);
 }
 
+static const struct s3_address *goes_to(const struct s3_request *q)
+{
+	return q->is_aside ? &q->r->aside : &q->r->address;
+}
+
 /* Without TLS a small body is signed too; TLS sees to it by itself. */
 static const char *payload_of(const struct s3_request *q, struct id_hex *hex)
 {
@@ -335,7 +322,7 @@ static const char *payload_of(const struct s3_request *q, struct id_hex *hex)
 
 	if (!q->body.n && !q->from)
 		return NULL;
-	if (q->from || q->r->address.is_tls || q->body.n > HASHED_MAX)
+	if (q->from || goes_to(q)->is_tls || q->body.n > HASHED_MAX)
 		return SIGV4_UNSIGNED;
 	id = id_of(q->body);
 	*hex = id_hex(&id);
@@ -348,7 +335,7 @@ static char *path_of(const struct s3_request *q, struct arena *a)
 	struct buf b = { 0 };
 	char *s;
 
-	buf_str(&b, r->address.path);
+	buf_str(&b, goes_to(q)->path);
 	if (q->key) {
 		sigv4_encode(bytes_str(r->place.prefix), true, &b);
 		sigv4_encode(bytes_str(q->key), true, &b);
@@ -366,7 +353,7 @@ static void send_signed(struct s3_request *q, const struct aws_keys *keys)
 	struct id_hex hex;
 	const char *const *own = q->is_explaining ? one_byte : q->headers;
 	struct sigv4_request s = {
-		.method = q->is_explaining ? "GET" : q->method, .host = r->address.host,
+		.method = q->is_explaining ? "GET" : q->method, .host = goes_to(q)->host,
 		.path = path_of(q, &a), .query = q->query, .headers = own,
 		.payload = payload_of(q, &hex), .now_s = (int64_t)time(NULL),
 	};
@@ -374,14 +361,14 @@ static void send_signed(struct s3_request *q, const struct aws_keys *keys)
 		.method = s.method, .body = q->body, .from = q->from, .to = q->to,
 		.max_bytes = q->max_bytes > ERROR_MAX ? q->max_bytes : ERROR_MAX,
 		.connect_ms = CONNECT_MS, .stall_ms = STALL_MS, .unix_path = r->unix_path,
-		.done = answered, .arg = q,
+		.ca_file = aws_ca_file(r->aws), .done = answered, .arg = q,
 	};
 	struct strs headers = { 0 };
 
 	q->n_tries++;
 	q->skew_s = r->sign.skew_s;
 	q->keys_version = aws_version(r->aws);
-	h.url = arena_printf(&a, "%s%s%s%s", r->address.base, s.path, q->query ? "?" : "",
+	h.url = arena_printf(&a, "%s%s%s%s", goes_to(q)->base, s.path, q->query ? "?" : "",
 			     q->query ? q->query : "");
 	for (size_t i = 0; own[i]; i++)
 		strs_add(&headers, own[i]);
@@ -410,7 +397,7 @@ static void send_try(struct s3_request *q)
 void s3_begin(struct s3_request *q)
 {
 	q->n_tries = 0;
-	q->is_explaining = q->mended_keys = q->mended_region = false;
+	q->is_explaining = q->mended_keys = q->mended_region = q->is_aside = false;
 	q->code[0] = 0;
 	queue(q);
 }

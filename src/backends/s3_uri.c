@@ -2,6 +2,8 @@
 #include <string.h>
 #include "s3.h"
 
+enum { AUTHORITY_MAX = 300 };
+
 static int nibble(char c)
 {
 	static const char digits[] = "0123456789abcdef0123456789ABCDEF";
@@ -146,4 +148,32 @@ int s3_address_of(const struct s3_place *p, const char *region, struct arena *a,
 	out->base = arena_printf(a, "%s://%s", out->is_tls ? "https" : "http", authority);
 	out->path = p->is_virtual ? "/" : arena_printf(a, "/%s/", p->bucket);
 	return 0;
+}
+
+bool s3_address_moved(const struct s3_address *from, const char *bucket, const char *location,
+		      struct arena *a, struct s3_address *out)
+{
+	const char *authority = strstr(location, "://"), *path;
+	size_t n, n_bucket = strlen(bucket);
+	bool is_virtual;
+
+	out->is_tls = authority ? strncmp(location, "https://", 8) == 0 : from->is_tls;
+	if (authority && !out->is_tls && (from->is_tls || strncmp(location, "http://", 7) != 0))
+		return false;
+	authority = authority ? authority + 3 : location;
+	n = strcspn(authority, "/?#");
+	if (!n || n > AUTHORITY_MAX || strspn(authority, "abcdefghijklmnopqrstuvwxyz"
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.:[]") < n)
+		return false;
+	path = authority + n;
+	is_virtual = strncmp(authority, bucket, n_bucket) == 0 && authority[n_bucket] == '.';
+	if (!is_virtual && *path == '/' && path[1] && path[1] != '?' &&
+	    (strncmp(path + 1, bucket, n_bucket) != 0 ||
+	     !strchr("/?#", path[1 + n_bucket])))
+		return false;
+	authority = arena_strn(a, authority, n);
+	out->host = host_of(authority, out->is_tls, a);
+	out->base = arena_printf(a, "%s://%s", out->is_tls ? "https" : "http", authority);
+	out->path = is_virtual ? "/" : arena_printf(a, "/%s/", bucket);
+	return true;
 }

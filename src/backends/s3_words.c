@@ -137,6 +137,7 @@ static const struct s3_meaning meanings[] = {
 	{ "PermanentRedirect", 0, S3_REGION, ERR_REFUSED,
 	  "the bucket is in another region: add region=NAME to its address, or its own "
 	  "endpoint=URL" },
+	{ "TemporaryRedirect", 0, S3_ASIDE, ERR_RETRY, "the bucket moves" },
 	{ "IllegalLocationConstraintException", 0, S3_REGION, ERR_REFUSED,
 	  "the bucket is in another region: add region=NAME to its address" },
 	{ "NoSuchBucket", 0, S3_GIVE_UP, ERR_REFUSED,
@@ -157,8 +158,9 @@ static const struct s3_meaning meanings[] = {
 	{ "OperationAborted", 0, S3_AGAIN, ERR_RETRY, "somebody else does the same" },
 	{ "ConditionalRequestConflict", 0, S3_AGAIN, ERR_RETRY, "somebody else does the same" },
 	{ NULL, 301, S3_REGION, ERR_REFUSED,
-	  "the bucket is in another region: add region=NAME to its address" },
-	{ NULL, 307, S3_AGAIN, ERR_RETRY, "the bucket moves" },
+	  "the bucket is in another region: add region=NAME to its address, or its own "
+	  "endpoint=URL" },
+	{ NULL, 307, S3_ASIDE, ERR_RETRY, "the bucket moves" },
 	{ NULL, 401, S3_GIVE_UP, ERR_REFUSED, "the keys are refused" },
 	{ NULL, 403, S3_GIVE_UP, ERR_REFUSED, "that is forbidden with these keys" },
 	{ NULL, 404, S3_GIVE_UP, ERR_MISSING, "it is not there" },

@@ -16,7 +16,8 @@ static const struct curl_reason reasons[] = {
 	{ CURLE_SSL_CONNECT_ERROR, ERR_RETRY,
 	  "no TLS connection: does the server speak https on this port?" },
 	{ CURLE_PEER_FAILED_VERIFICATION, ERR_REFUSED,
-	  "the server's certificate is not trusted" },
+	  "the server's certificate is not trusted: if it is the right server, name the file "
+	  "of who signed it in SSL_CERT_FILE" },
 	{ CURLE_SSL_PINNEDPUBKEYNOTMATCH, ERR_REFUSED, "its key is not the one expected" },
 	{ CURLE_SSL_CACERT_BADFILE, ERR_USAGE, "the file of authorities cannot be read" },
 	{ CURLE_TOO_MANY_REDIRECTS, ERR_BAD, "sent from one place to another without end" },

@@ -435,8 +435,9 @@ static void set_server(struct http_call *c)
 	/* Many requests wait for the first one's connection, which may carry
 	 * all of them at once. */
 	api->easy_setopt(c->easy, CURLOPT_PIPEWAIT, is_tls ? 1L : 0L);
-	if (h->ca_file)
-		api->easy_setopt(c->easy, CURLOPT_CAINFO, h->ca_file);
+	if (c->r.ca_file || h->ca_file)
+		api->easy_setopt(c->easy, CURLOPT_CAINFO,
+				 c->r.ca_file ? c->r.ca_file : h->ca_file);
 	if (c->r.pinned_key)
 		api->easy_setopt(c->easy, CURLOPT_PINNEDPUBLICKEY, c->r.pinned_key);
 	if (h->trusts_anyone || c->r.pinned_key) {

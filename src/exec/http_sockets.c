@@ -6,6 +6,7 @@
  */
 #include "http_sockets.h"
 
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -58,6 +59,15 @@ static void is_ready(void *arg, unsigned ready)
 	watch_want(k->watch, k->wanted);
 }
 
+void http_sockets_closing(struct http_sockets *s, int fd)
+{
+	if ((size_t)fd >= s->n || !s->v[fd])
+		return;
+	loop_unwatch(s->v[fd]->watch);
+	free(s->v[fd]);
+	s->v[fd] = NULL;
+}
+
 /* Who waits for an answer sends nothing, so that only probes show that nobody is
  * there any more.  What is no TCP is on this machine, and tells by itself. */
 static void guard(int fd, uint32_t dead_ms)
@@ -76,24 +86,23 @@ static void guard(int fd, uint32_t dead_ms)
 
 void http_sockets_keep(struct http_sockets *s, int fd, uint32_t dead_ms)
 {
+	/* One that was closed unsaid may have had its number. */
+	http_sockets_closing(s, fd);
 	sock_of(s, fd)->is_kept = true;
 	guard(fd, dead_ms);
 }
 
-void http_sockets_closing(struct http_sockets *s, int fd)
+/* libcurl closes a socket that has not come to be connected without saying so. */
+static bool is_open(int fd)
 {
-	if ((size_t)fd >= s->n || !s->v[fd])
-		return;
-	loop_unwatch(s->v[fd]->watch);
-	free(s->v[fd]);
-	s->v[fd] = NULL;
+	return fcntl(fd, F_GETFD) >= 0;
 }
 
 void http_sockets_want(struct http_sockets *s, int fd, unsigned events)
 {
 	struct sock *k = sock_of(s, fd);
 
-	if (!events && !k->is_kept) {
+	if (!events && (!k->is_kept || !is_open(fd))) {
 		http_sockets_closing(s, fd);
 		return;
 	}

@@ -29,6 +29,10 @@ static void address(const char *uri, struct arena *a)
 	    s3_address_of(&place, "us-east-1", a, &where, &e) == 0 &&
 	    (!*where.host || strpbrk(where.host, "/?#@") || *where.path != '/'))
 		abort();
+	if (s3_address_moved(&(struct s3_address){ .is_tls = true }, "bucket", uri + 5, a, &where) &&
+	    (!where.is_tls || !*where.host || strpbrk(where.host, "/?#@\r\n ") ||
+	     *where.path != '/'))
+		abort();
 	if (redis_place_read(uri, &o, a, &redis, &e) == 0 && !*redis.host)
 		abort();
 }

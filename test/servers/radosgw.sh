@@ -5,8 +5,10 @@
 # Afterwards DIR/env says where it is and with which keys (to be sourced), and the
 # process ids are in DIR/pids, the S3 server's own in DIR/rgw.pid; `radosgw.sh DIR
 # again [OFFSET [OPTION...]]` starts only that one anew, with a clock that is off
-# (+20m) by faketime, with options of its own.  There is a bucket called
-# bucket.  Keys: a full one, one that may only read.
+# (+20m) by faketime, with options of its own.  `radosgw.sh DIR abroad` starts one
+# of another region (eu-gg-1), which knows the bucket only as one of the first
+# server's region, and puts its ABROAD_ENDPOINT into DIR/env.  There is a bucket
+# called bucket.  Keys: a full one, one that may only read.
 # Exit status 77: Ceph is not installed.
 set -eu
 dir=${1:?DIR} port=${2:-}
@@ -48,6 +50,43 @@ gateway() # [OFFSET [OPTION...]]
 	until_true 60 curl -fs -o /dev/null "$S3_ENDPOINT/"
 }
 
+admin="timeout 60 radosgw-admin -c $dir/ceph.conf -n client.gw"
+
+# What the realm says of buckets, zones and users is the business of radosgw-admin.
+abroad()
+{
+	local at=$(free_port) there="--rgw-realm=gg --rgw-zonegroup=eu --rgw-zone=eu" bucket key
+
+	. "$dir/env"
+	bucket=$($admin metadata list bucket.instance | grep -o '"bucket:[^"]*"' | tr -d '"')
+	for key in "bucket.instance:$bucket" bucket:bucket; do
+		$admin metadata get "$key" >"$dir/run/${key%%:*}"
+	done
+	{
+		$admin realm create --rgw-realm=gg
+		$admin zonegroup create --master --rgw-realm=gg --rgw-zonegroup=eu --api-name=eu-gg-1
+		$admin zone create --master $there
+		$admin zonegroup modify --master=false --rgw-realm=gg --rgw-zonegroup=default \
+			--endpoints="$S3_ENDPOINT"
+		$admin zone modify --rgw-realm=gg --rgw-zonegroup=default --rgw-zone=default
+		$admin $there period update --commit
+		$admin $there user create --uid=gg --display-name=gg \
+			--access-key="$AWS_ACCESS_KEY_ID" --secret="$AWS_SECRET_ACCESS_KEY"
+		for key in "bucket.instance:$bucket" bucket:bucket; do
+			$admin $there metadata put "$key" <"$dir/run/${key%%:*}"
+		done
+	} >"$dir/log/abroad.out" 2>&1
+	radosgw -c "$dir/ceph.conf" -n client.gw -f ${there//-rgw-/-rgw_} \
+		--rgw_frontends="beast endpoint=127.0.0.1:$at" >>"$dir/log/abroad.out" 2>&1 </dev/null &
+	echo $! >>"$dir/pids"
+	echo "export ABROAD_ENDPOINT=http://127.0.0.1:$at" >>"$dir/env"
+	until_true 60 curl -fs -o /dev/null "http://127.0.0.1:$at/"
+}
+
+if [ "$port" = abroad ]; then
+	abroad
+	exit
+fi
 if [ "$port" = again ]; then
 	gateway "${@:3}"
 	exit
@@ -103,6 +142,7 @@ osd class default list = *
 ms mon client mode = crc
 rgw data = $dir/gw
 rgw frontends = beast endpoint=127.0.0.1:$port tcp_nodelay=1
+rgw dns name = s3.localhost
 rgw thread pool size = 32
 rgw enable ops log = false
 rgw enable usage log = false
@@ -117,7 +157,6 @@ rgw sts key = 0123456789abcdef
 rgw s3 auth use sts = true
 END
 conf="-c $dir/ceph.conf"
-admin="timeout 30 radosgw-admin $conf -n client.gw"
 
 monmaptool --create --fsid "$id" --addv a "[v2:127.0.0.1:$mon]" "$dir/monmap" >/dev/null
 ceph-mon $conf -i a --mkfs --monmap "$dir/monmap" >"$dir/log/mkfs.out" 2>&1

@@ -1,14 +1,15 @@
 #!/bin/bash
-# swift.sh DIR - OpenStack Swift with its S3 interface on this host: an S3 store
-# that knows no conditional PUT; all of it in DIR and on loopback
+# swift.sh DIR [REGION] - OpenStack Swift with its S3 interface on this host: an S3
+# store that knows no conditional PUT and insists on its region; all of it in DIR
+# and on loopback
 #
 # Afterwards DIR/env says where it is and with which keys (to be sourced), and the
 # process ids are in DIR/pids.  There is a bucket called bucket.  Exit status 77:
 # Swift is not installed.
 set -eu
-dir=${1:?DIR}
+dir=${1:?DIR} region=${2:-us-east-1}
 PATH=$PATH:/usr/sbin
-for tool in swift-ring-builder swift-proxy-server swift-account-server swift-container-server \
+for tool in swift-proxy-server swift-account-server swift-container-server \
 	swift-object-server memcached curl; do
 	command -v $tool >/dev/null || { echo "needs $tool" >&2; exit 77; }
 done
@@ -34,12 +35,18 @@ serve() # NAME COMMAND...
 
 # The rings first: a server looks for its own when it starts.
 cd "$dir/conf"
+/usr/bin/python3 - account=$account container=$container object=$object <<'END'
+import sys
+from swift.common.ring import RingBuilder
+
+for kind, port in (word.split("=") for word in sys.argv[1:]):
+    ring = RingBuilder(4, 1, 1)
+    ring.add_dev({"region": 1, "zone": 1, "ip": "127.0.0.1", "port": int(port),
+                  "device": "one", "weight": 1})
+    ring.rebalance()
+    ring.get_ring().save(f"{kind}.ring.gz")
+END
 for kind in account container object; do
-	swift-ring-builder $kind.builder create 4 1 1
-	swift-ring-builder $kind.builder add --region 1 --zone 1 --ip 127.0.0.1 \
-		--port "${!kind}" --device one --weight 1
-	# 1 is only a warning.
-	swift-ring-builder $kind.builder rebalance || [ $? = 1 ]
 	cat >$kind.conf <<END
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -56,7 +63,7 @@ pipeline = $kind-server
 [app:$kind-server]
 use = egg:swift#$kind
 END
-done >"$dir/log/rings" 2>&1
+done
 cat >proxy.conf <<END
 [DEFAULT]
 bind_ip = 127.0.0.1
@@ -75,7 +82,7 @@ use = egg:swift#memcache
 memcache_servers = 127.0.0.1:$cache
 [filter:s3api]
 use = egg:swift#s3api
-location = us-east-1
+location = $region
 s3_acl = false
 [filter:tempauth]
 use = egg:swift#tempauth
@@ -98,9 +105,11 @@ export S3_ENDPOINT=http://127.0.0.1:$proxy
 export AWS_ACCESS_KEY_ID=gg:tester AWS_SECRET_ACCESS_KEY=gg-test-secret
 END
 . "$dir/env"
-for i in $(seq 300); do
-	curl -fs -o /dev/null "$S3_ENDPOINT/info" && break
+# The proxy answers before those behind it do.
+for i in $(seq 600); do
+	AWS_REGION=$region "$(dirname "$0")/s3_request.py" PUT "$S3_ENDPOINT/bucket" \
+		>"$dir/log/bucket" 2>&1 && break
 	kill -0 "$(tail -1 "$dir/pids")" 2>/dev/null || { tail -3 "$dir/log/proxy" >&2; exit 1; }
 	sleep 0.2
 done
-"$(dirname "$0")/s3_request.py" PUT "$S3_ENDPOINT/bucket" >"$dir/log/bucket"
+curl -fs -o /dev/null "$S3_ENDPOINT/info"
