@@ -30,6 +30,11 @@ struct job {
 	struct bytes host;              /* the host text it names; empty for a
 					 * closure, which has been checked */
 	bool is_watched;                /* as in struct hints */
+	const char *checkpoint;         /* where it leaves what another run goes
+					 * on from, as in struct resume; NULL:
+					 * it cannot */
+	double stop_s;                  /* it is asked to stop after so long, since
+					 * the place ends it soon; 0: never */
 	struct room needs;
 	double timeout_s;               /* 0: none */
 	double expected_s;              /* by observations; 0: no idea */
@@ -118,6 +123,11 @@ struct backend_ops {
 
 	/* Ask j to end early.  Its done still comes. */
 	void (*cancel)(struct backend *b, struct job *j);
+
+	/* Ask j, which has a checkpoint, to leave it and to end.  Its done comes,
+	 * with RUN_STOPPED if all goes well; or as if nothing had been asked.
+	 * NULL: cannot. */
+	void (*stop)(struct backend *b, struct job *j);
 
 	/* Dollars that a run of j will cost here, if it takes j->expected_s; j has
 	 * needs and text, as written.  NULL: what gg.prices says of its time. */

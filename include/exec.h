@@ -40,6 +40,7 @@ struct exec_event {
 	const char *text;               /* EXEC_FAILED, EXEC_NOTICE */
 	const char *engine;             /* EXEC_STARTED, EXEC_RAN: its URI */
 	const struct run_report *report;        /* EXEC_RAN */
+	bool continues;                 /* EXEC_STARTED: from a checkpoint */
 	bool is_second;                 /* likewise, and EXEC_PRINTED: beside a
 					 * run that takes long */
 	double seconds;
@@ -68,6 +69,7 @@ struct exec_counts {
 	double remaining_s;             /* a guess; 0 when there is none */
 	size_t retried, duplicated;     /* started again; a second time */
 	size_t fused, companies;        /* ran with others in one process; those */
+	size_t stopped;                 /* ended early, to go on */
 };
 
 /* What has run on one of exec_opts.engines. */
@@ -122,8 +124,9 @@ struct want {
 };
 int exec_want(struct exec *x, const struct want *w, struct err *e);
 
-/* Start nothing new; running ones are cancelled after grace_ms.  Wants that
- * are left end with ERR_REFUSED. */
+/* Start nothing new; running ones are cancelled after grace_ms.  Those that can
+ * go on (struct resume) are asked to leave their checkpoint, if grace_ms is not
+ * 0, and have 30 s more.  Wants that are left end with ERR_REFUSED. */
 void exec_stop(struct exec *x, uint64_t grace_ms);
 /* Is anything wanted still on its way? */
 bool exec_is_busy(const struct exec *x);
@@ -178,10 +181,36 @@ int observation_put(struct store *s, const struct id *thunk,
 		    const struct observation *o, struct err *e);
 int observation_get(struct store *s, const struct id *thunk,
 		    struct observation *out, struct err *e);
-/* Hints of a thunk, kept beside it; what they lend lives in a. */
+/* Hints of a thunk, kept beside it (hints.c); what they lend lives in a. */
 int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 	      struct err *e);
 int hints_get(struct store *s, const struct id *thunk, struct arena *a, struct hints *out,
 	      struct err *e);
+
+/* What a run that was ended early has left, so that another goes on from there
+ * (checkpoint.c): kept by the reduced thunk until its result is there. */
+struct checkpoint {
+	struct ref ref;                 /* no REF_THUNK */
+	struct id thunk;                /* as written */
+	struct id log;                  /* what was printed so far; zero: nothing */
+	double seconds, cpu_seconds;    /* that the runs so far took */
+	uint32_t n_stops;
+};
+int checkpoint_put(struct store *s, const struct id *reduced, const struct checkpoint *c,
+		   struct err *e);
+/* ERR_MISSING. */
+int checkpoint_get(struct store *s, const struct id *reduced, struct checkpoint *out,
+		   struct err *e);
+/* Fine if there is none. */
+int checkpoint_drop(struct store *s, const struct id *reduced, struct err *e);
+/* Drop those whose result is there, or of whose thunk is_kept() says no; keep()
+ * is told of what the others name.  For gc; only_looks: drop nothing. */
+struct checkpoint_sweep {
+	bool only_looks;
+	bool (*is_kept)(void *arg, const struct id *thunk);
+	void (*keep)(void *arg, const struct ref *ref);
+	void *arg;
+};
+int checkpoints_sweep(struct store *s, const struct checkpoint_sweep *w, struct err *e);
 
 #endif

@@ -121,6 +121,18 @@ struct command {
 	struct stream std[3];
 };
 
+/* How a command that was ended by SIGTERM goes on where it was: it leaves its
+ * state at path and exits with 75 (or dies of the signal). */
+struct resume {
+	const char *path;               /* a / at its end: a folder.  As spelled;
+					 * once it is a thunk's hint plain, from
+					 * the project's root */
+	const char **state;             /* words that every run of it is given too,
+					 * so that it leaves its state there */
+	const char **words;             /* one that goes on is given these as well */
+	size_t n_state, n_words;
+};
+
 /* Steer where and when; never part of a name.  0 means not said. */
 struct hints {
 	double cpus, gpus, time_s;
@@ -130,6 +142,7 @@ struct hints {
 					 * asks for what the project has and
 					 * it does not name fails by that */
 	const char *fuse;               /* words of fuse.h, or NULL; lent */
+	const struct resume *resume;    /* NULL: it cannot go on; borrowed */
 };
 
 struct bound_read {

@@ -42,11 +42,20 @@ enum run_status {
 	RUN_THROTTLED,          /* the place takes no more just now: it never began */
 	RUN_UNREACHABLE,        /* objects could not be brought or taken away */
 	RUN_OUT_OF_REACH,       /* the place itself is down or cannot be reached */
+	RUN_STOPPED,            /* it was ended early and can go on: its checkpoint
+				 * is the one entry of the result, or there is
+				 * none, and it begins anew */
 	RUN_STATUS_COUNT
 };
 
 /* "ok", "timed-out", ...: as messages and journals say it. */
 const char *run_status_name(enum run_status s);
+
+/* With this status a program says that it was told to end and has left its
+ * checkpoint (EX_TEMPFAIL of sysexits.h). */
+enum { RUN_EXIT_STOPPED = 75 };
+/* What the entry of RUN_STOPPED is called. */
+#define RUN_CHECKPOINT "checkpoint"
 
 /* What one run gave.  Strings and arrays are lent by whoever fills it. */
 struct run_report {
@@ -54,7 +63,7 @@ struct run_report {
 	int code;               /* exit status or signal number */
 	double seconds, cpu_seconds;
 	uint64_t max_rss_bytes;
-	struct result result;   /* RUN_OK: every output, ids set */
+	struct result result;   /* RUN_OK: every output, ids set; RUN_STOPPED */
 	struct bytes log;       /* stdout and stderr as they came, last 256 KiB */
 	uint64_t log_dropped_bytes;
 	struct id missing;      /* RUN_LOST_INPUT */

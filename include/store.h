@@ -126,6 +126,7 @@ enum table {
 	TABLE_RUN,              /* runs and remembered inferences */
 	TABLE_LEARN,            /* shape -> what was learned of it (learn.h) */
 	TABLE_CLOSURE,          /* packages and closures by stamp (closure.h) */
+	TABLE_CHECKPOINT,       /* reduced id -> what it has left (exec.h) */
 	TABLE_COUNT
 };
 

@@ -66,14 +66,16 @@ static void logs(void)
 static void requests(void)
 {
 	struct object objects[2] = { { { { 1 } }, { "one", 3 } }, { { { 2 } }, { "", 0 } } };
-	struct request r = { 2.5, true, bytes_str("text"), bytes_str("host"), objects, 2 };
+	struct request r = { 2.5, true, bytes_str("text"), bytes_str("host"), objects, 2, 1.5,
+			     "out/m.ckpt" };
 	struct request s;
 	struct buf b = { 0 };
 
 	frame_request(&b, &r);
 	MUST(frame_read_request(only(&b).body, &arena, &s, &e), e);
 	CHECK(s.timeout_s == 2.5 && s.is_watched && bytes_equal(s.text, r.text) &&
-	      bytes_equal(s.host, r.host) && s.n_objects == 2);
+	      bytes_equal(s.host, r.host) && s.n_objects == 2 && s.stop_s == 1.5);
+	CHECK_STR(s.checkpoint, "out/m.ckpt");
 	CHECK(bytes_equal(s.objects[0].bytes, objects[0].bytes) &&
 	      id_equal(&s.objects[1].id, &objects[1].id));
 	buf_release(&b);
@@ -84,7 +86,7 @@ static void cut_bodies(void)
 {
 	struct run_report r = sample(), s;
 	struct object object = { { { 1 } }, { "one", 3 } };
-	struct request q = { 1, false, bytes_str("t"), bytes_str("h"), &object, 1 }, p;
+	struct request q = { 1, false, bytes_str("t"), bytes_str("h"), &object, 1, 0, NULL }, p;
 	struct buf b = { 0 }, c = { 0 };
 	struct bytes body;
 

@@ -28,6 +28,31 @@ static void hints_are_read(void)
 	models_free(m);
 }
 
+static void resume_is_read(void)
+{
+	struct models *m = read_models("t --seed=@ -o,--out=@out [--name=@]\n"
+				       "\tresume {out}-{name}.ckpt --from {out}-{name}.ckpt\n"
+				       "\tstate --keep '{seed}'\n");
+	const char *args[] = { "t", "--seed", "3", "-o", "m", "--name", "x", NULL };
+	struct command c = { .program = "/t", .args = args, .n_args = 7, .cwd = "/" };
+	const struct resume *r;
+	struct binding b;
+
+	CHECK(models_match(m, &c, &arena, &b, NULL) == MATCH_BOUND);
+	r = b.hints.resume;
+	CHECK(r && r->n_words == 2 && r->n_state == 2);
+	if (r) {
+		CHECK_STR(r->path, "m-x.ckpt");
+		CHECK_STR(r->words[1], "m-x.ckpt");
+		CHECK_STR(r->state[1], "3");
+	}
+	/* Without the value that its path wants it cannot go on. */
+	c.n_args = 5;
+	args[5] = NULL;
+	CHECK(models_match(m, &c, &arena, &b, NULL) == MATCH_BOUND && !b.hints.resume);
+	models_free(m);
+}
+
 static void bad_files(void)
 {
 	static const struct { const char *text, *says; } bad[] = {
@@ -45,6 +70,11 @@ static void bad_files(void)
 		{ "t\n\tgpus nan\n", "say a number such as" },
 		{ "t\n\tcpus 0x10\n", "say a number such as" },
 		{ "t\n\tpriority x\n", "whole number" },
+		{ "t\n\tresume\n", "write: resume PATH" },
+		{ "t\n\tresume ''\n", "an empty path" },
+		{ "t\n\tresume {x}\n", "`x` in {x} is no option" },
+		{ "t\n\tresume a\n\tresume b\n", "stands here twice" },
+		{ "t\n\tstate a\n", "below the resume line" },
 		{ "t\n\tnetwork maybe\n", "say yes or no" },
 		{ "t\n\tnever ever\n", "write: never" },
 		{ "t\n\tenv A=1\n", "write the name alone" },
@@ -166,6 +196,7 @@ static void knowing(void)
 
 static const struct test tests[] = {
 	{ "hints are read in their units", hints_are_read },
+	{ "how a step goes on is read, with what its command says", resume_is_read },
 	{ "a bad line is refused with its place and a remedy", bad_files },
 	{ "an empty file and one of comments hold no model", nothing },
 	{ "models are listed in order with their lines", listing },

@@ -173,6 +173,11 @@ static bool is_kept(void *arg, const struct id *tree)
 	return map_get(&g->kept, id_key(tree)) != NULL;
 }
 
+static void keep_checkpoint(void *arg, const struct ref *r)
+{
+	keep_ref(arg, r);
+}
+
 static int mark(struct gc *g, struct err *e)
 {
 	if (ref_each(g->c->store, root_ref, g, e) < 0 ||
@@ -186,7 +191,9 @@ static int mark(struct gc *g, struct err *e)
 
 		look_into(g, &id);
 	}
-	return 0;
+	return checkpoints_sweep(g->c->store, &(struct checkpoint_sweep){
+		.only_looks = g->c->o.dry_run, .is_kept = is_kept, .keep = keep_checkpoint,
+		.arg = g }, e);
 }
 
 static int sweep(struct gc *g, struct err *e)

@@ -26,6 +26,7 @@ static void print_lines(struct ctx *c, struct bytes text)
 static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		      struct err *e)
 {
+	struct checkpoint k;
 	struct observation o;
 	struct result r;
 	struct hints h;
@@ -47,6 +48,9 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		printf("# hints: cpus %g, gpus %g, mem %llu, time %g s, priority %d\n",
 		       h.cpus, h.gpus, (unsigned long long)h.mem_bytes, h.time_s,
 		       h.priority);
+	if (checkpoint_get(c->store, &n->id, &k, e) == 0)
+		printf("# ended early %u times, after %.2f s in all; goes on from %s\n",
+		       k.n_stops, k.seconds, id_hex(&k.ref.id).s);
 	if (observation_get(c->store, &n->id, &o, e) == 0) {
 		char date[40];
 		time_t t = (time_t)o.date_s;

@@ -12,9 +12,11 @@ const struct notation events[] = {
 	{ "run", "the first line: run, time (UTC), command (an array), engines (URIs), gg (1)" },
 	{ "start", "a thunk began to run: t, thunk, label (its command line, shortened), engine, "
 	  "slot (the lowest number that was free there), second (true: beside a run that takes "
-	  "long), with (the thunk in whose process and slot it goes, as others do)" },
+	  "long), continued (true: from a checkpoint), with (the thunk in whose process and slot "
+	  "it goes, as others do)" },
 	{ "ran", "one run ended: t, thunk, engine, slot, place (the worker), status (ok, exited, "
-	  "signaled, timed-out, out-of-memory, lost-worker, ...), code (exit status or signal), "
+	  "signaled, timed-out, out-of-memory, lost-worker, stopped: early, to go on, ...), code "
+	  "(exit status or signal), "
 	  "seconds, cpu (seconds), rss (bytes), waited (seconds in the place), cold (a new worker "
 	  "was made for it), dollars, log, second, with (seconds and so on are its share "
 	  "then). One that is not ok and not followed by failed "
@@ -26,10 +28,10 @@ const struct notation events[] = {
 	  "left (seconds, a guess)" },
 	{ "targets", "paths: an array of [path, thunk, output], all that was wanted" },
 	{ "end", "the last line: t, forced, cached, remote (of the cached: known by remotes only), "
-	  "failed, unrun, seconds, interrupted, retried, duplicated, fused (steps that ran "
-	  "several in one process), companies (those processes), engines (an array of engine, "
-	  "ran, seconds, dollars), predicted (its seconds, those it took, and guessed, the "
-	  "share of that time that nothing had been seen of before), status (of gg). It is "
+	  "failed, unrun, seconds, interrupted, retried, duplicated, stopped, fused (steps that "
+	  "ran several in one process), companies (those processes), engines (an array of "
+	  "engine, ran, seconds, dollars), predicted (its seconds, those it took, and guessed, "
+	  "the share of that time that nothing had been seen of before), status (of gg). It is "
 	  "missing when gg was killed" },
 	{ "EXAMPLE", NULL },
 	{ NULL, "    gg run --json ./run.sh | jq -r 'select(.event == \"failed\") | .text'" },

@@ -9,7 +9,8 @@ const struct notation notation[] = {
 	  "tried in order, then learned ones, then the built-in ones (compilers and binutils)." },
 	{ NULL, "    python3 train.py --data=@in --seed=@ -o,--out=@out [--resume=@in]\n"
 		"    \talso\tcommon.py folds/{seed}.csv\n"
-		"    \tmem\t2G" },
+		"    \tmem\t2G\n"
+		"    \tresume\t{out}.ckpt --resume {out}.ckpt" },
 	{ "WORDS OF A PATTERN", NULL },
 	{ "program", "the first word: compared by base name; a version may follow (python3 is "
 	  "python3.11 too). With a slash it is a path from the project's root." },
@@ -39,6 +40,13 @@ const struct notation notation[] = {
 	{ "mem 2G", "memory it needs" },
 	{ "time 90s", "its time limit: s m h d" },
 	{ "priority N", "-1000 to 1000, higher is sooner" },
+	{ "resume PATH [WORD...]", "told to end (SIGTERM) it writes its checkpoint to PATH and "
+	  "exits with 75; with the WORDs behind its own it goes on from there. So it can end "
+	  "early, at a time limit, at Ctrl-C or for a more urgent step (--preempt), and go on "
+	  "here or elsewhere; its result and the step's name are those of one run. PATH is its "
+	  "own file, an output, or with a / at the end a folder" },
+	{ "state WORD...", "below resume: words that every run of it gets as well, so that it "
+	  "writes a checkpoint, as --state {out}.ckpt" },
 	{ "network yes", "it needs the network" },
 	{ "fuse WORD...", "how several of these commands that are ready at once are "
 	  "given to one process: --rate=, takes their values with commas between, --seed=,0 the "

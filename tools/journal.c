@@ -236,6 +236,8 @@ static void put_start(struct journal *j, const struct exec_event *ev)
 	put_with(o, ev);
 	if (ev->is_second)
 		json_object_set_new(o, "second", json_true());
+	if (ev->continues)
+		json_object_set_new(o, "continued", json_true());
 	put(j, o, false);
 }
 

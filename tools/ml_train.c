@@ -222,11 +222,20 @@ static int save_state(struct job *j, struct err *e)
 {
 	struct tensor *all = NULL;
 	size_t n = 0;
-	struct remark r[] = {
+	struct remark r[4] = {
 		{ "plan", j->plan }, { "format", "gg-ml state 1" },
 		{ "step", arena_printf(&j->m->a, "%zu", trainer_at(j->trainer)) },
 	};
+	bool is_over = trainer_at(j->trainer) >= j->recipe.steps;
+	size_t n_remarks = 3;
+	char *losses = NULL;
 	int rc;
+
+	/* What --metrics has so far, so that it is whole in the end. */
+	if (j->m->metrics && !is_over) {
+		losses = json_dumps(j->losses, JSON_COMPACT | JSON_REAL_PRECISION(9));
+		r[n_remarks++] = (struct remark){ "losses", losses };
+	}
 
 	for (size_t i = 0; i < j->n; i++)
 		for (int k = 0; k < 3; k++) {
@@ -240,9 +249,23 @@ static int save_state(struct job *j, struct err *e)
 			       j->net.n_params * sizeof *all);
 			n += j->net.n_params;
 		}
-	rc = tensors_write(j->m->state, all, n, r, 3, e);
+	rc = tensors_write(j->m->state, all, n, r, n_remarks, e);
+	free(losses);
 	free(all);
 	return rc;
+}
+
+/* What cannot be read is as if it had not been kept. */
+static void load_losses(struct job *j, const char *text)
+{
+	json_t *v = text ? json_loads(text, 0, NULL) : NULL;
+
+	if (json_array_size(v) != j->n) {
+		json_decref(v);
+		return;
+	}
+	json_decref(j->losses);
+	j->losses = v;
 }
 
 static int load_state(struct job *j, struct err *e)
@@ -267,6 +290,8 @@ static int load_state(struct job *j, struct err *e)
 					     slab(j, i, k), e);
 	if (rc == 0)
 		trainer_set_at(j->trainer, strtoull(step, NULL, 10));
+	if (rc == 0 && j->m->metrics)
+		load_losses(j, tensors_remark(&t, "losses"));
 	tensors_close(&t);
 	return rc;
 }

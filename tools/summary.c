@@ -3,7 +3,8 @@
  * As JSON it is the last line of the journal: forced, cached, remote (of the cached,
  * what only remotes knew), failed, unrun (what needed one that failed), seconds,
  * interrupted, retried (starts that were made again), duplicated (runs that took
- * so long that a second was started), fused (steps that ran several in one process),
+ * so long that a second was started), stopped (runs that ended early, to go on
+ * from their checkpoint), fused (steps that ran several in one process),
  * companies (those processes), engines (one object each: engine, ran,
  * seconds, dollars), status.  Names are never renamed, and new ones may come.
  */
@@ -68,13 +69,14 @@ json_t *summary_json(const struct drive *d, const struct exec_counts *n, size_t 
 			"{s:s s:I s:f s:f}", "engine", d->c->engines[i].uri, "ran",
 			(json_int_t)one.n_ran, "seconds", one.seconds, "dollars", one.dollars));
 	}
-	return json_pack("{s:I s:I s:I s:I s:I s:f s:b s:I s:I s:I s:I s:o}", "forced",
+	return json_pack("{s:I s:I s:I s:I s:I s:f s:b s:I s:I s:I s:I s:I s:o}", "forced",
 			 (json_int_t)n->forced, "cached", (json_int_t)cached, "remote",
 			 (json_int_t)n->remote, "failed", (json_int_t)n->failed, "unrun",
 			 (json_int_t)n->unrun, "seconds", seconds, "interrupted",
 			 d->n_interrupts > 0, "retried", (json_int_t)n->retried, "duplicated",
-			 (json_int_t)n->duplicated, "fused", (json_int_t)n->fused, "companies",
-		 (json_int_t)n->companies, "engines", engines);
+			 (json_int_t)n->duplicated, "stopped", (json_int_t)n->stopped, "fused",
+			 (json_int_t)n->fused, "companies", (json_int_t)n->companies, "engines",
+			 engines);
 }
 
 

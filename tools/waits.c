@@ -118,6 +118,8 @@ static const char *how_it_failed(struct look *l, const struct unmade *u)
 	if (observation_get(l->w->c->store, &u->id, &o, &e) < 0 ||
 	    (o.status == RUN_OK && !o.code))
 		return NULL;
+	if (o.status == RUN_STOPPED)
+		return "was ended early the last time, and can go on from there";
 	return arena_printf(l->a, "failed the last time (%s %d): %s", run_status_name(o.status),
 			    o.code, first_line(l, &o.log));
 }

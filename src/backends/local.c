@@ -40,6 +40,8 @@ struct worker {
 struct backend {
 	struct backend_opts o;
 	struct room room;
+	double turn_s;                  /* how long at a time those run that can go
+					 * on; 0: until they end */
 	struct work_folder work;
 	struct worker *all, *idle;
 	unsigned n_workers, n_started;
@@ -332,12 +334,21 @@ static struct kind kind_of(const struct backend *b, const struct job *j)
 	return k;
 }
 
+/* The sooner of what the job says and what is said of this place. */
+static double stop_after(const struct backend *b, const struct job *j)
+{
+	if (b->turn_s > 0 && (j->stop_s <= 0 || b->turn_s < j->stop_s))
+		return b->turn_s;
+	return j->stop_s;
+}
+
 static int local_start(struct backend *b, struct job *j, struct err *e)
 {
 	struct kind k = kind_of(b, j);
 	struct worker *w = take_idle(b, &k);
 	struct request r = { .timeout_s = j->timeout_s, .is_watched = j->is_watched,
-			     .text = j->text, .host = j->host };
+			     .text = j->text, .host = j->host, .stop_s = stop_after(b, j),
+			     .checkpoint = j->checkpoint };
 
 	if (b->o.is_hermetic && id_is_zero(&k.closure))
 		return err_set(e, ERR_REFUSED, "it has no closure and cannot run with "
@@ -356,15 +367,25 @@ static int local_start(struct backend *b, struct job *j, struct err *e)
 	return 0;
 }
 
-static void local_cancel(struct backend *b, struct job *j)
+static void tell_cell(struct backend *b, struct job *j, enum frame_kind kind)
 {
 	struct worker *w = j->backend_data;
 
 	if (w->job != j)
 		return;
 	buf_reset(&b->out);
-	frame_end(&b->out, frame_begin(&b->out, FRAME_CANCEL));
+	frame_end(&b->out, frame_begin(&b->out, kind));
 	proc_send(w->proc, buf_bytes(&b->out));
+}
+
+static void local_cancel(struct backend *b, struct job *j)
+{
+	tell_cell(b, j, FRAME_CANCEL);
+}
+
+static void local_stop(struct backend *b, struct job *j)
+{
+	tell_cell(b, j, FRAME_STOP);
 }
 
 /* ---- the whole */
@@ -378,6 +399,7 @@ struct local_words {
 	unsigned jobs;
 	double gpus;
 	uint64_t mem_bytes;
+	double turn_s;
 };
 
 static const struct engine_word local_words[] = {
@@ -386,6 +408,9 @@ static const struct engine_word local_words[] = {
 	{ "gpus", WORD_NUMBER, offsetof(struct local_words, gpus), "GPUs to use (default 0)" },
 	{ "mem", WORD_BYTES, offsetof(struct local_words, mem_bytes),
 	  "memory to use (default: all there is)" },
+	{ "turn", WORD_SECONDS, offsetof(struct local_words, turn_s),
+	  "let steps that can go on (resume) leave their checkpoint after so long, and go on "
+	  "from it (default: never)" },
 	{ 0 }
 };
 
@@ -417,6 +442,7 @@ static int local_open(const struct backend_opts *o, const char *rest,
 	b->room.cpus = words.jobs ? words.jobs : cpus > 0 ? (double)cpus : 1;
 	b->room.gpus = words.gpus;
 	b->room.mem_bytes = words.mem_bytes;
+	b->turn_s = words.turn_s;
 	if (!words.mem_bytes && sysinfo(&info) == 0)
 		b->room.mem_bytes = (uint64_t)info.totalram * info.mem_unit;
 	if (work_folder_open(&b->work, o->store_dir, e) < 0) {
@@ -457,5 +483,6 @@ const struct backend_ops backend_local = {
 	.room = local_room,
 	.start = local_start,
 	.cancel = local_cancel,
+	.stop = local_stop,
 	.notice = local_notice,
 };

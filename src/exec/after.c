@@ -47,6 +47,8 @@ static const struct rule {
 	[RUN_LOST_WORKER] = { .tries = 4, .elsewhere = true, .is_ill = true,
 			      .text = "the worker that had it is gone" },
 	[RUN_THROTTLED]   = { .is_free = true, .text = "the place takes no more just now" },
+	[RUN_STOPPED]     = { .tries = 1, .text = "it is ended early each time, before it gets "
+			      "any further" },
 	[RUN_UNREACHABLE] = { .tries = 4, .elsewhere = true, .is_ill = true,
 			      .text = "its objects could not be moved" },
 	/* Half a minute without a network is no reason to give up a night's work. */
@@ -149,14 +151,15 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 {
 	struct err e = { .code = ERR_FAILED };
 	const struct rule *p = &rules[rep->status];
+	const struct run_report all = resume_whole(x, r, rep);
 	struct node *n = r->node;
 	struct exec_event told = {
-		.label = r->label, .log = rep->log, .is_watched = r->job.is_watched,
+		.label = r->label, .log = all.log, .is_watched = r->job.is_watched,
 		.asks_more = r->job.is_watched && p->asks_more,
 		.undeclared = rep->undeclared,
 	};
 
-	if (rep->text && *rep->text)
+	if (rep->text && *rep->text && rep->status != RUN_STOPPED)
 		err_set(&e, ERR_FAILED, "%s", rep->text);
 	else if (rep->status == RUN_EXITED || rep->status == RUN_SIGNALED)
 		err_set(&e, ERR_FAILED, "%s %d", p->text, rep->code);
@@ -166,7 +169,7 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 		err_wrap(&e, "with %u MiB too", n->mem_mib);
 	else if (n->n_tries > 1 && !p->rewinds)
 		err_wrap(&e, "tried %u times", n->n_tries);
-	profile_observe(x, r, rep, NULL);
+	profile_observe(x, r, &all, NULL);
 	node_fail_as(x, n, &told, &e);
 }
 
@@ -192,8 +195,17 @@ void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 	if (n->n_runs)
 		return;
 	n->state = NODE_READY;
+	if (rep->status == RUN_STOPPED && resume_stopped(x, r, rep)) {
+		if (!x->is_stopped)
+			sched_ready(x, n);
+		return;
+	}
 	if (x->is_stopped)
 		return;
+	if (resume_rejected(x, r, rep)) {
+		sched_ready(x, n);
+		return;
+	}
 	if (p->is_free) {
 		sched_ready(x, n);
 		return;

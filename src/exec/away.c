@@ -142,7 +142,7 @@ static void fetched(struct depot_fetch *f, const struct id *missing, const struc
 	if (!n)
 		return;
 	arena_reset(&x->scratch);
-	if (!e) {
+	if (!e || resume_lost(x, n)) {
 		sched_ready(x, n);
 	} else if (e->code != ERR_MISSING && e->code != ERR_RETRY) {
 		node_fail(x, n, NULL, (struct bytes){ 0 }, e);

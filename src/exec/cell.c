@@ -67,14 +67,19 @@ static bool wait_frame(struct cell *c, struct frame *f)
 	return !c->is_cut_off;
 }
 
+static void cell_obey(struct cell *c, const struct frame *f)
+{
+	c->is_cancelled |= f->kind == FRAME_CANCEL;
+	c->is_stopping |= f->kind == FRAME_STOP;
+}
+
 void cell_listen(struct cell *c)
 {
 	struct frame f;
 
 	receive(c, MSG_DONTWAIT);
 	while (!c->is_cut_off && next_frame(c, &f))
-		if (f.kind == FRAME_CANCEL)
-			c->is_cancelled = true;
+		cell_obey(c, &f);
 }
 
 void cell_send(struct cell *c, bool all)
@@ -105,8 +110,7 @@ static int ask(struct cell *c, const struct id *id, struct bytes *out, struct er
 	frame_id(&c->out, FRAME_NEED, id);
 	cell_send(c, true);
 	while (wait_frame(c, &f)) {
-		if (f.kind == FRAME_CANCEL)
-			c->is_cancelled = true;
+		cell_obey(c, &f);
 		if ((f.kind != FRAME_OBJECT && f.kind != FRAME_LOST) ||
 		    frame_read_object(f.body, &o, e) < 0 || !id_equal(&o.id, id))
 			continue;

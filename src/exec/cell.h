@@ -17,6 +17,7 @@ enum frame_kind {
 	FRAME_HELLO = 1,        /* cell: u32 walls, why not all of them */
 	FRAME_REQUEST,          /* struct request */
 	FRAME_CANCEL,           /* end what runs */
+	FRAME_STOP,             /* ask it to leave its checkpoint and end */
 	FRAME_NEED,             /* cell: id; answered by OBJECT or LOST */
 	FRAME_OBJECT,           /* id, bytes: to keep, or as an answer */
 	FRAME_LOST,             /* id */
@@ -64,6 +65,8 @@ struct request {
 	struct bytes text, host;
 	struct object *objects;         /* that the store may not show yet */
 	size_t n_objects;
+	double stop_s;                  /* asked to end by itself then; 0: never */
+	const char *checkpoint;         /* as in struct job; or NULL */
 };
 
 void frame_request(struct buf *b, const struct request *r);

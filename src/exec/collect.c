@@ -319,6 +319,26 @@ static int take_output(struct take *t, struct ref *ref, struct err *e)
 	return rc;
 }
 
+int collect_checkpoint(struct cell *c, struct err *e)
+{
+	struct result *r = &c->report.result;
+	struct take k = { .c = c, .out = &c->checkpoint };
+	struct run_report before = c->report;
+	int fd = beneath_open(c->box.root, c->checkpoint.path, O_PATH, 0), rc;
+
+	if (fd < 0)
+		return 0;
+	close(fd);
+	r->v = arena_alloc(&c->arena, sizeof *r->v);
+	r->v[0].name = RUN_CHECKPOINT;
+	rc = take_output(&k, &r->v[0].ref, e);
+	buf_release(&k.path);
+	r->n = rc == 0;
+	c->report.status = before.status;
+	c->report.text = before.text;
+	return rc < 0 ? -1 : rc == 0;
+}
+
 int collect_outputs(struct cell *c, struct err *e)
 {
 	const struct thunk *t = &c->thunk;

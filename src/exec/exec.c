@@ -8,6 +8,9 @@
 #include "exec_internal.h"
 #include "file.h"
 
+/* For those that leave a checkpoint, beyond the grace that all have. */
+enum { PATIENCE_MS = 30000 };
+
 void exec_tell(struct exec *x, const struct exec_event *ev)
 {
 	if (x->o.event)
@@ -302,11 +305,15 @@ static void grace_is_over(void *arg)
 
 	x->grace_timer = NULL;
 	sched_cancel_all(x);
+	if (x->is_patient && x->n_running)
+		x->grace_timer = loop_after(x->o.loop, PATIENCE_MS, grace_is_over, x);
+	x->is_patient = false;
 }
 
 void exec_stop(struct exec *x, uint64_t grace_ms)
 {
 	x->is_stopped = true;
+	x->is_patient = grace_ms && resume_stop_all(x);
 	if (x->grace_timer)
 		loop_cancel(x->grace_timer);
 	x->grace_timer = NULL;
@@ -360,6 +367,7 @@ void exec_counts(struct exec *x, struct exec_counts *out)
 		.remaining_s = guess_remaining(x, now_ms),
 		.retried = x->n_retried, .duplicated = x->n_duplicated,
 		.fused = x->n_fused, .companies = x->n_companies,
+		.stopped = x->n_stopped,
 	};
 	if (x->runs) {
 		out->oldest_running_s = (double)(now_ms - x->runs->started_ms) / 1000;

@@ -6,6 +6,7 @@
  * site.c     engines: their room, who rests, what they are told
  * sched.c    start, and end well
  * after.c    what follows a failure
+ * resume.c   what was ended early goes on
  * twice.c    a second run of what takes too long
  * company.c  several steps as one process
  * away.c     what remotes know and hold
@@ -132,6 +133,9 @@ struct node {
 	bool is_remote;                 /* a remote knew its result */
 	bool is_asked;                  /* remotes, as reduced */
 	bool is_unpublished;            /* until the second run has ended */
+	bool is_resumable;              /* it can leave a checkpoint */
+	bool has_restarted;             /* one was of no use */
+	uint8_t n_still;                /* early ends in a row, without progress */
 };
 
 /* Nodes by one of their ids. */
@@ -165,6 +169,9 @@ struct run {
 	bool is_beaten;                 /* the other was first; gave `first` */
 	const struct site *winner;
 	struct result first;
+	bool is_asked;                  /* to leave its checkpoint and end */
+	bool continues;                 /* from `from` */
+	struct checkpoint from;
 	uint64_t started_ms;
 	struct run *prev, *next;        /* in order of start */
 };
@@ -215,7 +222,7 @@ struct exec {
 	struct timer *pump_timer, *flush_timer, *poll_timer, *grace_timer,
 		*rest_timer, *demand_timer, *pause_timer, *twice_timer;
 	struct paused *paused;
-	size_t n_paused, paused_room, n_retried, n_duplicated;
+	size_t n_paused, paused_room, n_retried, n_duplicated, n_stopped;
 	uint64_t flush_took_ms, flushed_ms, told_demand_ms;
 	uint64_t random;
 	size_t n_companies, n_fused;    /* processes for several steps; such steps */
@@ -227,6 +234,7 @@ struct exec {
 	uint64_t started_sum_ms;        /* of runs */
 	uint32_t n_sequence;
 	bool is_pumping, is_halted, is_stopped;
+	bool is_patient;                /* stopped: checkpoints are waited for */
 	bool is_unflushed;              /* results are put and not yet safe */
 	const struct failure *halted_by;
 	struct err broken;              /* the store cannot be written */
@@ -358,6 +366,27 @@ void company_starts(struct exec *x, const struct run *r);
 void company_not_started(struct exec *x, struct run *r);
 void company_done(struct exec *x, struct run *r, const struct run_report *rep);
 void company_free(struct run *r);
+
+/* resume.c.  r is about to run: add what it goes on with.  false: its checkpoint
+ * is fetched first, and r is of no use. */
+bool resume_prepare(struct exec *x, struct run *r);
+/* Has n left a checkpoint?  Then it goes on by itself, in no company. */
+bool resume_is_begun(struct exec *x, const struct node *n);
+bool run_may_stop(const struct run *r);
+void run_stop(struct run *r);
+/* Ask all that may: how many. */
+size_t resume_stop_all(struct exec *x);
+/* r ended as rep says, and so did those it went on from: of all together. */
+struct run_report resume_whole(struct exec *x, const struct run *r,
+			       const struct run_report *rep);
+/* n has its result. */
+void resume_done(struct exec *x, const struct node *n);
+/* RUN_STOPPED: is it to go on? */
+bool resume_stopped(struct exec *x, struct run *r, const struct run_report *rep);
+/* r has failed, perhaps for its checkpoint: is it to begin anew? */
+bool resume_rejected(struct exec *x, struct run *r, const struct run_report *rep);
+/* Inputs of n were not to be had: was it the checkpoint?  It is forgotten. */
+bool resume_lost(struct exec *x, struct node *n);
 
 /* twice.c.  Look for such runs as long as anything runs. */
 void twice_watch(struct exec *x);

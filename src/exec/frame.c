@@ -153,6 +153,8 @@ void frame_request(struct buf *b, const struct request *r)
 		buf_add(b, r->objects[i].id.b, ID_BYTES);
 		add_bytes(b, r->objects[i].bytes);
 	}
+	buf_add(b, &r->stop_s, sizeof r->stop_s);
+	add_str(b, r->checkpoint);
 	frame_end(b, at);
 }
 
@@ -174,7 +176,11 @@ int frame_read_request(struct bytes body, struct arena *a, struct request *out,
 		take(&c, r.objects[i].id.b, ID_BYTES);
 		r.objects[i].bytes = take_bytes(&c);
 	}
-	if (c.is_over || c.left.n || !(r.timeout_s >= 0))
+	take(&c, &r.stop_s, sizeof r.stop_s);
+	r.checkpoint = take_str(&c, a);
+	if (!*r.checkpoint)
+		r.checkpoint = NULL;
+	if (c.is_over || c.left.n || !(r.timeout_s >= 0) || !(r.stop_s >= 0))
 		return bad(e);
 	*out = r;
 	return 0;

@@ -1,7 +1,8 @@
 /* inside.h - what the parts of a cell share
  *
  * Private to src/exec.  cell.c (the process), run.c (one thunk), items.c,
- * layout.c, tidy.c and spare.c (inputs in), collect.c (outputs out), verify.c
+ * layout.c, tidy.c and spare.c (inputs in), collect.c (outputs out),
+ * stop.c (early ends), verify.c
  * (is the machine as the thunk says), guard.c (watched programs), blame.c and
  * astray.c (what went wrong, in words).
  */
@@ -57,6 +58,7 @@ struct cell {
 	size_t taken;                   /* of in */
 	uint64_t n_memory_kills;        /* that are known: memory_limit.c */
 	bool is_cancelled;              /* the thunk that runs */
+	bool is_stopping;               /* likewise: it is to leave its checkpoint */
 	bool is_cut_off;                /* the other end is gone */
 	bool is_spoiled;                /* the folder: serve no more */
 	bool has_fine_stamps;           /* two changes never have one stamp */
@@ -79,6 +81,7 @@ struct cell {
 	struct map given;               /* objects that came with the request */
 	const struct request *request;
 	struct thunk thunk;
+	struct output checkpoint;       /* where it leaves one; path NULL: nowhere */
 	const char *program;            /* what execve gets */
 	const char *search;             /* where it finds others, as in PATH */
 	char *stack;                    /* of the child until it executes */
@@ -151,6 +154,16 @@ int inside_open(int dirfd, const char *path);
 /* Take every output into report.result; bytes go out as frames or into the
  * store's folder.  Sets report.status and text where an output is amiss. */
 int collect_outputs(struct cell *c, struct err *e);
+
+/* The same of its checkpoint, as the one entry of the result: 1; 0 if there is
+ * none that can be kept. */
+int collect_checkpoint(struct cell *c, struct err *e);
+
+/* stop.c.  c->checkpoint as the request has it: ERR_BAD. */
+int stop_prepare(struct cell *c, struct err *e);
+/* The program has ended with this status, asked to stop or not: 1 it has ended
+ * early and can go on, which the report says; 0 it ended in another way. */
+int stop_judge(struct cell *c, int status, bool is_asked, struct err *e);
 
 /* Do c->request and fill c->report. */
 void run_thunk(struct cell *c);

@@ -131,8 +131,13 @@ static int add_tree(struct climb *at, const char *path, const struct id *id,
 	return 0;
 }
 
-static bool is_output(const struct thunk *t, const char *path)
+/* May the program write there?  Where its checkpoint is, too. */
+static bool is_output(const struct cell *c, const char *path)
 {
+	const struct thunk *t = &c->thunk;
+
+	if (c->checkpoint.path && strcmp(c->checkpoint.path, path) == 0)
+		return true;
 	for (size_t i = 0; i < t->n_out; i++)
 		if (strcmp(t->out[i].path, path) == 0)
 			return true;
@@ -152,7 +157,7 @@ static int add_input(struct cell *c, const struct input *in, struct err *e)
 	it->id = in->ref.id;
 	it->is_exec = in->ref.kind == REF_EXEC;
 	it->is_tree = is_tree;
-	it->is_writable = at.is_writable = is_output(&c->thunk, path);
+	it->is_writable = at.is_writable = is_output(c, path);
 	top = *it;
 	if (!is_tree || add_known_tree(c, &top))
 		return 0;
@@ -189,6 +194,15 @@ static int sort(struct layout *l, struct err *e)
 	return 0;
 }
 
+static void add_place(struct layout *l, const struct output *o)
+{
+	const char *path = arena_str(&l->arena, o->path);
+
+	add_above(l, path);
+	if (o->is_dir)
+		add(l, ITEM_DIR, path);
+}
+
 int items_want(struct cell *c, struct err *e)
 {
 	const struct thunk *t = &c->thunk;
@@ -199,13 +213,10 @@ int items_want(struct cell *c, struct err *e)
 	for (size_t i = 0; i < t->n_in; i++)
 		if (t->in[i].path[0] != '/' && add_input(c, &t->in[i], e) < 0)
 			return -1;
-	for (size_t i = 0; i < t->n_out; i++) {
-		const char *path = arena_str(&l->arena, t->out[i].path);
-
-		add_above(l, path);
-		if (t->out[i].is_dir)
-			add(l, ITEM_DIR, path);
-	}
+	for (size_t i = 0; i < t->n_out; i++)
+		add_place(l, &t->out[i]);
+	if (c->checkpoint.path)
+		add_place(l, &c->checkpoint);
 	if (t->cwd && strcmp(t->cwd, ".") != 0) {
 		const char *cwd = arena_str(&l->arena, t->cwd);
 

@@ -179,6 +179,7 @@ static void read_hints(struct exec *x, struct node *n)
 	n->priority = h.priority;
 	n->is_watched = h.is_watched;
 	n->fuse = h.fuse && x->o.fuses ? company_words(x, h.fuse) : NULL;
+	n->is_resumable = h.resume != NULL;
 }
 
 /* Nobody knows what n gives: what it needs is loaded. */
@@ -356,7 +357,8 @@ static void reduce(struct exec *x, struct node *n)
 	lead = graph_leader(x, &n->reduced);
 	if (!lead || lead == n || !(node_is_open(lead) || lead->state == NODE_FAILED)) {
 		graph_lead(x, n);
-		company_look(n, &red.thunk);
+		if (!resume_is_begun(x, n))
+			company_look(n, &red.thunk);
 		sched_ready(x, n);
 		return;
 	}

@@ -1,4 +1,4 @@
-/* profile.c - what running took, what it may take, and hints
+/* profile.c - what running took, and what it may take
  *
  * Commands of one shape (program, script, option names; never values) take
  * about as long as each other.  The estimate of a shape is a running mean of
@@ -49,56 +49,6 @@ static int record_get(struct store *s, enum table t, struct bytes key, size_t n,
 		memcpy(out, b.p + 1, n);
 	arena_release(&a);
 	return rc;
-}
-
-/* is_watched came later: records without it are read too.  Behind it stands the
- * text of hints.fuse, if there is any. */
-struct hints_record {
-	double cpus, gpus, time_s;
-	uint64_t mem_bytes;
-	int64_t priority;
-	int64_t is_watched;
-};
-
-enum { HINTS_BYTES_BEFORE = offsetof(struct hints_record, is_watched) };
-
-int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
-	      struct err *e)
-{
-	struct hints_record r = { h->cpus, h->gpus, h->time_s, h->mem_bytes, h->priority,
-				  h->is_watched };
-	struct buf b = { 0 };
-	int rc;
-
-	buf_char(&b, PROFILE_VERSION);
-	buf_add(&b, &r, sizeof r);
-	if (h->fuse)
-		buf_str(&b, h->fuse);
-	rc = store_table_put(s, TABLE_HINT, id_key(thunk), buf_bytes(&b), e);
-	buf_release(&b);
-	return rc;
-}
-
-int hints_get(struct store *s, const struct id *thunk, struct arena *a, struct hints *out,
-	      struct err *e)
-{
-	struct hints_record r = { 0 };
-	struct bytes b;
-	size_t n;
-
-	if (store_table_get(s, TABLE_HINT, id_key(thunk), a, &b, e) < 0)
-		return -1;
-	n = b.n ? b.n - 1 : 0;
-	if (!b.n || b.p[0] != PROFILE_VERSION ||
-	    (n < sizeof r && n != HINTS_BYTES_BEFORE))
-		return err_set(e, ERR_MISSING, "a record of another version");
-	memcpy(&r, b.p + 1, n < sizeof r ? n : sizeof r);
-	*out = (struct hints){ .cpus = r.cpus, .gpus = r.gpus, .time_s = r.time_s,
-			       .mem_bytes = r.mem_bytes, .priority = (int)r.priority,
-			       .is_watched = r.is_watched != 0 };
-	if (n > sizeof r)
-		out->fuse = arena_strn(a, b.p + 1 + sizeof r, n - sizeof r);
-	return 0;
 }
 
 /* Runs of digits become "#", so that step-1.sh and step-2.sh are one. */

@@ -191,7 +191,7 @@ struct life {
 	pid_t pid;
 	int pidfd, status;
 	struct rusage used;
-	bool is_late;
+	bool is_late, is_asked;         /* is_asked: to end by itself */
 	double looked;                  /* when the log was looked at last */
 	uint64_t n_told;                /* of its bytes */
 };
@@ -252,22 +252,46 @@ static void look(struct cell *c, struct life *l)
 	tell_log(c, l);
 }
 
+/* Once what it is to leave is known, and it is told or its time is near. */
+static void ask_to_stop(struct cell *c, struct life *l, double ran)
+{
+	double after = c->request->stop_s;
+
+	if (l->is_asked || !c->checkpoint.path ||
+	    !(c->is_stopping || (after > 0 && ran >= after)))
+		return;
+	l->is_asked = true;
+	kill(-l->pid, SIGTERM);
+}
+
+/* Until the time limit, or it is to be asked to stop, or to look again. */
+static double seconds_left(const struct cell *c, const struct life *l, double ran)
+{
+	const struct request *q = c->request;
+	double left = q->timeout_s > 0 ? q->timeout_s - ran : LOOK_MS;
+
+	if (q->stop_s > 0 && !l->is_asked && c->checkpoint.path && left > 0 &&
+	    q->stop_s - ran < left)
+		left = q->stop_s - ran > 0 ? q->stop_s - ran : 1e-3;
+	return left;
+}
+
 static void await(struct cell *c, struct life *l, double started)
 {
 	struct pollfd p[] = { { .fd = l->pidfd, .events = POLLIN },
 			      { .fd = CELL_FD, .events = POLLIN },
 			      { .fd = guard_fd(c->guard), .events = POLLIN } };
-	double limit = c->request->timeout_s;
 
 	l->looked = started;
 	for (;;) {
-		double left = limit > 0 ? started + limit - seconds_now() : LOOK_MS;
+		double left = seconds_left(c, l, seconds_now() - started);
 		int ms = left * 1000 < LOOK_MS ? (int)(left * 1000) + 1 : LOOK_MS;
 
 		if (left <= 0) {
 			l->is_late = true;
 			break;
 		}
+		ask_to_stop(c, l, seconds_now() - started);
 		if (poll(p, 3, ms) == 0) {
 			look(c, l);
 			continue;
@@ -438,7 +462,11 @@ static int judge(struct cell *c, const struct life *l, struct err *e)
 {
 	struct run_report *r = &c->report;
 	const char *changed = layout_changed(c);
+	int rc = l->is_late || c->report.status != RUN_OK ? 0 :
+		stop_judge(c, l->status, l->is_asked, e);
 
+	if (rc)
+		return rc < 0 ? -1 : 0;
 	judge_end(c, l);
 	if (r->status != RUN_OK)
 		return 0;
@@ -462,7 +490,7 @@ static int prepare(struct cell *c, struct err *e)
 		return err_wrap(e, "thunk");
 	if (!thunk_is_reduced(&c->thunk))
 		return err_set(e, ERR_BAD, "an input is another step's output still");
-	if (check_env(&c->thunk, e) < 0 || layout_make(c, e) < 0)
+	if (stop_prepare(c, e) < 0 || check_env(&c->thunk, e) < 0 || layout_make(c, e) < 0)
 		return -1;
 	return verify_machine(c, e);
 }
@@ -501,7 +529,7 @@ void run_thunk(struct cell *c)
 	struct err e;
 
 	*r = (struct run_report){ .text = NULL };
-	c->is_cancelled = false;
+	c->is_cancelled = c->is_stopping = false;
 	if (run(c, &e) == 0)
 		return;
 	r->status = RUN_CELL_FAILED;

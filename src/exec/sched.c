@@ -104,15 +104,16 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 static void ended_well(struct exec *x, struct run *r, const struct run_report *rep)
 {
 	struct node *n = r->node;
+	const struct run_report all = resume_whole(x, r, rep);
 	struct exec_event ev = { .kind = EXEC_DONE, .thunk = &n->id, .label = r->label,
-				 .log = rep->log, .seconds = rep->seconds,
+				 .log = all.log, .seconds = all.seconds,
 				 .is_watched = r->job.is_watched };
 	size_t n_bytes = rep->result.n * sizeof(struct result_out);
 	struct result given = { arena_alloc(&x->scratch, n_bytes), rep->result.n };
 	struct sample took;
 	struct err e;
 
-	profile_observe(x, r, rep, &took);
+	profile_observe(x, r, &all, &took);
 	profile_learn(x, n->shape, &took);
 	twice_won(x, r, &rep->result);
 	for (size_t i = 0; i < given.n; i++) {
@@ -125,6 +126,7 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 		}
 	}
 	n->ran = true;
+	resume_done(x, n);
 	exec_tell(x, &ev);
 	exec_hold(x, n);
 	node_gave(x, n, &given, true);
@@ -259,7 +261,8 @@ static void launch(struct exec *x, struct run *r)
 	const struct engine *en = r->site->engine;
 	struct exec_event ev = { .kind = EXEC_STARTED, .thunk = &r->node->id,
 				 .label = r->label, .engine = en->uri,
-				 .is_second = r->is_second };
+				 .is_second = r->is_second,
+				 .continues = r->continues };
 	struct err e;
 
 	r->started_ms = loop_now_ms(x->o.loop);
@@ -283,6 +286,10 @@ void sched_start_second(struct exec *x, const struct run *late, struct site *sit
 			   .is_second = true, .job = late->job };
 	r->label = arena_str(&r->arena, late->label);
 	r->job.text = arena_bytes(&r->arena, late->job.text);
+	if (late->job.checkpoint)
+		r->job.checkpoint = arena_str(&r->arena, late->job.checkpoint);
+	r->continues = late->continues;
+	r->from = late->from;
 	r->job.backend_data = NULL;
 	r->job.arg = r;
 	x->n_duplicated++;
@@ -364,7 +371,10 @@ void sched_start(struct exec *x)
 		if (!r)
 			continue;
 		company_gather(x, r);
-		launch(x, r);
+		if (r->company || resume_prepare(x, r))
+			launch(x, r);
+		else
+			run_free(r);
 	}
 }
 
@@ -374,7 +384,7 @@ void sched_cancel_all(struct exec *x)
 		const struct engine *en = r->site->engine;
 
 		next = r->next;
-		if (r->is_beaten)
+		if (r->is_beaten || (x->is_patient && r->is_asked))
 			continue;
 		en->ops->cancel(en->backend, &r->job);
 	}

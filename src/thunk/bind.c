@@ -299,6 +299,46 @@ static bool bind_model_path(struct fit *f, const struct model_path *p)
 	return true;
 }
 
+/* Fill n templates into v: false if one has no value, which *text is. */
+static bool fill_words(struct fit *f, struct template *t, const char *const *from, size_t n,
+		       const char **v, const char **text)
+{
+	for (size_t i = 0; i < n; i++) {
+		*text = from[i];
+		v[i] = template_fill(t, from[i], f->a);
+		if (!v[i])
+			return false;
+	}
+	return true;
+}
+
+/* How it goes on after an early end; where a value for that is absent it does
+ * not. */
+static bool bind_resume(struct fit *f)
+{
+	struct template t = { .value = template_value, .arg = f };
+	const struct model *m = f->m;
+	struct resume *r = arena_alloc(f->a, sizeof *r);
+	const char **words = arena_alloc(f->a, (m->n_resume + 1) * sizeof *words);
+	const char *text;
+
+	f->b->hints.resume = NULL;
+	if (!m->n_resume)
+		return true;
+	*r = (struct resume){ .words = words + 1, .n_words = m->n_resume - 1,
+			      .n_state = m->n_state };
+	r->state = arena_alloc(f->a, (m->n_state + 1) * sizeof *r->state);
+	if (!fill_words(f, &t, m->resume, m->n_resume, words, &text) ||
+	    !fill_words(f, &t, m->state, m->n_state, r->state, &text))
+		return fit_absent_path(f, &t, text);
+	if (!*words[0])
+		return fit_no(f, "%s gives an empty path", m->resume[0]);
+	r->path = words[0];
+	note(f, "", "can go on from ", r->path);
+	f->b->hints.resume = r;
+	return true;
+}
+
 static void bind_env(struct fit *f, const char *name)
 {
 	size_t n = strlen(name);
@@ -326,6 +366,8 @@ bool bind_properties(struct fit *f)
 		bind_env(f, m->env[i]);
 	f->b->hints = m->hints;
 	f->b->hints.is_watched = m->is_learned;
+	if (!bind_resume(f))
+		return false;
 	f->b->is_learned = m->is_learned;
 	f->b->uses = m->uses;
 	f->b->n_uses = m->n_uses;

@@ -11,7 +11,7 @@
 /* What an option is kept as; PASS and SWITCH name no file. */
 enum act {
 	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, RESUME, STATE, METRICS, RESIDUAL,
-	MEMBERS, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, N_ACTS
+	MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, N_ACTS
 };
 
 enum { FILES_MAX = 4096 };
@@ -57,7 +57,7 @@ static const struct opt options[] = {
 	{ "--l1", OPT_EQ, PASS, 0, NULL },
 	{ "--label", OPT_EQ, PASS, 0, NULL },
 	{ "--loss", OPT_EQ, PASS, 0, NULL },
-	{ "--model", OPT_EQ, PASS, 0, NULL },
+	{ "--model", OPT_EQ, MODEL, 0, NULL },
 	{ "--momentum", OPT_EQ, PASS, 0, NULL },
 	{ "--normalise", OPT_EQ, PASS, 0, NULL },
 	{ "--period", OPT_EQ, PASS, 0, NULL },
@@ -156,6 +156,26 @@ static void train(struct call *l)
 	write_numbered(l, OUTPUT, "weights", snapshots ? snapshots : members);
 	write_numbered(l, METRICS, "metrics", members);
 	write_option(l, STATE, "state");
+}
+
+/* What --state and --resume are good for.  Snapshots are written on the way: they
+ * would have to be kept as well, and k-means has no state. */
+static const struct resume *how_it_goes_on(struct call *l)
+{
+	struct arena *a = l->d.a;
+	struct resume *r = arena_alloc(a, sizeof *r);
+	const char **w = arena_alloc(a, 4 * sizeof *w);
+	const char *model = l->v[MODEL] ? l->v[MODEL] : "";
+
+	if (l->v[SNAPSHOTS] || strncmp(model + strspn(model, " "), "kmeans", 6) == 0)
+		return NULL;
+	*r = (struct resume){ .state = w, .n_state = l->v[STATE] ? 0 : 2, .words = w + 2,
+			      .n_words = 2 };
+	r->path = l->v[STATE] ? l->v[STATE] : arena_printf(a, "%s.gg-state", l->v[OUTPUT]);
+	w[0] = "--state";
+	w[2] = "--resume";
+	w[1] = w[3] = r->path;
+	return r;
 }
 
 static void eval(struct call *l)
@@ -259,5 +279,7 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 	out->hints.cpus = cpus;
 	out->hints.fuse = strcmp(name, "train") == 0 ? train_fuse : NULL;
 	out->hints.gpus = gpus;
+	if (strcmp(name, "train") == 0)
+		out->hints.resume = how_it_goes_on(&l);
 	return MATCH_BOUND;
 }

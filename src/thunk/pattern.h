@@ -117,6 +117,8 @@ struct model {
 	struct model_path *paths;
 	const char **env, **uses;
 	size_t n_paths, n_env, n_uses;
+	const char **resume, **state;   /* templates; resume[0] is the path */
+	size_t n_resume, n_state;
 	struct hints hints;
 	bool uses_network, has_lists, has_no_short_forms, is_never;
 	bool is_learned;        /* strict: a value may be no file */

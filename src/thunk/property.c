@@ -103,6 +103,37 @@ static const char *read_env(struct source *s, struct words *w)
 	return NULL;
 }
 
+/* Words with {templates}, behind those that *v has. */
+static const char *template_words(struct source *s, struct words *w, const char ***v,
+				  size_t *n)
+{
+	for (size_t i = w->bad = 1; i < w->n; w->bad = ++i) {
+		const char *bad = template_check(s->m, w->v[i].s, s->a);
+
+		if (bad)
+			return bad;
+		*v = arena_more(s->a, *v, *n, sizeof **v);
+		(*v)[(*n)++] = w->v[i].s;
+	}
+	return NULL;
+}
+
+static const char *read_resume(struct source *s, struct words *w)
+{
+	if (s->m->n_resume)
+		return "resume stands here twice: it leaves one checkpoint";
+	if (!*w->v[1].s)
+		return "an empty path";
+	return template_words(s, w, &s->m->resume, &s->m->n_resume);
+}
+
+static const char *read_state(struct source *s, struct words *w)
+{
+	if (!s->m->n_resume)
+		return "state has to stand below the resume line that it belongs to";
+	return template_words(s, w, &s->m->state, &s->m->n_state);
+}
+
 static const char *read_cpus(struct source *s, struct words *w)
 {
 	double *n = strcmp(w->v[0].s, "gpus") == 0 ? &s->m->hints.gpus : &s->m->hints.cpus;
@@ -194,6 +225,8 @@ static const struct property properties[] = {
 	{ "time",       "30m",     read_time,     1, 1 },
 	{ "priority",   "N",       read_priority, 1, 1 },
 	{ "fuse",       "OPTION=... OPTION={}", read_fuse, 1, SIZE_MAX },
+	{ "resume",     "PATH [WORD...]", read_resume, 1, SIZE_MAX },
+	{ "state",      "WORD...", read_state,    1, SIZE_MAX },
 	{ "network",    "yes",     read_switch,   1, 1 },
 	{ "lists",      "yes",     read_switch,   1, 1 },
 	{ "shortening", "no",      read_switch,   1, 1 },

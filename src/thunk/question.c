@@ -332,15 +332,53 @@ static bool is_plain(const struct question *q)
 static bool has_hints(const struct hints *h)
 {
 	return h->cpus || h->gpus || h->time_s || h->mem_bytes || h->priority ||
-	       h->is_watched || h->fuse;
+	       h->is_watched || h->fuse || h->resume;
+}
+
+/* Why path, a plain one, can be no input of its own beside t's; or NULL. */
+static const char *in_the_way(const struct thunk *t, const char *path)
+{
+	for (size_t i = 0; i < t->n_out; i++)
+		if (strcmp(t->out[i].path, path) != 0 &&
+		    (path_is_below(t->out[i].path, path) || path_is_below(path, t->out[i].path)))
+			return t->out[i].path;
+	for (size_t i = 0; i < t->n_in; i++)
+		if (strcmp(t->in[i].path, path) != 0 &&
+		    (path_is_below(t->in[i].path, path) || path_is_below(path, t->in[i].path)))
+			return t->in[i].path;
+	return NULL;
+}
+
+/* The hint as it is kept: its path from the project's root.  NULL: there can be
+ * no checkpoint. */
+static const struct resume *plain_resume(const struct question *q, const struct resume *r)
+{
+	const struct gather *g = &q->g;
+	struct resume *own = arena_alloc(g->a, sizeof *own);
+	bool inside, is_dir = r->path[strlen(r->path) - 1] == '/';
+	const char *path = project_path(g->in->o.project, g->a, g->c->cwd, r->path, &inside);
+	const char *other = inside ? in_the_way(&q->t, path) : NULL;
+
+	if (!inside || !path_is_plain(path) || other) {
+		buf_printf(q->why, "%s: it cannot go on from %s: %s%s\n", q->b.rule, r->path,
+			   other ? "that lies in, or holds, " : "that is outside the project",
+			   other ? other : "");
+		return NULL;
+	}
+	*own = *r;
+	own->path = is_dir ? arena_printf(g->a, "%s/", path) : path;
+	return own;
 }
 
 void question_hint(const struct question *q, const struct id *thunk)
 {
 	const struct infer_opts *o = &q->g.in->o;
+	struct hints h = q->b.hints;
 
-	if (o->hints && has_hints(&q->b.hints))
-		o->hints(o->arg, thunk, &q->b.hints);
+	if (h.resume)
+		h.resume = plain_resume(q, h.resume);
+	if (o->hints && has_hints(&h))
+		o->hints(o->arg, thunk, &h);
 }
 
 void question_release(struct question *q)
