@@ -150,7 +150,7 @@ static void records(void)
 {
 	struct observation o = { 1700000000, 1.5, 1.25, 126418944, 139, { { 7 } },
 				 RUN_SIGNALED, 10, 20, 0.5, 0.25, "fake" }, o2;
-	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30, -4, true, "--out={}" }, h2;
+	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30, -4, true, "--out={}", NULL }, h2;
 	struct id id = id_of(bytes_str("t"));
 	struct arena a = { 0 };
 	struct { char version; char v[5 * 8]; } old = { 1, { 0 } };
