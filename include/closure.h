@@ -1,7 +1,7 @@
 /* closure.h - the system files that a command uses, as one tree
  *
  * src/thunk/closure.c (from uses to a tree), closure_uses.c (from paths to
- * uses), closure_look.c (back to this machine), closure_compare.c; packages.c
+ * uses), closure_ahead.c (looked at beforehand), closure_look.c (back to this machine), closure_compare.c; packages.c
  * (Debian and pip packages: which owns a file, what is in one), treatment.c
  * (the one table of what becomes of which system path); closure_private.h
  * names the rest.
@@ -36,6 +36,21 @@ enum closure_mode {
  * without one (NULL) dpkg's lists are read, 10 MB in 30 ms. */
 int closure_uses(struct store *s, const char *const *paths, size_t n, enum closure_mode mode,
 		 struct arena *a, struct strs *out, struct err *e);
+
+/* What the closure of a program was the last time, looked at while it runs: on a
+ * thread that gets only time nobody else wants.  closure_uses_after() compares
+ * all that the command touched with what was there then, and forgets the rest
+ * when anything differs; closure_make_after() looks only at what is not known
+ * yet.  So the tree says of what the command touched what held all the while,
+ * and of the rest what held meanwhile.  NULL counts as having seen nothing. */
+struct closure_ahead;
+struct closure_ahead *closure_ahead_begin(struct store *s, const char *program);
+void closure_ahead_free(struct closure_ahead *h);
+int closure_uses_after(struct closure_ahead *h, struct store *s, const struct strs *paths,
+		       enum closure_mode mode, struct arena *a, struct strs *out,
+		       struct err *e);
+int closure_make_after(struct closure_ahead *h, struct store *s, const char *const *uses,
+		       size_t n, struct id *tree, struct err *e);
 
 /* NULL, or what path is, in words, if it is neither the system's nor can be
  * left out: a command that reads it (a personal or a temporary file) depends on

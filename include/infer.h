@@ -14,6 +14,8 @@
 #include "model.h"
 #include "place.h"
 
+struct closure_ahead;
+
 struct infer;
 
 enum infer_verdict {
@@ -90,9 +92,11 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 /* The command has run for real and well, and what it left stands at its
  * outputs: build the thunk as infer_command would have, with the inputs as
  * they are now, keep its outputs and put its result, as if it had been forced.
+ * ahead: what was seen of its closure while it ran, or NULL (closure.h).
  * INFER_DEFERRED, or INFER_REAL with the reason in why if that cannot be. */
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
-			       struct arena *a, struct buf *why, struct err *e);
+			       struct closure_ahead *ahead, struct arena *a,
+			       struct buf *why, struct err *e);
 
 /* The helper ended with this exit status and this output. */
 void infer_helper_done(struct infer *in, const struct infer_helper *h,

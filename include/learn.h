@@ -57,6 +57,8 @@ struct sighting {
 	size_t n_set_env;
 	double seconds;
 	bool takes_files;               /* its closure: files, not packages */
+	struct closure_ahead *ahead;    /* what is seen of that already, or NULL
+					 * (closure.h); is not kept */
 };
 
 /* The name of c's shape: the program and, seen through an interpreter, the

@@ -14,6 +14,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "closure.h"
 #include "file.h"
 #include "session_private.h"
 
@@ -105,6 +106,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 	st->pidfd = (int)syscall(SYS_pidfd_open, st->root, 0);
 	if (st->pidfd >= 0)
 		st->watch = loop_watch(s->o.loop, st->pidfd, was_killed, st);
+	st->ahead = closure_ahead_begin(s->o.store, c->program);
 	study_note_given(st);
 	add_study(s, st);
 	if (k->pid != st->root)
@@ -179,6 +181,7 @@ static void study_end(struct study *st, bool is_adopted)
 		memo_join(s->o.memo, st->memo);
 	s->counts.n_real += !is_adopted;
 	s->counts.n_learned += is_adopted;
+	closure_ahead_free(st->ahead);
 	strs_release(&st->bound);
 	deeds_release(&st->deeds);
 	arena_release(&st->arena);

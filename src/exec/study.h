@@ -36,6 +36,7 @@ struct study {
 	struct deeds deeds;
 	struct memo *memo;              /* what it saw, until it is known how
 					 * that counts */
+	struct closure_ahead *ahead;    /* closure.h */
 	struct strs bound;              /* names by which it can be called */
 	const char *why_real;           /* it must run for real each time */
 	const char *why_not;            /* this run teaches nothing */

@@ -84,7 +84,8 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 	const char *why = st->why_real;
 
 	*si = (struct sighting){ .command = st->command, .seconds = study_seconds(st),
-				 .takes_files = st->s->o.learns_files };
+				 .takes_files = st->s->o.learns_files,
+				 .ahead = st->ahead };
 	find_set_env(st, a, si);
 	if (!why && !st->why_not)
 		why = st->deeds.odd ? st->deeds.odd : study_used_given(st, a);
@@ -119,7 +120,7 @@ static bool adopt(struct study *st, struct arena *a)
 	struct session *s = st->s;
 	struct buf why = { 0 };
 	struct err e;
-	enum infer_verdict v = infer_adopt(s->infer, &st->as_called, a, &why, &e);
+	enum infer_verdict v = infer_adopt(s->infer, &st->as_called, st->ahead, a, &why, &e);
 
 	if (s->o.explain)
 		s->o.explain(s->o.arg, &st->as_called, false, why.p ? why.p : "");

@@ -187,7 +187,8 @@ static enum infer_verdict take(struct question *q, struct err *e)
 }
 
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
-			       struct arena *a, struct buf *why, struct err *e)
+			       struct closure_ahead *ahead, struct arena *a,
+			       struct buf *why, struct err *e)
 {
 	struct infer_helper unasked = { 0 };
 	struct question q = {
@@ -196,8 +197,10 @@ enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
 	};
 	enum infer_verdict v = INFER_REAL;
 
+	in->machine.ahead = ahead;
 	if (question_match(&q) == MATCH_BOUND)
 		v = take(&q, e);
+	in->machine.ahead = NULL;
 	question_release(&q);
 	return v;
 }

@@ -347,19 +347,28 @@ int closure_make_at(struct store *s, const struct sys *m, const char *const *use
 	rc = check_uses(&sorted, e);
 	if (rc == 0 && (!mark_of_uses(s, m, &key, tree) || !store_has(s, tree)))
 		rc = make(s, m, &sorted, tree, e);
+	if (rc == 0)
+		ahead_keep(m->ahead, s, tree, &key);
 	strs_release(&sorted);
 	return rc;
 }
 
-int closure_make(struct store *s, const char *const *uses, size_t n, struct id *tree,
-		 struct err *e)
+int closure_make_after(struct closure_ahead *h, struct store *s, const char *const *uses,
+		       size_t n, struct id *tree, struct err *e)
 {
 	struct sys m;
 	int rc;
 
 	if (sys_open(&m, "/", e) < 0)
 		return -1;
+	m.ahead = h;
 	rc = closure_make_at(s, &m, uses, n, tree, e);
 	sys_close(&m);
 	return rc;
+}
+
+int closure_make(struct store *s, const char *const *uses, size_t n, struct id *tree,
+		 struct err *e)
+{
+	return closure_make_after(NULL, s, uses, n, tree, e);
 }

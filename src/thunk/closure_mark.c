@@ -7,6 +7,7 @@
  *	'u' uses        ->  tree
  *	'c' tree        ->  uses, the latest that gave it
  *	't' tree uses   ->  mark
+ *	'p' program     ->  tree, uses: the latest of it (closure_ahead.c)
  *
  * A mark, numbers in this machine's byte order:
  *
@@ -59,16 +60,7 @@ static int put_id(struct store *s, char kind, const struct id *key,
 
 /* ---- reading */
 
-struct reader {
-	const char *p, *end;
-	struct id stamps;
-	uint32_t n_packages, n_paths;
-	struct marked *packages;
-	char path[4200];
-	unsigned package;
-};
-
-static bool take(struct reader *r, void *out, size_t n)
+static bool take(struct mark_reader *r, void *out, size_t n)
 {
 	if ((size_t)(r->end - r->p) < n)
 		return false;
@@ -77,7 +69,7 @@ static bool take(struct reader *r, void *out, size_t n)
 	return true;
 }
 
-static const char *take_string(struct reader *r)
+static const char *take_string(struct mark_reader *r)
 {
 	const char *s = r->p, *nul = memchr(s, 0, (size_t)(r->end - s));
 
@@ -87,9 +79,9 @@ static const char *take_string(struct reader *r)
 	return s;
 }
 
-static bool reader_open(struct reader *r, struct bytes b, struct arena *a)
+static bool mark_open(struct mark_reader *r, struct bytes b, struct arena *a)
 {
-	*r = (struct reader){ .p = b.p, .end = b.p + b.n };
+	*r = (struct mark_reader){ .p = b.p, .end = b.p + b.n };
 	if (!take(r, &r->stamps, sizeof r->stamps) ||
 	    !take(r, &r->n_packages, sizeof r->n_packages) ||
 	    !take(r, &r->n_paths, sizeof r->n_paths) || r->n_packages > b.n / 2)
@@ -104,7 +96,7 @@ static bool reader_open(struct reader *r, struct bytes b, struct arena *a)
 	return true;
 }
 
-static bool reader_next(struct reader *r)
+bool mark_next(struct mark_reader *r)
 {
 	uint16_t n[3];
 
@@ -117,30 +109,33 @@ static bool reader_next(struct reader *r)
 	return r->path[0] == '/';
 }
 
-static bool mark_get(struct store *s, const struct id *tree, const struct id *uses,
-		     struct arena *a, struct reader *r)
+bool mark_get(struct store *s, const struct id *tree, const struct id *uses,
+	      struct arena *a, struct mark_reader *r)
 {
 	struct key k;
 	struct bytes b;
 	struct err ignored;
 
 	return store_table_get(s, TABLE_CLOSURE, key_of('t', tree, uses, &k), a, &b,
-			       &ignored) == 0 && reader_open(r, b, a);
+			       &ignored) == 0 && mark_open(r, b, a);
 }
 
 /* Are all stamps as they were? */
-static bool mark_holds(const struct sys *m, struct reader *r)
+static bool mark_holds(const struct sys *m, struct mark_reader *r)
 {
 	struct hash *h = hash_new();
 	bool is_whole = true;
+	size_t at = 0;
 	struct id now;
 
 	for (uint32_t i = 0; i < r->n_paths && is_whole; i++) {
 		struct stamp t = { 0 };
 		struct stat st;
 
-		is_whole = reader_next(r);
-		if (is_whole && sys_lstat(m, r->path, &st))
+		is_whole = mark_next(r);
+		if (!is_whole || ahead_saw(m->ahead, &at, r->path, &t))
+			;
+		else if (sys_lstat(m, r->path, &st))
 			t = stamp_of(&st);
 		hash_add(h, &t, sizeof t);
 	}
@@ -153,7 +148,7 @@ static bool mark_of(struct store *s, const struct sys *m, const struct id *tree,
 		    const struct id *uses)
 {
 	struct arena a = { 0 };
-	struct reader r;
+	struct mark_reader r;
 	bool holds = mark_get(s, tree, uses, &a, &r) && mark_holds(m, &r);
 
 	arena_release(&a);
@@ -183,12 +178,12 @@ bool mark_is_known(struct store *s, const struct id *tree)
 bool mark_owners(struct store *s, const struct id *tree, struct arena *a,
 		 struct map *out)
 {
-	struct reader r;
+	struct mark_reader r;
 	struct id uses;
 
 	if (!get_id(s, 'c', tree, &uses) || !mark_get(s, tree, &uses, a, &r))
 		return false;
-	for (uint32_t i = 0; i < r.n_paths && reader_next(&r); i++)
+	for (uint32_t i = 0; i < r.n_paths && mark_next(&r); i++)
 		if (r.package)
 			*map_at(out, bytes_str(arena_str(a, r.path))) =
 				&r.packages[r.package - 1];
@@ -198,7 +193,7 @@ bool mark_owners(struct store *s, const struct id *tree, struct arena *a,
 int closure_packages(struct store *s, const struct id *tree, struct arena *a,
 		     struct strs *out)
 {
-	struct reader r;
+	struct mark_reader r;
 	struct id uses;
 
 	if (!get_id(s, 'c', tree, &uses) || !mark_get(s, tree, &uses, a, &r))

@@ -4,8 +4,8 @@
  * pip.c (readers of the two databases), packages.c (who owns what, what is in
  * what), owned.c (what is remembered of it), walk.c (where a path leads),
  * closure_uses.c, closure.c (make), closure_hash.c, loader_cache.c,
- * closure_mark.c (what is remembered), closure_look.c (check, open),
- * closure_compare.c.
+ * closure_mark.c (what is remembered), closure_ahead.c (and looked at before it
+ * is asked for), closure_look.c (check, open), closure_compare.c.
  */
 #ifndef GG_CLOSURE_PRIVATE_H
 #define GG_CLOSURE_PRIVATE_H
@@ -17,6 +17,7 @@
 struct sys {
 	int fd;
 	const char *root;
+	struct closure_ahead *ahead;    /* what is known of it already, or NULL */
 };
 int sys_open(struct sys *m, const char *root, struct err *e);
 void sys_close(struct sys *m);
@@ -179,6 +180,19 @@ struct mark {
 };
 int mark_save(struct store *s, const struct mark *k, struct err *e);
 bool mark_is_known(struct store *s, const struct id *tree);
+/* The paths of a mark, in order; false at a damaged one.  The mark itself is in
+ * the arena that mark_get() was given. */
+struct mark_reader {
+	const char *p, *end;
+	struct id stamps;
+	uint32_t n_packages, n_paths;
+	struct marked *packages;
+	char path[4200];
+	unsigned package;
+};
+bool mark_get(struct store *s, const struct id *tree, const struct id *uses,
+	      struct arena *a, struct mark_reader *r);
+bool mark_next(struct mark_reader *r);
 /* Forget what would answer with this tree. */
 int mark_forget(struct store *s, const struct id *tree, struct err *e);
 /* Which package, with its version, each path was of when tree was made here:
@@ -189,6 +203,17 @@ struct marked {
 };
 bool mark_owners(struct store *s, const struct id *tree, struct arena *a,
 		 struct map *out);
+
+/* ---- closure_ahead.c */
+
+/* All that was seen ahead counts only if these leaves are as they were then. */
+void ahead_confirm(struct closure_ahead *h, const struct leaf *v, size_t n);
+/* The stamp that path had.  Paths are asked for in order; *at begins as 0. */
+bool ahead_saw(const struct closure_ahead *h, size_t *at, const char *path,
+	       struct stamp *out);
+/* This is what the program uses now. */
+void ahead_keep(const struct closure_ahead *h, struct store *s, const struct id *tree,
+		const struct id *uses);
 
 /* For tests: on the machine below root. */
 int closure_uses_at(struct store *s, const struct sys *m, const char *const *paths,

@@ -223,6 +223,7 @@ int closure_uses_at(struct store *s, const struct sys *m, const char *const *pat
 			       .out = &found };
 
 	walk_all(&g, paths, n);
+	ahead_confirm(m->ahead, g.w.v, g.w.n);
 	find_owners(&g);
 	for (size_t i = 0; i < g.w.n; i++)
 		use(&g, i);
@@ -232,6 +233,21 @@ int closure_uses_at(struct store *s, const struct sys *m, const char *const *pat
 	walk_release(&g.w);
 	arena_release(&own);
 	return 0;
+}
+
+int closure_uses_after(struct closure_ahead *h, struct store *s, const struct strs *paths,
+		       enum closure_mode mode, struct arena *a, struct strs *out,
+		       struct err *e)
+{
+	struct sys m;
+	int rc;
+
+	if (sys_open(&m, "/", e) < 0)
+		return -1;
+	m.ahead = h;
+	rc = closure_uses_at(s, &m, paths->v, paths->n, mode, a, out);
+	sys_close(&m);
+	return rc;
 }
 
 int closure_uses(struct store *s, const char *const *paths, size_t n,

@@ -22,6 +22,7 @@ struct machine {
 	struct map programs;            /* probe key -> struct known_program */
 	struct map closures;            /* uses -> struct id, its tree */
 	struct map held;                /* closure and program -> it has it */
+	struct closure_ahead *ahead;    /* of the command that is adopted */
 	struct arena arena;
 };
 

@@ -351,8 +351,8 @@ static int uses_of(struct store *s, const struct record *r, struct arena *a,
 	for (size_t i = 0; i < r->l.n; i++)
 		learn_system(&r->l.v[i], a, &paths);
 	strs_sort(&paths);
-	rc = closure_uses(s, paths.v, paths.n,
-			  last->takes_files ? CLOSURE_FILES : CLOSURE_PACKAGE, a, out, e);
+	rc = closure_uses_after(last->ahead, s, &paths,
+				last->takes_files ? CLOSURE_FILES : CLOSURE_PACKAGE, a, out, e);
 	strs_release(&paths);
 	return rc;
 }

@@ -361,7 +361,7 @@ static int closure_of(struct gather *g, const struct binding *b, struct id *tree
 	if (known)
 		*tree = *known;
 	else
-		rc = closure_make(g->in->o.store, b->uses, b->n_uses, tree, e);
+		rc = closure_make_after(m->ahead, g->in->o.store, b->uses, b->n_uses, tree, e);
 	if (!known && rc == 0) {
 		known = arena_alloc(&m->arena, sizeof *known);
 		*known = *tree;

@@ -20,7 +20,7 @@ static const char *below(const char *path)
 
 int sys_open(struct sys *m, const char *root, struct err *e)
 {
-	m->root = root;
+	*m = (struct sys){ .root = root };
 	m->fd = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	return m->fd < 0 ? err_sys(e, "%s", root) : 0;
 }
