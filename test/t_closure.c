@@ -559,6 +559,53 @@ static void odd_links(void)
 	sys_close(&m);
 }
 
+/* As of a command that touched core.py, with what was seen while it ran; between
+ * that and its end `path` is written. */
+static struct id closure_after(struct sys *m, const char *path, const char *text)
+{
+	struct closure_ahead *h = closure_ahead_begin_at(s, m->root, "/usr/bin/python3");
+	const char *const touched[] = { NUMPY "/core.py", "/lib/libc.so.6", NULL };
+	struct id id;
+
+	ahead_wait(h);
+	if (path)
+		put(m, path, text);
+	rest();
+	m->ahead = h;
+	id = make_of(m, uses_of(m, CLOSURE_PACKAGE, touched));
+	m->ahead = NULL;
+	closure_ahead_free(h);
+	return id;
+}
+
+static void seen_ahead(void)
+{
+	struct sys m;
+	struct id was, now;
+
+	build_machine(&m, "ahead");
+	rest();
+	was = closure_after(&m, NULL, NULL);
+	CHECK(same(was, CLOSURE(&m, "libc6", "python3-numpy")));
+	CHECK(same(was, closure_after(&m, NULL, NULL)));
+	/* What it touched has changed: nothing that was seen counts. */
+	now = closure_after(&m, NUMPY "/core.py", "dot = 2");
+	CHECK(!same(was, now) && same(now, CLOSURE(&m, "libc6", "python3-numpy")));
+	/* What it did not touch is as it was while it ran, not as it is later. */
+	was = now;
+	now = closure_after(&m, NUMPY "/__init__.py", "import more");
+	CHECK(same(was, now));
+	now = CLOSURE(&m, "libc6", "python3-numpy");
+	CHECK(!same(was, now));
+	CHECK(same(now, closure_after(&m, NULL, NULL)));
+	/* So does a package's list. */
+	put(&m, NUMPY_LIST, "/.\n" NUMPY "/core.py\n");
+	rest();
+	now = closure_after(&m, NULL, NULL);
+	CHECK(!same(was, now) && same(now, CLOSURE(&m, "libc6", "python3-numpy")));
+	sys_close(&m);
+}
+
 static atomic_bool stop;
 
 static void *scribble(void *fd)
@@ -685,6 +732,7 @@ static const struct test tests[] = {
 	{ "pip's packages are packages", pip },
 	{ "without packages files are taken one by one", no_packages },
 	{ "links that lead astray stay inside", odd_links },
+	{ "what was seen while a command ran counts until something that it used changes", seen_ahead },
 	{ "a file that changes while it is read is named", changes_while_read },
 	{ "a text that is lost is told of and made again", lost_text },
 	{ "what is remembered and damaged is not believed", damaged_mark },

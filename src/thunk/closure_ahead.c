@@ -94,29 +94,41 @@ static bool recall(struct closure_ahead *h, struct store *s)
 	       h->r.n_paths <= (size_t)(h->r.end - h->r.p) / 6;
 }
 
-struct closure_ahead *closure_ahead_begin(struct store *s, const char *program)
+struct closure_ahead *closure_ahead_begin_at(struct store *s, const char *root,
+					     const char *program)
 {
 	struct closure_ahead *h = mem_alloc(sizeof *h);
-	char *real = realpath(program, NULL);
 	struct err ignored;
 
 	memset(h, 0, sizeof *h);
-	h->program = id_of(bytes_str(real ? real : program));
-	free(real);
-	if (sys_open(&h->m, "/", &ignored) == 0 && recall(h, s)) {
+	h->program = id_of(bytes_str(program));
+	if (sys_open(&h->m, root, &ignored) == 0 && recall(h, s)) {
 		h->v = arena_alloc(&h->arena, (h->r.n_paths + 1) * sizeof *h->v);
 		h->is_running = start(h);
 	}
 	return h;
 }
 
+struct closure_ahead *closure_ahead_begin(struct store *s, const char *program)
+{
+	char *real = realpath(program, NULL);
+	struct closure_ahead *h = closure_ahead_begin_at(s, "/", real ? real : program);
+
+	free(real);
+	return h;
+}
+
+void ahead_wait(struct closure_ahead *h)
+{
+	if (h->is_running)
+		pthread_join(h->thread, NULL);
+	h->is_running = false;
+}
+
 static void stop(struct closure_ahead *h)
 {
-	if (!h->is_running)
-		return;
 	atomic_store(&h->must_stop, true);
-	pthread_join(h->thread, NULL);
-	h->is_running = false;
+	ahead_wait(h);
 }
 
 void closure_ahead_free(struct closure_ahead *h)

@@ -215,7 +215,12 @@ bool ahead_saw(const struct closure_ahead *h, size_t *at, const char *path,
 void ahead_keep(const struct closure_ahead *h, struct store *s, const struct id *tree,
 		const struct id *uses);
 
+/* For tests: until it has seen all. */
+void ahead_wait(struct closure_ahead *h);
+
 /* For tests: on the machine below root. */
+struct closure_ahead *closure_ahead_begin_at(struct store *s, const char *root,
+					     const char *program);
 int closure_uses_at(struct store *s, const struct sys *m, const char *const *paths,
 		    size_t n, enum closure_mode mode, struct arena *a, struct strs *out);
 int closure_make_at(struct store *s, const struct sys *m, const char *const *uses,
