@@ -54,8 +54,10 @@ $(BUILD)/deps.mk: tools/install-deps.sh
 deps-demo deps-test deps-bench deps-worker:
 	@tools/install-deps.sh $(@:deps-%=%)
 
+# Its libraries are linked in: finding their symbols would take half of each start.
 $(BUILD)/gg: $(GG_OBJ) $(BUILD)/libgg.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -o $@ $^ $(ALL_LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -Wl,--gc-sections,--disable-new-dtags,-rpath,'$$ORIGIN/lib' -o $@ $^ \
+		-Wl,-Bstatic $(PKG_ARCHIVES) -Wl,-Bdynamic -lpthread -lm
 
 # All of it in one file, libcurl too.  glibc's remark is on names of hosts: those in files and DNS
 # are found without its modules.

@@ -193,6 +193,8 @@ case " $* " in
 	cflags=$(pkg-config --cflags $PKGS) && libs=$(pkg-config --libs $PKGS) || exit 1
 	echo "PKG_CFLAGS := $cflags"
 	echo "PKG_LIBS := $libs"
+	# The same as archives, for gg: users of hiredis and libssl before these.
+	echo "PKG_ARCHIVES := -luv_a -llmdb -lseccomp -lhiredis -lssl -lcrypto -ljansson -lzstd -lz -lexpat"
 	# Archives, for gg-worker: libcurl and what it needs for HTTP, libmicrohttpd;
 	# for the rest see src/exec/static/curl_absent.c and httpd_absent.c.
 	static=$(pkg-config --static --libs $PKGS | sed 's/-luv /-luv_a /; s/-luv$/-luv_a/')

@@ -70,7 +70,7 @@ static int open_file(struct store *s, size_t i)
 
 	if (s->claim_fds[i] >= 0)
 		return 0;
-	snprintf(name, sizeof(name), "locks/%02zu", i);
+	snprintf(name, sizeof(name), "locks/%03zu", i);
 	if (mkdirat(s->dir_fd, "locks", 0755) < 0 && errno != EEXIST)
 		return -1;
 	s->claim_fds[i] = openat(s->dir_fd, name, O_RDWR | O_CREAT | O_CLOEXEC, 0644);
