@@ -105,8 +105,9 @@ void depot_drain(struct depot *d, void (*done)(void *arg, const struct err *e), 
 
 /* For the summary line and the report. */
 struct depot_counts {
-	uint64_t n_fetched, n_pushed, n_results, fetched_bytes, pushed_bytes,
-		wire_in_bytes, wire_out_bytes, n_bad, n_waiting;
+	/* n_results: believed of remotes; n_published: written to one. */
+	uint64_t n_fetched, n_pushed, n_results, n_published, fetched_bytes,
+		pushed_bytes, wire_in_bytes, wire_out_bytes, n_bad, n_waiting;
 };
 void depot_counts(const struct depot *d, struct depot_counts *out);
 /* URIs that workers can open, for a request; borrowed, NULL at the end. */

@@ -3,7 +3,9 @@
  * src/exec/remote_refs.c (refs), remote_gc.c.
  *
  * A ref is a small text at refs/NAME, not signed, since all it can do is keep
- * something: the steps whose results somebody has pushed.
+ * something: the steps whose results somebody has pushed.  That of NAME.run is
+ * what the last run of a project relied on; nobody need take it back, as it is
+ * good for REF_RUN_DAYS only.
  *
  *     gg-ref 1
  *     date 1763716800
@@ -14,10 +16,11 @@
 #ifndef GG_REMOTE_GC_H
 #define GG_REMOTE_GC_H
 
-#include "id.h"
 #include "remote.h"
+#include "thunk.h"
 
-enum { REF_NAME_ROOM = 80 };
+enum { REF_NAME_ROOM = 80, REF_RUN_DAYS = 30 };
+#define REF_RUN ".run"
 
 /* A name for the refs of the project at root on this machine. */
 void remote_ref_name(const char *root, char out[REF_NAME_ROOM]);
@@ -42,11 +45,14 @@ struct remote_gc {
 	const struct remote_ops *ops;
 	struct remote *remote;
 	int64_t grace_s;                /* younger ones are kept, and what they name */
-	const char *forget;             /* the name of a ref that goes, too; or NULL.
-					 * ERR_MISSING: it is not there */
+	const char *forget;             /* the name of a project whose refs go, too; or
+					 * NULL.  ERR_MISSING: it has none */
+	const struct ref *also;         /* these are kept as well, as by a ref; lent */
+	size_t n_also;
 	bool is_dry;
 	/* Given back. */
-	size_t n_refs, n_results, n_objects;    /* removed, or would be; */
+	size_t n_projects;              /* that have refs */
+	size_t n_results, n_objects;    /* removed, or would be; */
 	size_t n_kept_results, n_kept_objects;
 	size_t n_halves;                /* begun and never ended by their writers */
 	uint64_t n_bytes, n_kept_bytes;

@@ -97,7 +97,7 @@ static void reachable(void)
 	MUST(remote_ref_write(loop, &remote_dir, g.remotes[0].remote, "proj-1", both, 2, &e), e);
 	age(10);
 	MUST(gc(&k), e);
-	CHECK(k.n_results == 1 && k.n_objects == 1 && k.n_refs == 1 && is_there("ac", &lost));
+	CHECK(k.n_results == 1 && k.n_objects == 1 && k.n_projects == 1 && is_there("ac", &lost));
 	k = (struct remote_gc){ .grace_s = 7 * DAY_S };
 	MUST(gc(&k), e);
 	CHECK(k.n_results == 1 && k.n_objects == 1 && k.n_kept_results == 2);

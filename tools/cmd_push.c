@@ -5,6 +5,7 @@
  */
 #include <stdlib.h>
 #include <string.h>
+#include "keep.h"
 #include "remote_gc.h"
 #include "steps.h"
 
@@ -53,12 +54,21 @@ static void publish(struct push *p, struct step *s)
 	arena_release(&a);
 }
 
-/* A push of everything is what the project keeps; one of some outputs adds to it. */
+/* A push of everything is what the project keeps, with what gg.lock names; one of
+ * some outputs adds to it. */
 static int write_refs(struct push *p, bool adds, struct err *e)
 {
 	struct ctx *c = p->c;
 	char name[REF_NAME_ROOM];
+	struct kept locked = { 0 };
 
+	if (!adds && keep_locked(c, &locked, e) < 0)
+		return -1;
+	p->roots = mem_grow(p->roots, (p->n_roots + locked.n + 1) * sizeof *p->roots);
+	if (locked.n)
+		memcpy(p->roots + p->n_roots, locked.v, locked.n * sizeof *p->roots);
+	p->n_roots += locked.n;
+	kept_release(&locked);
 	remote_ref_name(c->project.root, name);
 	for (size_t i = 0; i < c->n_remotes; i++) {
 		const struct depot_remote *r = &c->remotes[i];

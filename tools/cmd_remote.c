@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 #include "gg.h"
+#include "locked.h"
 #include "quantity.h"
 #include "remote_gc.h"
 
@@ -78,7 +79,7 @@ static int list_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 	if (count(c, r, "cas/", &objects, e) < 0 || count(c, r, "ac/", &results, e) < 0 ||
 	    count(c, r, "refs/", &refs, e) < 0)
 		return err_wrap(e, "%s", uri_of(r));
-	printf("%s: %zu objects of %.1f MiB, %zu results, pushed by %zu projects\n", uri_of(r),
+	printf("%s: %zu objects of %.1f MiB, %zu results, kept by %zu refs\n", uri_of(r),
 	       objects.n, (double)objects.n_bytes / 1048576, results.n, refs.n);
 	refs.is_named = refs.n > 0;
 	return refs.n ? count(c, r, "refs/", &refs, e) : 0;
@@ -124,17 +125,37 @@ static int grace(struct ctx *c, int64_t *out, struct err *e)
 	return 0;
 }
 
+/* What the gg.lock of this project names: the steps, and what they gave. */
+static int add_locked(struct ctx *c, struct remote_gc *g, struct err *e)
+{
+	struct lock lock;
+	struct ref *v;
+
+	if (!c->project.root)
+		return 0;
+	if (lock_read(c, &lock, e) < 0)
+		return e->code == ERR_MISSING ? 0 : -1;
+	v = arena_alloc(&c->arena, (2 * lock.n + 1) * sizeof *v);
+	for (size_t i = 0; i < lock.n; i++) {
+		v[g->n_also++] = lock.v[i].value;
+		v[g->n_also++] = (struct ref){ .kind = REF_THUNK, .id = lock.v[i].ph.thunk,
+					       .out = lock.v[i].ph.out };
+	}
+	g->also = v;
+	return 0;
+}
+
 static int gc_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 {
 	struct remote_gc g = { .loop = c->loop, .ops = r->ops, .remote = r->remote,
 			       .is_dry = c->o.dry_run, .forget = c->o.forget };
 
-	if (grace(c, &g.grace_s, e) < 0 || remote_gc(&g, e) < 0)
+	if (grace(c, &g.grace_s, e) < 0 || add_locked(c, &g, e) < 0 || remote_gc(&g, e) < 0)
 		return -1;
 	printf("%s: %s %zu results and %zu objects (%.1f MiB), kept %zu and %zu (%.1f MiB) for "
 	       "%zu projects\n", uri_of(r), c->o.dry_run ? "would remove" : "removed",
 	       g.n_results, g.n_objects, (double)g.n_bytes / 1048576, g.n_kept_results,
-	       g.n_kept_objects, (double)g.n_kept_bytes / 1048576, g.n_refs);
+	       g.n_kept_objects, (double)g.n_kept_bytes / 1048576, g.n_projects);
 	if (g.n_halves)
 		printf("  %s %zu uploads that were begun and never ended\n",
 		       c->o.dry_run ? "would remove" : "removed", g.n_halves);

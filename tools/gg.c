@@ -152,10 +152,11 @@ const struct verb verbs[] = {
 	  "remote dry-run grace forget:remote tls-verify", "list|check|gc",
 	  "look after the remotes",
 	  "check writes a probe, reads it back and removes it, and says in words what is "
-	  "wrong. gc removes results, and then objects, that no push names (gg push), but "
+	  "wrong. gc removes results, and then objects, that neither a push names (gg "
+	  "push), nor a run of the last 30 days, nor the gg.lock of this project, but "
 	  "nothing that is younger than --grace. It may run beside other jobs. With "
-	  "--forget it no longer keeps what the project NAME has pushed; list says "
-	  "which there are." },
+	  "--forget it no longer keeps what the project NAME has pushed and used; list "
+	  "says which there are." },
 	{ "key", cmd_key, NEED_ARGS, "project", "new|list|trust KEY [NAME]|distrust KEY",
 	  "keys that sign results, and those that are trusted",
 	  "Results that come from a remote count only when a key that is trusted has "

@@ -11,6 +11,7 @@
 #include <string.h>
 #include "gg.h"
 #include "journal.h"
+#include "keep.h"
 
 static bool is_plain(const struct ctx *c)
 {
@@ -115,4 +116,6 @@ void drive_drain(struct drive *d)
 		     (unsigned long long)n.n_waiting);
 	else if (w->e.code)
 		note("not all could be written to remotes: %s", w->e.text);
+	if (!d->n_interrupts)
+		keep_at_remotes(d->c);
 }

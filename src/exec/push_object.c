@@ -266,6 +266,7 @@ static void sent(struct remote_call *c, const struct remote_answer *a, const str
 		send(p);
 		return;
 	}
+	d->counts.n_published += p->is_text;
 	if (!p->is_text && !a->was_there) {
 		d->counts.n_pushed++;
 		d->counts.pushed_bytes += p->n_bytes;

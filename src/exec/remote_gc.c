@@ -2,8 +2,8 @@
  *
  * Others write meanwhile, and nobody holds a lock.  So the keys are listed first,
  * and only what was listed is ever removed; what is younger than the grace period
- * stays, with all that it names; each key is looked at once more before it goes;
- * and results go before objects, so that who finds a result finds its objects,
+ * stays, with all that it names; each key is looked at once more just before it
+ * goes; and results go before objects, so that who finds a result finds its objects,
  * or, at worst, makes them again.
  */
 #include <stdio.h>
@@ -15,6 +15,7 @@
 
 enum {
 	FLIGHT = 32,
+	RUN_S = REF_RUN_DAYS * 24 * 3600,
 	TEXT_MAX = 256 << 20,           /* of a tree, a ref, a result */
 };
 
@@ -40,7 +41,7 @@ struct gc {
 	struct item **todo;             /* what is to be read next */
 	size_t n_todo, todo_room;
 	int64_t now_s;
-	struct strs refs;
+	struct strs refs, stale;        /* keys */
 	bool is_done;
 	struct err err;
 };
@@ -70,8 +71,9 @@ struct batch {
 	struct item **v;
 	size_t n, next, n_open;
 	enum remote_verb verb;
-	/* e is NULL or ERR_MISSING; other failures end the batch. */
-	void (*took)(struct batch *b, struct item *it, const struct remote_answer *a,
+	/* e is NULL or ERR_MISSING; other failures end the batch.  true: it may go,
+	 * and goes at once. */
+	bool (*took)(struct batch *b, struct item *it, const struct remote_answer *a,
 		     const struct err *e);
 	bool is_done;
 	struct err err;
@@ -86,26 +88,42 @@ struct flight {
 
 static void launch(struct batch *b);
 
+/* Begin f's call, or give it up. */
+static void fly(struct flight *f)
+{
+	struct batch *b = f->b;
+
+	if (b->k->g->ops->start(b->k->g->remote, &f->c, &b->err) < 0)
+		free(f);
+	else
+		b->n_open++;
+}
+
 static void landed(struct remote_call *c, const struct remote_answer *a, const struct err *e)
 {
 	struct flight *f = c->arg;
 	struct batch *b = f->b;
+	bool goes = false;
 
 	b->n_open--;
 	if (e && e->code != ERR_MISSING) {
 		if (!b->err.code)
 			b->err = *e;
-	} else if (!b->err.code) {
-		b->took(b, f->it, a, e);
+	} else if (!b->err.code && f->c.verb == b->verb) {
+		goes = b->took(b, f->it, a, e);
 	}
-	free(f);
+	if (goes) {
+		f->c = (struct remote_call){ .verb = REMOTE_DELETE, .key = f->key,
+					     .done = landed, .arg = f };
+		fly(f);
+	} else {
+		free(f);
+	}
 	launch(b);
 }
 
 static void launch(struct batch *b)
 {
-	struct remote_gc *g = b->k->g;
-
 	while (!b->err.code && b->next < b->n && b->n_open < FLIGHT) {
 		struct flight *f = memset(mem_alloc(sizeof *f), 0, sizeof *f);
 
@@ -114,10 +132,7 @@ static void launch(struct batch *b)
 		snprintf(f->key, sizeof f->key, "%s/%s", b->folder, id_hex(&f->it->id).s);
 		f->c = (struct remote_call){ .verb = b->verb, .key = f->key, .done = landed,
 					     .max_bytes = TEXT_MAX, .arg = f };
-		if (g->ops->start(g->remote, &f->c, &b->err) < 0)
-			free(f);
-		else
-			b->n_open++;
+		fly(f);
 	}
 	b->is_done = !b->n_open;
 }
@@ -135,6 +150,13 @@ static int run_batch(struct batch *b, struct err *e)
 
 /* ---- listing */
 
+static bool is_of_run(const char *key)
+{
+	size_t n = strlen(key), n_end = strlen(REF_RUN);
+
+	return n > n_end && strcmp(key + n - n_end, REF_RUN) == 0;
+}
+
 static int listed(struct remote_listing *l, const char *key, uint64_t n_bytes,
 		  int64_t modified_s)
 {
@@ -144,7 +166,10 @@ static int listed(struct remote_listing *l, const char *key, uint64_t n_bytes,
 	struct id id;
 
 	if (*l->prefix == 'r') {
-		strs_add(&k->refs, arena_str(&k->arena, key));
+		bool is_stale = is_of_run(key) && modified_s &&
+				modified_s + RUN_S < k->now_s;
+
+		strs_add(is_stale ? &k->stale : &k->refs, arena_str(&k->arena, key));
 		return 0;
 	}
 	if (!id_parse(bytes_str(key + strlen(l->prefix)), &id))
@@ -221,7 +246,7 @@ static void keep_ref(struct gc *k, const struct ref *r)
 }
 
 /* Signed or not, by whomever: what it names is kept. */
-static void took_result(struct batch *b, struct item *it, const struct remote_answer *a,
+static bool took_result(struct batch *b, struct item *it, const struct remote_answer *a,
 			const struct err *e)
 {
 	const char *at = e ? NULL : memmem(a->body.p, a->body.n, "gg-result ", 10);
@@ -235,6 +260,7 @@ static void took_result(struct batch *b, struct item *it, const struct remote_an
 		for (size_t i = 0; i < r.n; i++)
 			keep_ref(b->k, &r.v[i].ref);
 	arena_release(&arena);
+	return false;
 }
 
 static void keep_entries(struct gc *k, const struct tree *t)
@@ -245,7 +271,7 @@ static void keep_entries(struct gc *k, const struct tree *t)
 				    t->v[i].kind == ENTRY_TREE ? REF_TREE : REF_VALUE);
 }
 
-static void took_object(struct batch *b, struct item *it, const struct remote_answer *a,
+static bool took_object(struct batch *b, struct item *it, const struct remote_answer *a,
 			const struct err *e)
 {
 	struct arena arena = { 0 };
@@ -256,7 +282,7 @@ static void took_object(struct batch *b, struct item *it, const struct remote_an
 
 	if (e || codec_unpack(a->body, &it->id, TEXT_MAX, &arena, &text, &bad) < 0) {
 		arena_release(&arena);
-		return;                 /* as good as gone */
+		return false;           /* as good as gone */
 	}
 	if (it->is_tree && tree_decode(text, &arena, &t, &bad) == 0)
 		keep_entries(b->k, &t);
@@ -265,6 +291,7 @@ static void took_object(struct batch *b, struct item *it, const struct remote_an
 			if (s.in[i].ref.kind == REF_THUNK)
 				keep_ref(b->k, &s.in[i].ref);
 	arena_release(&arena);
+	return false;
 }
 
 /* Read what is kept until nothing more is found in it. */
@@ -301,31 +328,59 @@ static int mark(struct gc *k, struct err *e)
 	return rc;
 }
 
+static int remove_key(struct gc *k, const char *key, struct err *e)
+{
+	struct remote_gc *g = k->g;
+	struct remote_call c = { .verb = REMOTE_DELETE, .key = key };
+	struct remote_answer a;
+
+	return g->is_dry ? 0 : remote_wait(g->loop, g->ops, g->remote, &c, &k->arena, &a, e);
+}
+
 /* What it alone kept is then for this sweep, or for a later one. */
 static int forget(struct gc *k, struct err *e)
 {
 	struct remote_gc *g = k->g;
-	struct remote_call c = { .verb = REMOTE_DELETE };
-	struct remote_answer a;
-	size_t i = 0;
+	size_t n = 0, n_were = k->refs.n;
 
 	if (!g->forget)
 		return 0;
-	c.key = arena_printf(&k->arena, "refs/%s", g->forget);
-	while (i < k->refs.n && strcmp(k->refs.v[i], c.key) != 0)
-		i++;
-	if (i == k->refs.n)
+	for (size_t i = 0; i < k->refs.n; i++) {
+		const char *name = k->refs.v[i] + strlen("refs/");
+		size_t n_name = strlen(name) - (is_of_run(name) ? strlen(REF_RUN) : 0);
+
+		if (n_name != strlen(g->forget) || strncmp(name, g->forget, n_name) != 0)
+			k->refs.v[n++] = k->refs.v[i];
+		else if (remove_key(k, k->refs.v[i], e) < 0)
+			return -1;
+	}
+	k->refs.n = n;
+	if (n == n_were)
 		return err_set(e, ERR_MISSING, "%s: no project %s has pushed there; gg remote "
 			       "list names those that have", g->ops->uri(g->remote), g->forget);
-	k->refs.v[i] = k->refs.v[--k->refs.n];
-	return g->is_dry ? 0 :
-		remote_wait(g->loop, g->ops, g->remote, &c, &k->arena, &a, e);
+	return 0;
+}
+
+/* A project has one ref, or two that follow each other. */
+static size_t count_projects(struct strs *refs)
+{
+	size_t n = 0;
+
+	strs_sort(refs);
+	for (size_t i = 0; i < refs->n; i++) {
+		size_t n_name = strlen(refs->v[i]) - strlen(REF_RUN);
+
+		n += !(i && is_of_run(refs->v[i]) && strlen(refs->v[i - 1]) == n_name &&
+		       strncmp(refs->v[i - 1], refs->v[i], n_name) == 0);
+	}
+	return n;
 }
 
 static int mark_refs(struct gc *k, struct err *e)
 {
 	struct remote_gc *g = k->g;
 
+	g->n_projects = count_projects(&k->refs);
 	for (size_t i = 0; i < k->refs.n; i++) {
 		struct arena a = { 0 };
 		struct id *v;
@@ -339,7 +394,8 @@ static int mark_refs(struct gc *k, struct err *e)
 		if (rc < 0)
 			return -1;
 	}
-	g->n_refs = k->refs.n;
+	for (size_t i = 0; i < g->n_also; i++)
+		keep_ref(k, &g->also[i]);
 	for (size_t i = 0; i < k->results.n; i++)
 		if (k->results.v[i]->is_young)
 			keep_result(k, &k->results.v[i]->id);
@@ -349,7 +405,7 @@ static int mark_refs(struct gc *k, struct err *e)
 /* ---- sweeping */
 
 /* Still old?  What was written again meanwhile stays. */
-static void looked(struct batch *b, struct item *it, const struct remote_answer *a,
+static bool looked(struct batch *b, struct item *it, const struct remote_answer *a,
 		   const struct err *e)
 {
 	int64_t since = a->modified_s;
@@ -358,15 +414,7 @@ static void looked(struct batch *b, struct item *it, const struct remote_answer 
 		it->is_kept = true;     /* gone already */
 	else if (!since || since + b->k->g->grace_s > b->k->now_s)
 		it->is_young = true;
-}
-
-static void removed(struct batch *b, struct item *it, const struct remote_answer *a,
-		    const struct err *e)
-{
-	(void)b;
-	(void)it;
-	(void)a;
-	(void)e;
+	return !it->is_kept && !it->is_young;
 }
 
 static size_t gather(struct items *in, struct item **out)
@@ -394,10 +442,7 @@ static int sweep(struct gc *k, struct items *in, struct err *e)
 	b.n = gather(in, dead);
 	if (!k->g->is_dry)
 		rc = run_batch(&b, e);
-	b = (struct batch){ .k = k, .folder = in->folder, .v = dead, .n = gather(in, dead),
-			    .verb = REMOTE_DELETE, .took = removed };
-	if (rc == 0 && !k->g->is_dry)
-		rc = run_batch(&b, e);
+	b.n = gather(in, dead);
 	for (size_t i = 0; i < b.n; i++)
 		n_bytes += dead[i]->n_bytes;
 	for (size_t i = 0; i < in->n; i++) {
@@ -428,6 +473,8 @@ int remote_gc(struct remote_gc *g, struct err *e)
 			list(&k, "refs/", e) < 0 || forget(&k, e) < 0 || mark_refs(&k, e) < 0 ||
 			sweep(&k, &k.results, e) < 0 || sweep(&k, &k.objects, e) < 0))
 		rc = -1;
+	for (size_t i = 0; rc == 0 && i < k.stale.n; i++)
+		rc = remove_key(&k, k.stale.v[i], e);
 	if (rc == 0 && g->ops->halves)
 		rc = g->ops->halves(g->remote, k.now_s - g->grace_s, g->is_dry, &g->n_halves, e);
 	free(k.results.v);
@@ -436,6 +483,7 @@ int remote_gc(struct remote_gc *g, struct err *e)
 	map_release(&k.results.by_id);
 	map_release(&k.objects.by_id);
 	strs_release(&k.refs);
+	strs_release(&k.stale);
 	arena_release(&k.arena);
 	return rc;
 }
