@@ -69,6 +69,7 @@
  *                             become the step's closure, its runtime
  *     env NAME... | NAME*...  variables that shape the output
  *     cpus N, gpus N          fractions too
+ *     gpus 1-4                any number from 1 to 4: see policy.h
  *     mem 2G                  K M G T, powers of 1024
  *     time 90s | 1h30m        s m h d
  *     priority N              -1000 to 1000, higher is sooner
@@ -143,6 +144,7 @@ struct hints {
 					 * it does not name fails by that */
 	const char *fuse;               /* words of fuse.h, or NULL; lent */
 	const struct resume *resume;    /* NULL: it cannot go on; borrowed */
+	unsigned gpus_most;             /* it can use up to so many; 0: as gpus */
 };
 
 struct bound_read {

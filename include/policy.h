@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "fleet.h"
 
 /* One step, as a policy sees it. */
 struct policy_step {
@@ -31,9 +32,15 @@ struct policy_step {
 struct policy {
 	const char *name, *help;
 	double (*urgency)(const struct policy_step *s);
+	/* Steps that may have several GPUs (gpus A-B in gg.models): who of the ready
+	 * ones goes now, and with how many; as fleet_choose(), rates being such that
+	 * the fastest on one GPU has 176.  NULL: each has the least it can do with. */
+	unsigned (*share)(const struct fleet_member *v, size_t n, const bool *taken,
+			  unsigned gpus, double delta, double target, unsigned *gpus_of);
 };
 
-extern const struct policy policy_longest, policy_fifo, policy_widest, policy_shortest;
+extern const struct policy policy_longest, policy_fifo, policy_widest, policy_shortest,
+	policy_fleet;
 /* All of them, the usual one first, NULL at the end. */
 extern const struct policy *const policies[];
 /* NULL: there is none of that name. */

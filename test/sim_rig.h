@@ -22,6 +22,7 @@ struct sim_rig {
 	struct engine engine;
 	struct exec *x;
 	struct id host;
+	const struct policy *policy;    /* of what is opened next */
 	size_t n_ended, n_bad;
 	struct err e;           /* of the first that ended badly */
 };
@@ -41,7 +42,8 @@ static inline int rig_open(struct sim_rig *r, const char *words, struct err *e)
 		return -1;
 	r->engine = (struct engine){ &backend_sim, r->backend, "sim" };
 	xo = (struct exec_opts){ .loop = r->loop, .store = r->store, .project = &r->project,
-				 .engines = &r->engine, .n_engines = 1 };
+				 .engines = &r->engine, .n_engines = 1,
+				 .policy = r->policy };
 	return exec_new(&xo, &r->x, e);
 }
 

@@ -37,6 +37,8 @@ const struct notation notation[] = {
 	  "step's closure, and it then runs wherever that closure is" },
 	{ "env NAME...", "variables that shape the output; NAME* is allowed" },
 	{ "cpus N, gpus N", "what it needs; fractions too" },
+	{ "gpus 1-4", "from one to four, as --policy fleet shares them out (1 otherwise): what it "
+	  "writes must not depend on how many" },
 	{ "mem 2G", "memory it needs" },
 	{ "time 90s", "its time limit: s m h d" },
 	{ "priority N", "-1000 to 1000, higher is sooner" },

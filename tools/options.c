@@ -161,7 +161,8 @@ const struct option_row option_rows[] = {
 	  "serve counts for Prometheus there, such as 127.0.0.1:9464, while it runs" },
 	{ "policy", 0, policy, AT(policy), "NAME",
 	  "which ready step is started first: longest (remaining path; as usual), fifo, "
-	  "widest (most wait for it) or shortest" },
+	  "widest (most wait for it), shortest, or fleet (as longest, and trainers with gpus "
+	  "A-B get GPUs in flotillas)" },
 	{ "no-fuse", 0, NULL, AT(no_fuse), NULL,
 	  "each thunk in a process of its own, also where several can be one" },
 	{ "hermetic", 0, NULL, AT(hermetic), NULL,

@@ -11,12 +11,14 @@
  *
  *     time=SECONDS               what it computes (0)
  *     bytes=N                    how large each output pretends to be
+ *     gains=X                    with N GPUs it is N X^(N-1) times as fast
  *
  * An output is a short text that says how large it pretends to be, so that no
  * table of a million sizes is needed.
  */
 #include "sim.h"
 
+#include <math.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -189,6 +191,17 @@ static int read_arguments(const struct thunk *t, double *time_s, uint64_t *bytes
 	return 0;
 }
 
+/* How many times as fast it is with the GPUs it has. */
+static double speed(const struct thunk *t, const struct job *j)
+{
+	const char *v = argument(t, "gains");
+	double gains;
+
+	if (!v || !quantity_number(v, &gains) || j->needs.gpus < 1)
+		return 1;
+	return j->needs.gpus * pow(gains, j->needs.gpus - 1);
+}
+
 static int duration(struct backend *b, const struct job *j, double *out, struct err *e)
 {
 	double bandwidth = (double)b->w.bandwidth, time_s;
@@ -201,7 +214,7 @@ static int duration(struct backend *b, const struct job *j, double *out, struct 
 	for (size_t i = 0; i < t.n_in; i++)
 		if (input_bytes(b, &t.in[i].ref, &in, e) < 0)
 			return err_wrap(e, "%s", t.in[i].path);
-	*out = time_s + (t.n_in ? b->w.latency_s : 0) + (double)in / bandwidth +
+	*out = time_s / speed(&t, j) + (t.n_in ? b->w.latency_s : 0) + (double)in / bandwidth +
 		b->w.latency_s + (double)bytes * (double)t.n_out / bandwidth;
 	b->told.in_bytes += (double)in;
 	b->told.out_bytes += (double)bytes * (double)t.n_out;

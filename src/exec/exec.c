@@ -266,6 +266,9 @@ void exec_free(struct exec *x)
 	free(x->polling.v);
 	free(x->held.v);
 	map_release(&x->closures);
+	free(x->elastic.v);
+	free(x->training.v);
+	map_release(&x->trainers);
 	map_release(&x->fuses);
 	map_release(&x->hosts);
 	map_release(&x->shapes);

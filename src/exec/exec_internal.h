@@ -9,6 +9,7 @@
  * resume.c   what was ended early goes on
  * twice.c    a second run of what takes too long
  * company.c  several steps as one process
+ * flotilla.c steps that may have one GPU or several
  * away.c     what remotes know and hold
  * rewind.c   what was known and is gone is made again
  * exec.c     wants
@@ -111,11 +112,14 @@ struct node {
 	struct shape *shape;            /* NULL until loaded as open */
 	const struct failure *failure;
 	const struct fuse *fuse;        /* how it goes together with others, or NULL */
+	struct trainer *trainer;        /* how fast it is on how many GPUs, or NULL */
 	uint64_t mates;                 /* those of the same number can; 0: alone */
 	struct errand *errand;          /* of an AWAY node */
 	uint32_t n_waits_for, fan_out, sequence;
 	double urgency;                 /* as exec_opts.policy has it */
 	float cpus, gpus, timeout_s;
+	uint8_t gpus_least, gpus_most;  /* most 0: gpus is what it needs */
+	uint8_t trains_on;              /* the site, while it runs */
 	float in_bytes;                 /* expected, where the shape goes by it */
 	uint32_t mem_mib;
 	uint32_t sites;                 /* those that may ever take it, as bits */
@@ -192,6 +196,9 @@ struct exec {
 	size_t n_sites;
 	struct lane *lanes;
 	size_t n_lanes, lanes_room, n_ready;
+	struct node_list elastic;       /* ready, and GPUs are yet to be shared out */
+	struct node_list training;      /* those of them that run */
+	struct map trainers;
 	size_t picked;                  /* the lane of the last one picked */
 	uint32_t n_picks;
 	struct arena keep;              /* nodes, edges, failures, shapes */
@@ -322,6 +329,8 @@ const char *node_label(struct exec *x, const struct node *n, struct arena *a,
 
 /* order.c */
 void sched_ready(struct exec *x, struct node *n);
+/* The same of one that has its GPUs. */
+void sched_ready_now(struct exec *x, struct node *n);
 void sched_rebuild(struct exec *x);
 void sched_forget_ready(struct exec *x);
 /* Take the first ready node for which there is room, and where; or NULL. */
@@ -333,6 +342,20 @@ struct node *sched_next_mate(struct exec *x);
 struct room node_needs(const struct node *n);
 bool room_fits(const struct room *left, const struct room *needs);
 void room_take(struct room *left, const struct room *needs);
+
+/* flotilla.c.  Which trainer is n, which is t? */
+void flotilla_look(struct exec *x, struct node *n, const struct thunk *t);
+/* n is ready: true if it waits for GPUs to be shared out. */
+bool flotilla_takes(struct exec *x, struct node *n);
+/* Share out GPUs that are free. */
+void flotilla_form(struct exec *x);
+/* n, which runs there, and no more. */
+void flotilla_starts(struct exec *x, struct node *n, const struct site *s);
+void flotilla_ends(struct exec *x, const struct node *n);
+/* What is expected of n with the GPUs it has; 0: nothing is known. */
+double flotilla_seconds(const struct node *n);
+void flotilla_learn(const struct run *r, double seconds);
+int flotilla_flush(struct exec *x, struct err *e);
 
 /* sched.c */
 void sched_start(struct exec *x);

@@ -83,16 +83,18 @@ static void start_all(struct clock *c)
 		else
 			over(c, a);
 	}
+	flotilla_form(&c->x);
 	while ((n = sched_pick(&c->x, &site))) {
 		struct ahead *a = (struct ahead *)n;
 		struct room needs = node_needs(n);
 
 		a->site = site;
-		a->end_s = c->now_s + a->takes_s;
+		a->end_s = c->now_s + (n->trainer ? node_seconds(n) : a->takes_s);
 		site->used.cpus += needs.cpus;
 		site->used.gpus += needs.gpus;
 		site->used.mem_bytes += needs.mem_bytes;
 		site->n_running++;
+		flotilla_starts(&c->x, n, site);
 		push(&c->ends, a);
 	}
 }
@@ -104,6 +106,7 @@ static void end_one(struct clock *c)
 
 	c->now_s = a->end_s;
 	room_take(&a->site->used, &needs);
+	flotilla_ends(&c->x, &a->node);
 	/* Sums of fractions drift. */
 	if (!--a->site->n_running)
 		a->site->used = (struct room){ 0 };
@@ -137,6 +140,7 @@ static double more(double a, double b)
 static void place(struct clock *c, const struct exec *x, size_t engine,
 		  const struct room *room)
 {
+	c->x.o.policy = x->o.policy;
 	c->x.sites = c->sites;
 	c->x.n_sites = room ? 1 : x->n_sites;
 	for (size_t i = 0; i < c->x.n_sites; i++)
@@ -191,6 +195,9 @@ void exec_foresee(struct exec *x, size_t engine, const struct room *room,
 		out->seconds = c->n_over == c->g.n ? c->now_s : -1;
 	}
 	sites_close(&c->x);
+	free(c->x.elastic.v);
+	free(c->x.training.v);
+	arena_release(&c->x.scratch);
 	free(c->ends.v);
 	free(c->free_now);
 	aheads_release(&c->g);

@@ -14,7 +14,7 @@ struct record {
 	double cpus, gpus, time_s;
 	uint64_t mem_bytes;
 	int64_t priority;
-	int64_t is_watched;
+	int64_t is_watched;             /* the low byte; above it gpus_most */
 };
 
 enum { BYTES_BEFORE = offsetof(struct record, is_watched) };
@@ -31,7 +31,7 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 	      struct err *e)
 {
 	struct record r = { h->cpus, h->gpus, h->time_s, h->mem_bytes, h->priority,
-			    h->is_watched };
+			    h->is_watched | (int64_t)h->gpus_most << 8 };
 	const struct resume *how = h->resume;
 	struct buf b = { 0 };
 	int rc;
@@ -86,7 +86,8 @@ int hints_get(struct store *s, const struct id *thunk, struct arena *a, struct h
 	memcpy(&r, b.p + 1, b.n - 1 < sizeof r ? b.n - 1 : sizeof r);
 	*out = (struct hints){ .cpus = r.cpus, .gpus = r.gpus, .time_s = r.time_s,
 			       .mem_bytes = r.mem_bytes, .priority = (int)r.priority,
-			       .is_watched = r.is_watched != 0 };
+			       .is_watched = (r.is_watched & 0xff) != 0,
+			       .gpus_most = (unsigned)(r.is_watched >> 8 & 0xff) };
 	b.p += 1 + sizeof r;
 	b.n = b.n > 1 + sizeof r ? b.n - 1 - sizeof r : 0;
 	if (b.n)

@@ -178,6 +178,8 @@ static void read_hints(struct exec *x, struct node *n)
 	n->mem_mib = (uint32_t)(h.mem_bytes >> 20) + (h.mem_bytes % (1 << 20) != 0);
 	n->priority = h.priority;
 	n->is_watched = h.is_watched;
+	n->gpus_least = h.gpus_most ? (uint8_t)n->gpus : 0;
+	n->gpus_most = (uint8_t)h.gpus_most;
 	n->fuse = h.fuse && x->o.fuses ? company_words(x, h.fuse) : NULL;
 	n->is_resumable = h.resume != NULL;
 }
@@ -195,6 +197,7 @@ static void load_inputs(struct exec *x, struct node *n)
 	}
 	read_hints(x, n);
 	n->shape = profile_shape(x, &t);
+	flotilla_look(x, n, &t);
 	profile_open(x, n);
 	if (profile_is_sized(n->shape))
 		profile_size(x, n, &t);

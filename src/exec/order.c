@@ -98,7 +98,7 @@ void sched_forget_ready(struct exec *x)
 		x->lanes[l].heap.n = 0;
 		x->lanes[l].ready_s = 0;
 	}
-	x->n_ready = 0;
+	x->n_ready = x->elastic.n = 0;
 }
 
 static struct lane *find_lane(struct exec *x, const struct lane *like)
@@ -167,6 +167,12 @@ static struct lane *lane_of(struct exec *x, const struct node *n)
 }
 
 void sched_ready(struct exec *x, struct node *n)
+{
+	if (!flotilla_takes(x, n))
+		sched_ready_now(x, n);
+}
+
+void sched_ready_now(struct exec *x, struct node *n)
 {
 	struct lane *l = lane_of(x, n);
 

@@ -8,6 +8,7 @@ const struct policy *const policies[] = {
 	&policy_fifo,
 	&policy_widest,
 	&policy_shortest,
+	&policy_fleet,
 	NULL
 };
 

@@ -294,6 +294,10 @@ void profile_learn(struct exec *x, struct shape *s, const struct sample *took)
 
 double node_seconds(const struct node *n)
 {
+	double s = flotilla_seconds(n);
+
+	if (s > 0)
+		return s;
 	if (!profile_is_sized(n->shape) || n->in_bytes <= 0)
 		return profile_seconds(n->shape);
 	return exp(log_expected(n->shape, (double)n->in_bytes));
@@ -376,5 +380,5 @@ int profile_flush(struct exec *x, struct err *e)
 			       (struct bytes){ (char *)&r, sizeof(r) }, e) < 0)
 			return -1;
 	}
-	return 0;
+	return flotilla_flush(x, e);
 }

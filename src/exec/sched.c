@@ -34,6 +34,7 @@ static void run_link(struct exec *x, struct run *r)
 	x->n_linked++;
 	x->n_running += r->node->n_runs++ == 0;
 	x->started_sum_ms += r->started_ms;
+	flotilla_starts(x, r->node, s);
 }
 
 void run_counts_no_more(struct exec *x, struct run *r)
@@ -48,6 +49,7 @@ static void run_unlink(struct exec *x, struct run *r)
 	*(r->prev ? &r->prev->next : &x->runs) = r->next;
 	*(r->next ? &r->next->prev : &x->last_run) = r->prev;
 	room_take(&s->used, &r->needs);
+	flotilla_ends(x, r->node);
 	s->n_running--;
 	x->n_linked--;
 	if (!r->is_beaten)
@@ -62,7 +64,9 @@ static void run_unlink(struct exec *x, struct run *r)
  * put the thunks that came with it and say so in ref. */
 static int read_tail(struct exec *x, const struct node *n, struct ref *ref, struct err *e)
 {
-	struct hints h = { .cpus = n->cpus, .gpus = n->gpus, .time_s = n->timeout_s,
+	struct hints h = { .cpus = n->cpus, .gpus_most = n->gpus_most,
+			   .gpus = n->gpus_most ? (float)n->gpus_least : n->gpus,
+			   .time_s = n->timeout_s,
 			   .mem_bytes = (uint64_t)n->mem_mib << 20,
 			   .priority = n->priority, .is_watched = n->is_watched };
 	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || n->mem_mib ||
@@ -115,6 +119,7 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 
 	profile_observe(x, r, &all, &took);
 	profile_learn(x, n->shape, &took);
+	flotilla_learn(r, took.seconds);
 	twice_won(x, r, &rep->result);
 	for (size_t i = 0; i < given.n; i++) {
 		given.v[i] = rep->result.v[i];
@@ -365,6 +370,8 @@ void sched_start(struct exec *x)
 	struct node *n;
 	struct run *r;
 
+	if (!x->o.only_plans && !x->is_halted && !x->is_stopped)
+		flotilla_form(x);
 	while (!x->o.only_plans && !x->is_halted && !x->is_stopped && (n = sched_pick(x, &site))) {
 		arena_reset(&x->scratch);
 		r = sched_prepare(x, n, site);

@@ -252,6 +252,8 @@ bool exec_is_stuck(const struct exec *x, struct buf *out)
 		return false;
 	for (size_t i = 0; i < x->n_lanes && !l; i++)
 		l = x->lanes[i].heap.n ? &x->lanes[i] : NULL;
+	if (!l)
+		return false;
 	buf_printf(out, "%zu steps wait for room: one needs %g cpus, %g gpus and %u MiB",
 		   x->n_ready, (double)l->cpus, (double)l->gpus, l->mem_mib);
 	for (size_t i = 0; i < x->n_sites; i++) {
@@ -283,6 +285,16 @@ static struct demand demand_of(const struct exec *x, size_t i)
 		d.widest.cpus = (double)l->cpus > d.widest.cpus ? (double)l->cpus : d.widest.cpus;
 		d.widest.gpus = (double)l->gpus > d.widest.gpus ? (double)l->gpus : d.widest.gpus;
 		d.widest.mem_bytes = mem > d.widest.mem_bytes ? mem : d.widest.mem_bytes;
+	}
+	for (size_t k = 0; k < x->elastic.n; k++) {
+		const struct node *n = x->elastic.v[k];
+
+		if (!(n->sites & (1u << i)))
+			continue;
+		d.n_ready++;
+		d.ready_s += node_seconds(n);
+		d.widest.gpus = (double)n->gpus > d.widest.gpus ? (double)n->gpus :
+			d.widest.gpus;
 	}
 	return d;
 }

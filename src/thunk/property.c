@@ -144,6 +144,26 @@ static const char *read_cpus(struct source *s, struct words *w)
 				      w->v[1].s);
 }
 
+/* "2", "0.5", "1-4" */
+static const char *read_gpus(struct source *s, struct words *w)
+{
+	const char *text = w->v[1].s, *dash = strchr(text, '-');
+	char *end;
+	unsigned long least, most;
+
+	if (!dash)
+		return read_cpus(s, w);
+	least = strtoul(text, &end, 10);
+	most = end == dash ? strtoul(dash + 1, &end, 10) : 0;
+	if (*text < '1' || *text > '9' || *end || dash[1] < '1' || dash[1] > '9' ||
+	    most <= least || most > 255)
+		return arena_printf(s->a, "gpus %s: say a number such as 1 or 0.5, or from and "
+				    "to, such as 1-4", text);
+	s->m->hints.gpus = (double)least;
+	s->m->hints.gpus_most = (unsigned)most;
+	return NULL;
+}
+
 static const char *read_mem(struct source *s, struct words *w)
 {
 	return quantity_bytes(w->v[1].s, &s->m->hints.mem_bytes)
@@ -220,7 +240,7 @@ static const struct property properties[] = {
 	{ "uses",       "NAME...", read_uses,     1, SIZE_MAX },
 	{ "env",        "NAME...", read_env,      1, SIZE_MAX },
 	{ "cpus",       "N",       read_cpus,     1, 1 },
-	{ "gpus",       "N",       read_cpus,     1, 1 },
+	{ "gpus",       "N",       read_gpus,     1, 1 },
 	{ "mem",        "2G",      read_mem,      1, 1 },
 	{ "time",       "30m",     read_time,     1, 1 },
 	{ "priority",   "N",       read_priority, 1, 1 },
