@@ -39,12 +39,14 @@ const struct fuse *company_words(struct exec *x, const char *words)
 	return f;
 }
 
-void company_look(struct node *n, const struct thunk *t)
+void company_look(struct exec *x, struct node *n, const struct thunk *t)
 {
 	struct id common;
 
 	n->mates = 0;
-	if (!n->fuse || !fuse_common(n->fuse, t, &common))
+	/* One that goes on from its checkpoint goes alone. */
+	if (!n->fuse || (n->is_resumable && resume_is_begun(x, n)) ||
+	    !fuse_common(n->fuse, t, &common))
 		return;
 	memcpy(&n->mates, common.b, sizeof n->mates);
 	n->mates |= 1;

@@ -380,7 +380,7 @@ bool after_is_own_fault(enum run_status s);
 /* company.c.  What those words of a model say; NULL: nothing. */
 const struct fuse *company_words(struct exec *x, const char *words);
 /* n is t, reduced: with which may it go? */
-void company_look(struct node *n, const struct thunk *t);
+void company_look(struct exec *x, struct node *n, const struct thunk *t);
 /* r is about to start: others of its lane go with it. */
 void company_gather(struct exec *x, struct run *r);
 /* How many steps r is. */

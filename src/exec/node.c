@@ -361,7 +361,7 @@ static void reduce(struct exec *x, struct node *n)
 	if (!lead || lead == n || !(node_is_open(lead) || lead->state == NODE_FAILED)) {
 		graph_lead(x, n);
 		if (!resume_is_begun(x, n))
-			company_look(n, &red.thunk);
+			company_look(x, n, &red.thunk);
 		sched_ready(x, n);
 		return;
 	}
