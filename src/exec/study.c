@@ -268,7 +268,7 @@ void studies_release(struct session *s)
 
 void study_is_driver(struct study *st, const struct command *c)
 {
-	struct err e, e2;
+	struct err e;
 	const char *why;
 	const char *shape = learn_shape(c, &st->arena, &why);
 
@@ -277,8 +277,7 @@ void study_is_driver(struct study *st, const struct command *c)
 	take_out(st);
 	if (st->s->o.learns_root)
 		study_tell(st->s, NULL, st->shape, (struct bytes){ 0 }, &e);
-	if (learned_never(st->s->o.store, st->shape, e.text, &e2) < 0)
-		st->s->o.complain(st->s->o.arg, &e2);
+	study_never(st, e.text);
 	study_end(st, false);
 }
 

@@ -98,6 +98,8 @@ double study_seconds(const struct study *st);
 void study_release_waiting(struct study *st);
 /* It has ended well: teach, and adopt its result.  True if adopted. */
 bool study_teach(struct study *st);
+/* Commands of its shape run for real, later and in this session. */
+void study_never(struct study *st, const char *why);
 /* Files that it has open beside its streams when it begins; what it did to one
  * of them, or NULL: then nobody but it could do the same (study_given.c). */
 void study_note_given(struct study *st);

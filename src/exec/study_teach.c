@@ -130,6 +130,26 @@ static bool adopt(struct study *st, struct arena *a)
 	return v == INFER_DEFERRED;
 }
 
+/* No model of its shape holds, from now on: in this session either. */
+static void unlearn(struct study *st)
+{
+	struct session *s = st->s;
+	struct err e;
+
+	if (models_learn(s->o.models, st->shape, (struct bytes){ 0 }, &e) < 0)
+		s->o.complain(s->o.arg, &e);
+}
+
+void study_never(struct study *st, const char *why)
+{
+	struct session *s = st->s;
+	struct err e;
+
+	if (learned_never(s->o.store, st->shape, why, &e) < 0)
+		s->o.complain(s->o.arg, &e);
+	unlearn(st);
+}
+
 /* What is known of its shape does not explain it: then it alone runs for real. */
 static bool is_another_way(struct study *st)
 {
@@ -152,15 +172,17 @@ bool study_teach(struct study *st)
 	struct bytes text = { 0 };
 	struct arena a = { 0 };
 	struct sighting si;
-	struct err e, e2;
+	struct err e;
 	bool is_adopted = false;
 	int rc = sight(st, &a, &si, &e);
 
-	if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st) &&
-	    learned_never(s->o.store, st->shape, e.text, &e2) < 0)
-		s->o.complain(s->o.arg, &e2);
-	if (rc == 0)
+	if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st))
+		study_never(st, e.text);
+	if (rc == 0) {
 		rc = learn(st, &si, &a, &text, &e);
+		if (rc < 0 && e.code == ERR_REFUSED)
+			unlearn(st);
+	}
 	if (rc == 0)
 		is_adopted = adopt(st, &a);
 	study_tell(s, &si, st->shape, text, rc < 0 ? &e : NULL);
