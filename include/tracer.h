@@ -29,7 +29,7 @@ enum trace_kind {
 	TRACE_WRITE,            /* open that empties or makes a file */
 	TRACE_UPDATE,           /* open for reading and writing or appending */
 	TRACE_LOOK,             /* stat, access, readlink: exists? what?
-				 * status 1: where does the link lead? */
+				 * status: enum trace_look */
 	TRACE_MAKE_DIR,
 	TRACE_REMOVE,           /* unlink, rmdir */
 	TRACE_RENAME,           /* path to path2 */
@@ -46,6 +46,12 @@ enum trace_kind {
 	TRACE_SIGNAL,           /* a signal to process `status` (kill(2)'s pid),
 				 * not of the caller's own threads, or another
 				 * way to lay hands on it */
+};
+
+enum trace_look {
+	LOOK_STAT,              /* all that is to be had: size, times */
+	LOOK_TARGET,            /* where does the link lead? */
+	LOOK_THERE,             /* whether it is there, of what kind */
 };
 
 struct trace_event {

@@ -249,7 +249,7 @@ static bool is_linked_program(struct deeds *d, const struct touched *at)
 
 static bool asks_for_target(const struct trace_event *ev)
 {
-	return ev->kind == TRACE_LOOK && ev->status;
+	return ev->kind == TRACE_LOOK && ev->status == LOOK_TARGET;
 }
 
 static void note_odd(struct deeds *d, const struct trace_event *ev, const struct touched *at)

@@ -71,7 +71,8 @@ static enum trace_answer helper_event(void *arg, struct tracer *t,
 {
 	struct session *s = ((struct helper *)arg)->s;
 	struct ask k = { .s = s, .t = t, .cookie = ev->cookie, .kind = ev->kind,
-			 .pid = ev->pid, .path = (char *)ev->path };
+			 .pid = ev->pid, .path = (char *)ev->path,
+			 .look = ev->status };
 	enum trace_answer a = session_judge(s, &k, status);
 
 	arena_reset(&s->arena);

@@ -103,6 +103,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	switch (infer(s, k, &c, &helper, &e)) {
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
+		looks_note_starter(s, k->pid);
 		session_keep(s, &c);
 		return TRACE_EXIT;
 	case INFER_HELPER:
@@ -219,7 +220,8 @@ static bool may_be_judged(struct session *s, const struct trace_event *ev,
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 {
 	const struct trace_event ev = { .kind = k->kind, .pid = k->pid, .path = k->path,
-					.path2 = k->path2, .cookie = k->cookie };
+					.path2 = k->path2, .cookie = k->cookie,
+					.status = k->look };
 	struct placeholder ph;
 	const char *at;
 	bool is_script;
@@ -308,7 +310,7 @@ static enum trace_answer event(void *arg, struct tracer *t,
 	struct session *s = arg;
 	struct ask k = { .s = s, .t = t, .cookie = ev->cookie, .kind = ev->kind,
 			 .pid = ev->pid, .path = (char *)ev->path,
-			 .path2 = (char *)ev->path2 };
+			 .path2 = (char *)ev->path2, .look = ev->status };
 	enum trace_answer a;
 
 	if (ev->kind >= TRACE_END) {
@@ -442,6 +444,7 @@ int session_start(const struct session_opts *o, struct session **out,
 
 	*s = (struct session){ .o = *o, .root_len = strlen(o->project->root) };
 	studies_init(s);
+	looks_init(&s->looks);
 	if (infer_new(&io, &s->infer, e) < 0 ||
 	    tracer_start(&to, &ops, &s->tracer, e) < 0) {
 		session_free(s);
@@ -474,6 +477,7 @@ void session_free(struct session *s)
 		loop_unwatch(s->watch);
 	tracer_free(s->tracer);
 	studies_release(s);
+	looks_release(&s->looks);
 	infer_free(s->infer);
 	session_drop_kept(s);
 	map_release(&s->moved);

@@ -1,7 +1,7 @@
 /* session_private.h - what the files of a session share
  *
  * session.c answers events, wait.c lets calls wait for placeholders, watch.c
- * knows what a call would see, helper.c runs commands of our own, held.c keeps
+ * knows what a call would see (looks.c: what a look would), helper.c runs commands of our own, held.c keeps
  * redirected files that several commands may write, study.h what is learned
  * from.
  */
@@ -21,6 +21,13 @@ struct kept {
 	struct id thunk;
 };
 
+/* Processes that started what was deferred, and those above them (looks.c). */
+struct looks {
+	pthread_mutex_t lock;           /* of all that follows */
+	struct map starters;
+	struct arena arena;
+};
+
 struct session {
 	struct session_opts o;
 	struct infer *infer;
@@ -31,6 +38,7 @@ struct session {
 	struct held *held;
 	struct ask *to_mend;            /* could not be made as things are */
 	struct studies studies;
+	struct looks looks;
 	struct kept *kept;              /* deferred commands in their order */
 	size_t n_kept, room_kept;
 	struct arena keep;              /* of kept */
@@ -52,6 +60,7 @@ struct ask {
 	enum trace_kind kind;
 	pid_t pid;
 	char *path, *path2;
+	int look;                       /* the event's status */
 	unsigned n_waits;
 	struct err *why;                /* it could not be made */
 	bool is_released;               /* it must not wait for a study again */
@@ -107,6 +116,13 @@ void watch_see_through(struct session *s, const char *path, struct trace_exec *x
 /* Does this execve start a program that prints where links lead?  The calls by
  * which it finds out are not watched, so its arguments count as looked at. */
 bool watch_follows_links(const struct trace_event *ev);
+
+/* Would this look at a placeholder be misled by it?  On any thread. */
+bool looks_closely(struct session *s, const struct trace_event *ev);
+/* What tid was to run is deferred. */
+void looks_note_starter(struct session *s, pid_t tid);
+void looks_init(struct looks *l);
+void looks_release(struct looks *l);
 
 /* Run the helper that infer asked for; k is asked again when it has ended. */
 enum trace_answer helper_start(struct session *s, const struct ask *k,

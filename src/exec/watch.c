@@ -31,25 +31,6 @@ static const bool sees[] = {
 	[TRACE_ENTER] = true,
 };
 
-/* A look at a placeholder is a look at an older file to make and its kind, and
- * forcing it would force everything.  These programs go by what they saw when
- * they then open the file, or print it. */
-static bool looks_closely(pid_t pid)
-{
-	static const char *const programs[] = {
-		"cp", "install", "tar", "rsync", "cpio", "zip", "stat", "du", "wc",
-		"gzip", "xz", "bzip2", "zstd", "cmp", "diff", "scp", "git",
-	};
-	char name[64];
-
-	if (!stream_comm(pid, name, sizeof name))
-		return false;
-	for (size_t i = 0; i < sizeof programs / sizeof *programs; i++)
-		if (strcmp(name, programs[i]) == 0)
-			return true;
-	return false;
-}
-
 /* Is there a placeholder at path?  A damaged one has no name of an output. */
 static bool stands_at(struct session *s, struct arena *a, const char *path,
 		      struct placeholder *ph)
@@ -75,7 +56,7 @@ bool watch_placeholder(struct session *s, struct arena *a,
 	dir = arena_str(a, path);
 	*at = dir;
 	if (stands_at(s, a, dir, ph))
-		return ev->kind != TRACE_LOOK || looks_closely(ev->pid);
+		return ev->kind != TRACE_LOOK || looks_closely(s, ev);
 	if (!strchr(dir, '/') ||
 	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return false;

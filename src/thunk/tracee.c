@@ -17,6 +17,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/ptrace.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/user.h>
@@ -154,6 +155,27 @@ static int open_kind(uint64_t flags, enum trace_kind *kind)
 	return 1;
 }
 
+/* What a call that only looks asks for. */
+static enum trace_look look_of(const struct seccomp_data *d)
+{
+	static const unsigned grows = STATX_SIZE | STATX_BLOCKS | STATX_ATIME | STATX_MTIME |
+				      STATX_CTIME | STATX_BTIME;
+
+	switch (d->nr) {
+	case SYS_readlink:
+	case SYS_readlinkat:
+		return LOOK_TARGET;
+	case SYS_access:
+	case SYS_faccessat:
+	case SYS_faccessat2:
+		return LOOK_THERE;
+	case SYS_statx:
+		return d->args[3] & grows ? LOOK_STAT : LOOK_THERE;
+	default:
+		return LOOK_STAT;
+	}
+}
+
 /* 1 and the event's kind, 0 if the call makes no event. */
 static int read_kind(struct call *c, const struct watch *w)
 {
@@ -173,8 +195,7 @@ static int read_kind(struct call *c, const struct watch *w)
 	case KIND_OPEN:
 		return open_kind(c->q.data.args[w->flags], &c->ev.kind);
 	case TRACE_LOOK:
-		c->ev.status = c->q.data.nr == SYS_readlink ||
-			       c->q.data.nr == SYS_readlinkat;
+		c->ev.status = look_of(&c->q.data);
 		break;
 	case TRACE_RENAME:
 		if (w->flags != NO_ARG && c->q.data.args[w->flags] & EXCHANGE)
