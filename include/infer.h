@@ -92,10 +92,16 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 /* The command has run for real and well, and what it left stands at its
  * outputs: build the thunk as infer_command would have, with the inputs as
  * they are now, keep its outputs and put its result, as if it had been forced.
- * ahead: what was seen of its closure while it ran, or NULL (closure.h).
  * INFER_DEFERRED, or INFER_REAL with the reason in why if that cannot be. */
+struct infer_ran {
+	struct strs made;               /* the paths from the root, sorted, at
+					 * which nothing was before, so that it
+					 * can have read nothing there */
+	struct closure_ahead *ahead;    /* what was seen of its closure while it
+					 * ran, or NULL (closure.h) */
+};
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
-			       struct closure_ahead *ahead, struct arena *a,
+			       const struct infer_ran *ran, struct arena *a,
 			       struct buf *why, struct err *e);
 
 /* The helper ended with this exit status and this output. */

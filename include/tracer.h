@@ -60,7 +60,8 @@ struct trace_event {
 	const char *path;       /* absolute, as given and not tidied; borrowed;
 				 * "" for TRACE_END and TRACE_SIGNAL */
 	const char *path2;
-	int status;             /* TRACE_END, TRACE_SIGNAL, TRACE_LOOK */
+	int status;             /* TRACE_END, TRACE_SIGNAL, TRACE_LOOK;
+				 * TRACE_WRITE: 1 if what was there is emptied */
 	uint64_t cookie;        /* names the stopped call */
 	bool is_late;           /* a look or read that has happened, or may
 				 * have: nothing is stopped, cookie is 0 */

@@ -129,7 +129,7 @@ static enum infer_verdict adopt(const char *line)
 	struct command c = command(line);
 	struct buf why = { 0 };
 
-	return keep_why(infer_adopt(in, &c, NULL, &arena, &why, &e), &why);
+	return keep_why(infer_adopt(in, &c, &(struct infer_ran){ 0 }, &arena, &why, &e), &why);
 }
 
 /* The record of an output. */

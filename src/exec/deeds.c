@@ -164,7 +164,7 @@ static void set_written(struct deeds *d, struct touched *at, bool replaces)
 {
 	if (at->is_written && (at->is_replaced || !replaces))
 		return;
-	at->is_resumed |= !at->is_written && !replaces;
+	at->is_tried |= !at->is_written && !replaces;
 	at->is_written = true;
 	at->is_replaced |= replaces;
 	d->n_news++;
@@ -298,6 +298,7 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 		break;
 	case TRACE_WRITE:
 		note_write(d, at, true);
+		at->is_emptied |= ev->status;
 		break;
 	case TRACE_MAKE_DIR:
 	case TRACE_REMOVE:

@@ -22,7 +22,9 @@ struct touched {
 	bool is_written;                /* by whatever call */
 	bool is_replaced;               /* not only added to or changed */
 	bool is_resumed;                /* absent, but what was there would have
-					 * counted: read, or added to */
+					 * counted: read */
+	bool is_tried;                  /* absent, but opened to be changed */
+	bool is_emptied;                /* opened and emptied */
 };
 
 struct deeds {

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 #include "deeds.h"
 #include "file.h"
 
@@ -49,14 +50,36 @@ static int end_seen(const struct touched *at, const struct now *now, unsigned *d
 	return 0;
 }
 
+/* Before HDF5 empties a file it opens it as it is, to see whether it has it open
+ * already, and closes it again. */
+static bool is_hdf5(const struct deeds *d, const struct touched *at)
+{
+	static const char magic[] = "\211HDF\r\n\032\n";
+	int fd = openat(d->project->root_fd, at->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	char text[sizeof magic - 1];
+	bool is = fd >= 0 && file_read_fd(fd, text, sizeof text) == (ssize_t)sizeof text &&
+		  memcmp(text, magic, sizeof text) == 0;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
+/* It was absent, and is there: would what had been there have shaped it? */
+static bool is_continued(const struct deeds *d, const struct touched *at)
+{
+	return at->is_resumed || (at->is_tried && !(at->is_emptied && is_hdf5(d, at)));
+}
+
 /* Something that writes was tried. */
-static unsigned end_written(const struct touched *at, const struct now *now)
+static unsigned end_written(const struct deeds *d, const struct touched *at,
+			    const struct now *now)
 {
 	bool was_there = at->kind != DEED_NOTHING;
 	unsigned folder = now->is_dir ? DEED_FOLDER : 0;
 
 	if (!was_there && now->is_there)
-		return at->deeds | folder | (at->is_resumed ? DEED_UPDATED : DEED_WROTE);
+		return at->deeds | folder | (is_continued(d, at) ? DEED_UPDATED : DEED_WROTE);
 	if (!was_there)
 		return 0;
 	if (!now->is_there)
@@ -108,7 +131,7 @@ int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
 		if (at->is_written || at->kind == DEED_FILE)
 			now = look_now(d, at);
 		if (at->is_written)
-			deeds = end_written(at, &now);
+			deeds = end_written(d, at, &now);
 		else
 			rc = end_seen(at, &now, &deeds, e);
 		if (rc == 0 && now.is_link && at->path[0] != '/' &&

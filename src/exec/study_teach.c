@@ -115,13 +115,26 @@ static int learn(struct study *st, const struct sighting *si, struct arena *a,
 	return 0;
 }
 
+/* Where nothing was before. */
+static void find_made(const struct study *st, struct strs *out)
+{
+	for (size_t i = 0; i < st->deeds.n; i++)
+		if (st->deeds.v[i]->kind == DEED_NOTHING && st->deeds.v[i]->is_written)
+			strs_add(out, st->deeds.v[i]->path);
+	strs_sort(out);
+}
+
 static bool adopt(struct study *st, struct arena *a)
 {
 	struct session *s = st->s;
 	struct buf why = { 0 };
+	struct infer_ran ran = { .ahead = st->ahead };
 	struct err e;
-	enum infer_verdict v = infer_adopt(s->infer, &st->as_called, st->ahead, a, &why, &e);
+	enum infer_verdict v;
 
+	find_made(st, &ran.made);
+	v = infer_adopt(s->infer, &st->as_called, &ran, a, &why, &e);
+	strs_release(&ran.made);
 	if (s->o.explain)
 		s->o.explain(s->o.arg, &st->as_called, false, why.p ? why.p : "");
 	if (v == INFER_REFUSED)

@@ -142,11 +142,13 @@ static int put_refs(struct question *q, const struct left *v, const struct id *i
 /* What was read of it is not there any more. */
 static const char *overwritten(const struct question *q)
 {
-	if (q->b.n_updates)
-		return q->b.updates[0];
-	for (size_t i = 0; i < q->t.n_out; i++)
-		if (gather_find(&q->g, q->t.out[i].path))
-			return q->t.out[i].path;
+	for (size_t i = 0; i < q->t.n_out; i++) {
+		const struct output *o = &q->t.out[i];
+
+		if (gather_find(&q->g, o->path) ||
+		    (question_updates(q, o) && !question_made(q, o->path)))
+			return o->path;
+	}
 	return NULL;
 }
 
@@ -162,6 +164,7 @@ static int adopt(struct question *q, struct id *id, struct err *e)
 	if (put_result(q, v, id, e) < 0 || put_refs(q, v, id, e) < 0)
 		return -1;
 	question_hint(q, id);
+	question_tell_updates(q);
 	return 0;
 }
 
@@ -187,17 +190,17 @@ static enum infer_verdict take(struct question *q, struct err *e)
 }
 
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
-			       struct closure_ahead *ahead, struct arena *a,
+			       const struct infer_ran *ran, struct arena *a,
 			       struct buf *why, struct err *e)
 {
 	struct infer_helper unasked = { 0 };
 	struct question q = {
 		.g = { .in = in, .c = c, .a = a, .helper = &unasked },
-		.why = why,
+		.why = why, .made = &ran->made,
 	};
 	enum infer_verdict v = INFER_REAL;
 
-	in->machine.ahead = ahead;
+	in->machine.ahead = ran->ahead;
 	if (question_match(&q) == MATCH_BOUND)
 		v = take(&q, e);
 	in->machine.ahead = NULL;

@@ -166,14 +166,6 @@ static int in_the_way(struct question *q, const char **reason, struct err *e)
 	return 0;
 }
 
-/* Whoever remembers is told before what is there goes. */
-static void tell_updates(const struct question *q)
-{
-	for (size_t i = 0; i < q->t.n_out; i++)
-		if (question_updates(q, &q->t.out[i]))
-			gather_tell(&q->g, q->t.out[i].path, INPUT_UPDATED);
-}
-
 /* From a binding to a verdict; -1 leaves the reason in *e. */
 static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 {
@@ -190,7 +182,7 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 		*v = question_real(q, reason);
 		return 0;
 	}
-	tell_updates(q);
+	question_tell_updates(q);
 	if (question_encode(q, &id, e) < 0)
 		return -1;
 	if (!q->b.n_updates && settle_in_place(q, &id, e) < 0)

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fnmatch.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -181,6 +182,27 @@ static const char *bad_stream(const struct question *q)
 	return NULL;
 }
 
+static int by_str(const void *x, const void *y)
+{
+	return strcmp(*(const char *const *)x, *(const char *const *)y);
+}
+
+bool question_made(const struct question *q, const char *path)
+{
+	return q->made && q->made->n &&
+	       bsearch(&path, q->made->v, q->made->n, sizeof *q->made->v, by_str);
+}
+
+/* Was it the command itself that put there what it may read? */
+static bool was_absent(const struct question *q, const struct bound_read *r)
+{
+	bool inside;
+
+	return q->made && r->is_optional && !r->is_glob &&
+	       question_made(q, project_path(q->g.in->o.project, q->g.a, q->g.c->cwd,
+					     r->path, &inside));
+}
+
 static int gather_reads(struct question *q, struct err *e)
 {
 	struct gather *g = &q->g;
@@ -188,6 +210,8 @@ static int gather_reads(struct question *q, struct err *e)
 	for (size_t i = 0; i < q->b.n_reads; i++) {
 		const struct bound_read *r = &q->b.reads[i];
 
+		if (was_absent(q, r))
+			continue;
 		if ((r->is_glob ? gather_glob(g, r->path, e) :
 		     gather_path(g, r->path, e)) == 0)
 			continue;
@@ -302,6 +326,13 @@ bool question_updates(const struct question *q, const struct output *o)
 			return true;
 	}
 	return false;
+}
+
+void question_tell_updates(const struct question *q)
+{
+	for (size_t i = 0; i < q->t.n_out; i++)
+		if (question_updates(q, &q->t.out[i]))
+			gather_tell(&q->g, q->t.out[i].path, INPUT_UPDATED);
 }
 
 /* Binutils that update a file in place give the same when they are run again on

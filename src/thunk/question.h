@@ -15,6 +15,8 @@ struct question {
 	struct output *out;             /* t.out, writable */
 	struct buf *why;
 	struct buf text;
+	const struct strs *made;        /* it has run, and made these: sorted
+					 * paths from the root.  NULL: none */
 };
 
 /* Hold the command of q->g against the models; q->b is filled. */
@@ -27,6 +29,10 @@ int question_thunk(struct question *q, enum infer_verdict *v, struct err *e);
 int question_encode(struct question *q, struct id *id, struct err *e);
 /* Is this output one that the command updates in place? */
 bool question_updates(const struct question *q, const struct output *o);
+/* Whoever remembers is told of those: before what is there goes. */
+void question_tell_updates(const struct question *q);
+/* Has the command, which has run, made what is at path? */
+bool question_made(const struct question *q, const char *path);
 /* Tell what the model says of where and when to run it. */
 void question_hint(const struct question *q, const struct id *thunk);
 /* INFER_REAL, and the reason in q->why. */

@@ -138,8 +138,9 @@ static const char *read_path(struct call *c, int dir_arg, int path_arg, char *te
 }
 
 /* 1 and *kind, or 0 if nothing of the file's content is touched. */
-static int open_kind(uint64_t flags, enum trace_kind *kind)
+static int open_kind(uint64_t flags, struct trace_event *ev)
 {
+	enum trace_kind *kind = &ev->kind;
 	bool writes = (flags & O_ACCMODE) != O_RDONLY;
 
 	if (flags & O_PATH)
@@ -152,6 +153,7 @@ static int open_kind(uint64_t flags, enum trace_kind *kind)
 		*kind = TRACE_UPDATE;
 	else
 		*kind = TRACE_READ;
+	ev->status = *kind == TRACE_WRITE && flags & O_TRUNC;
 	return 1;
 }
 
@@ -191,9 +193,9 @@ static int read_kind(struct call *c, const struct watch *w)
 		if (read_memory(c->ev.pid, c->q.data.args[w->flags], &how, sizeof how) !=
 		    sizeof how)
 			return 0;
-		return open_kind(how.flags, &c->ev.kind);
+		return open_kind(how.flags, &c->ev);
 	case KIND_OPEN:
-		return open_kind(c->q.data.args[w->flags], &c->ev.kind);
+		return open_kind(c->q.data.args[w->flags], &c->ev);
 	case TRACE_LOOK:
 		c->ev.status = look_of(&c->q.data);
 		break;
