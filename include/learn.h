@@ -39,6 +39,9 @@ enum deed {
 	DEED_EXECUTED = 256,    /* a program */
 	DEED_NAMED = 512,       /* a word of the command is its path, and it
 				 * was left alone */
+	DEED_LISTED_HERE = 1024,        /* DEED_LISTED, and the folder was given from
+				 * cwd, as a program does and Python, which
+				 * looks for modules, does not */
 };
 
 struct deed_at {

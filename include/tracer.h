@@ -63,6 +63,8 @@ struct trace_event {
 	int status;             /* TRACE_END, TRACE_SIGNAL, TRACE_LOOK;
 				 * TRACE_WRITE: 1 if what was there is emptied */
 	uint64_t cookie;        /* names the stopped call */
+	bool is_relative;       /* path was given by name alone, from cwd or an
+				 * open folder */
 	bool is_late;           /* a look or read that has happened, or may
 				 * have: nothing is stopped, cookie is 0 */
 	int error;              /* is_late: its errno, 0 if it went well, -1 if

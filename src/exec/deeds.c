@@ -160,6 +160,12 @@ static void note_read(struct deeds *d, struct touched *at)
 	note_look(d, at, at->kind == DEED_DIR ? DEED_LISTED : DEED_READ);
 }
 
+static void note_listing(struct deeds *d, struct touched *at, bool is_relative)
+{
+	if (at->kind == DEED_DIR && is_relative)
+		note_look(d, at, DEED_LISTED_HERE);
+}
+
 static void set_written(struct deeds *d, struct touched *at, bool replaces)
 {
 	if (at->is_written && (at->is_replaced || !replaces))
@@ -285,6 +291,7 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 		break;
 	case TRACE_READ:
 		note_read(d, at);
+		note_listing(d, at, ev->is_relative);
 		break;
 	case TRACE_LOOK:
 	case TRACE_ENTER:

@@ -221,7 +221,8 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 {
 	const struct trace_event ev = { .kind = k->kind, .pid = k->pid, .path = k->path,
 					.path2 = k->path2, .cookie = k->cookie,
-					.status = k->look };
+					.status = k->look,
+					.is_relative = k->is_relative };
 	struct placeholder ph;
 	const char *at;
 	bool is_script;
@@ -310,7 +311,8 @@ static enum trace_answer event(void *arg, struct tracer *t,
 	struct session *s = arg;
 	struct ask k = { .s = s, .t = t, .cookie = ev->cookie, .kind = ev->kind,
 			 .pid = ev->pid, .path = (char *)ev->path,
-			 .path2 = (char *)ev->path2, .look = ev->status };
+			 .path2 = (char *)ev->path2, .look = ev->status,
+			 .is_relative = ev->is_relative };
 	enum trace_answer a;
 
 	if (ev->kind >= TRACE_END) {

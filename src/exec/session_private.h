@@ -61,6 +61,7 @@ struct ask {
 	pid_t pid;
 	char *path, *path2;
 	int look;                       /* the event's status */
+	bool is_relative;               /* the event's */
 	unsigned n_waits;
 	struct err *why;                /* it could not be made */
 	bool is_released;               /* it must not wait for a study again */

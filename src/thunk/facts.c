@@ -203,8 +203,9 @@ static bool is_in_made(const struct view *v, const char *path, struct arena *a)
 static bool is_import_folder(const struct view *v, const char *dir, struct arena *a)
 {
 	const struct sighting *s = v->s;
+	const char *name = path_base(s->command.args[0]);
 
-	if (!v->head.interpreter || (strcmp(path_base(s->command.args[0]), "Rscript") == 0))
+	if (!v->head.interpreter || (strncmp(name, "python", 6) && strncmp(name, "pypy", 4)))
 		return false;
 	if (strcmp(dir, v->script_path ? path_folder(a, v->script_path) : v->cwd) == 0)
 		return true;
@@ -285,7 +286,8 @@ static bool folder_kind(const struct view *v, size_t at, struct arena *a, enum f
 		return true;
 	}
 	if (d->deeds & DEED_LISTED)
-		return *d->path != '/' && !is_import_folder(v, d->path, a);
+		return *d->path != '/' && (d->deeds & DEED_LISTED_HERE ||
+					   !is_import_folder(v, d->path, a));
 	/* That a folder is there shows in what is used below it. */
 	return *d->path != '/' && d->deeds & DEED_LOOKED && !has_below(v->s, at) &&
 	       !path_is_below(d->path, v->cwd) &&

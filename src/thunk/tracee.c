@@ -116,6 +116,7 @@ static const char *read_path(struct call *c, int dir_arg, int path_arg, char *te
 
 	if (n > 0 && *name == '/')
 		return name;
+	c->ev.is_relative |= text == c->text[0];
 	if (n == 0 && dir == AT_FDCWD)
 		return NULL;
 	if (n < 0) {
