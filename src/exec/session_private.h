@@ -1,9 +1,9 @@
 /* session_private.h - what the files of a session share
  *
  * session.c answers events, wait.c lets calls wait for placeholders, watch.c
- * knows what a call would see (looks.c: what a look would), helper.c runs commands of our own, held.c keeps
- * redirected files that several commands may write, study.h what is learned
- * from.
+ * knows what a call would see (looks.c: what a look would), helper.c runs
+ * commands of our own, held.c keeps redirected files that several commands may
+ * write, study.h what is learned from.
  */
 #ifndef GG_SESSION_PRIVATE_H
 #define GG_SESSION_PRIVATE_H
