@@ -9,7 +9,8 @@
  *       "root": "/home/ann/proj",  where the project's root is to be seen
  *       "steps": [ { "thunk": TEXT,        a reduced thunk
  *                    "host": TEXT,         that its runtime names, if any
- *                    "timeout": 60, "watched": true }, ... ],
+ *                    "timeout": 60, "watched": true,
+ *                    "checkpoint": PATH }, ... ],   if it can go on from one
  *       "objects": { ID: BASE64 }, what inputs hold, trees' texts included
  *       "remotes": [ URI, ... ],   where the others are, nearest first
  *       "max_bytes": 4194304 }     of the answer
@@ -18,7 +19,8 @@
  *
  *     { "gg": 1,
  *       "answers": [ { "step": ID, "status": "ok", "code": 0,
- *                      "result": TEXT,     of "ok" only
+ *                      "result": TEXT,     of "ok"; of "stopped" one with the
+ *                                          checkpoint, if there is one
  *                      "log": TEXT, "log_dropped": 0,
  *                      "text": "why not", "undeclared": PATH, "missing": ID,
  *                      "seconds": 1.5, "cpu": 1.4, "rss": 12345678,
@@ -63,6 +65,7 @@ struct message_step {
 	struct bytes thunk, host;       /* host: empty for a closure */
 	double timeout_s;               /* 0: none */
 	bool is_watched;
+	const char *checkpoint;         /* as in struct job, or NULL */
 };
 
 struct message_request {

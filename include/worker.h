@@ -64,6 +64,9 @@ int worker_begin(struct worker *w, struct worker_call *c, struct err *e);
 /* Let it end early: what runs is ended, what has not begun does not.  done()
  * still comes. */
 void worker_cancel(struct worker *w, struct worker_call *c);
+/* Let it end soon: what can go on elsewhere is asked to leave its checkpoint,
+ * other steps that run end as ever, and none begins.  done() still comes. */
+void worker_call_stop(struct worker *w, struct worker_call *c);
 /* From now on no step begins; those that run end by themselves. */
 void worker_wind_up(struct worker *w);
 /* What can be done only outside of call backs; at leisure. */
@@ -94,8 +97,8 @@ size_t worker_holds(const struct worker *w, struct arena *a, const struct id **o
 /* Closures of which it is certain that they are here. */
 size_t worker_closures(const struct worker *w, struct arena *a, const struct id **out);
 
-/* Asking a worker to end: when it waits at once, else after the steps that run;
- * the second time at once.  A zeroed struct is ready; worker_stop() may be
+/* Asking a worker to end: when it waits at once, else after the steps that run,
+ * of which those that can go on elsewhere are asked to; the second time at once.  A zeroed struct is ready; worker_stop() may be
  * called from a signal's call back. */
 struct worker_stop {
 	bool is_wanted, is_urgent;

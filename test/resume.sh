@@ -69,6 +69,23 @@ printed()
 	return 1
 }
 
+# obeys SEED: wait until its trainer has said what it does at SIGTERM.
+obeys()
+{
+	local p caught
+
+	for ((i = 0; i < 600; i++)); do
+		for p in /proc/[0-9]*; do
+			grep -qsz "^train.py$" "$p/cmdline" &&
+				tr '\0' ' ' <"$p/cmdline" | grep -q -- "--seed $1 " || continue
+			caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "$p/status" 2>/dev/null)
+			[ $((0x${caught:-0} & 0x4000)) != 0 ] && return 0
+		done
+		sleep 0.1
+	done
+	return 1
+}
+
 # ---- of its own accord, at several points
 project own
 trainer
@@ -117,6 +134,39 @@ check "Ctrl-C lets a step leave its checkpoint" grep -q "it goes on from its che
 check "which gg gc keeps" "$GG" gc
 check "the next force goes on from it" eval 'counts 1 0 0 "$GG" force k && continued 1'
 check "and gives what one run gives" is_true k 4 60
+
+# ---- workers of a pool, one of which is told to go
+worker() # NAME
+{
+	"$GG" worker --connect "$work/ticket" --name "$1" -j 1 --patience 3s \
+		>"$work/$1.log" 2>&1 &
+	last_worker=$!
+	pids="$pids $last_worker"
+}
+if ldconfig -p | grep -q libmicrohttpd.so.12 && ldconfig -p | grep -q libcurl.so.4; then
+	project pool
+	trainer
+	infer --seed 5 --steps 80 --pause 0.05 --out m
+	"$GG" force --engine "connect:unix=$work/s,ticket=$work/ticket" m >"$work/force.log" 2>&1 &
+	forced=$!
+	pids="$pids $forced"
+	for ((i = 0; i < 200; i++)); do
+		[ -s "$work/ticket" ] && break
+		sleep 0.05
+	done
+	worker ann
+	for ((i = 0; i < 600; i++)); do
+		grep -qs '"event":"start"' .gg/runs/*.jsonl && break
+		sleep 0.1
+	done
+	check "a worker runs it" obeys 5
+	kill -TERM $last_worker
+	check "a worker that is told to go ends well" wait $last_worker
+	worker bob
+	check "and what it did is finished by another" wait $forced
+	check "from its checkpoint" eval 'continued 1 && stopped 1'
+	check "with the bytes of one run" is_true m 5 80
+fi
 
 # ---- gg-ml, whose built-in model says how
 project ml

@@ -158,6 +158,44 @@ static void answer(void)
 #define STEP "\"steps\":[{\"thunk\":\"t\"}]"
 #define EMPTY "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
 
+/* What a step that ended early has left, and what is none of that. */
+static void checkpoints(void)
+{
+	static const struct message_step step = {
+		.thunk = { "gg-thunk 1\n", 11 }, .checkpoint = "out/\xffm.ckpt",
+	};
+	struct message_request q = { .steps = &step, .n_steps = 1 }, back;
+	struct message_object v = object("left", 4);
+	struct result_out o = { RUN_CHECKPOINT, { REF_VALUE, v.id, NULL } };
+	struct message_report r = { .step = v.id, .report = { .status = RUN_STOPPED,
+				    .text = "t", .result = { &o, 1 } } };
+	struct message_answer m = { .reports = &r, .n_reports = 1, .objects = { &v, 1, 1, 4 } },
+			      got;
+	const struct result *left;
+	struct buf out = { 0 };
+
+	message_put_request(&q, &out);
+	MUST(message_read_request(buf_bytes(&out), &arena, &back, &e), e);
+	CHECK_STR(back.steps[0].checkpoint, "out/\xffm.ckpt");
+	message_objects_release(&back.objects);
+	buf_reset(&out);
+	message_put_answer(&m, &out);
+	MUST(message_read_answer(buf_bytes(&out), &arena, &got, &e), e);
+	left = &got.reports[0].report.result;
+	CHECK(got.reports[0].report.status == RUN_STOPPED && left->n == 1 &&
+	      id_equal(&left->v[0].ref.id, &v.id));
+	message_objects_release(&got.objects);
+	o.name = "out";
+	buf_reset(&out);
+	message_put_answer(&m, &out);
+	CHECK(message_read_answer(buf_bytes(&out), &arena, &got, &e) < 0 && e.code == ERR_BAD);
+	o = (struct result_out){ RUN_CHECKPOINT, { REF_THUNK, v.id, "out" } };
+	buf_reset(&out);
+	message_put_answer(&m, &out);
+	CHECK(message_read_answer(buf_bytes(&out), &arena, &got, &e) < 0 && e.code == ERR_BAD);
+	buf_release(&out);
+}
+
 static void bad_messages(void)
 {
 	static const char *const v[] = {
@@ -264,6 +302,7 @@ static const struct test tests[] = {
 	{ "base64 has one spelling", base64 },
 	{ "a request read is the request written, odd bytes included", request },
 	{ "an answer too, of every status", answer },
+	{ "a checkpoint comes back, and nothing else as one", checkpoints },
 	{ "other messages are refused: damaged, of another version, of another shape", bad_messages },
 	{ "so are parts that are not those that are named", bad_parts },
 	{ "so are answers that say less than they must", bad_answers },

@@ -288,6 +288,33 @@ static void cancels(void)
 	pool_end_all();
 }
 
+/* A step that is to stop: its worker is told once it has it, another never began. */
+static void stops(void)
+{
+	struct talk next, beat, said;
+	struct work w, queued;
+	const char *me;
+
+	pool_begin(0, 0);
+	me = hello_of("ann", 1, 1);
+	start(&w, "one");
+	CHECK(talk(&next, "GET", NEXT, me, (struct bytes){ 0 }) == 200);
+	start(&queued, "two");
+	ask(&beat, "POST", "/gg/1/beat?wait=5", me, bytes_str(arena_printf(&arena,
+		"{\"running\":[\"%s\"]}", next.id)));
+	pool_stop(pool, &queued.job);
+	UNTIL(queued.n_done);
+	CHECK(queued.status == RUN_THROTTLED && !beat.is_done);
+	pool_stop(pool, &w.job);
+	UNTIL(beat.is_done);
+	CHECK_STR(after(beat.body, "\"stop\":[\""), next.id);
+	CHECK(!w.n_done);
+	CHECK(talk(&said, "POST", path_of(&next, "response"), me, answer_to(&next, "g")) == 202);
+	UNTIL(w.n_done);
+	CHECK(w.status == RUN_OK);
+	pool_end_all();
+}
+
 static void retiring(void)
 {
 	struct talk next, beat, said;
@@ -475,6 +502,7 @@ int main(void)
 		{ "beats renew a lease; a late answer is welcome", leases },
 		{ "what a worker never got is lost", unnamed },
 		{ "a cancel arrives at once where a beat waits", cancels },
+	{ "a step that is to stop is so by its worker, or never begins", stops },
 		{ "a worker that is retired ends; one that is lost loses its steps", retiring },
 		{ "a worker that is killed is missed soon", killed },
 		{ "a plain client of the Runtime API does one step at a time", plain },

@@ -134,6 +134,11 @@ static void connect_cancel(struct backend *b, struct job *j)
 	pool_cancel(b->pool, j);
 }
 
+static void connect_stop(struct backend *b, struct job *j)
+{
+	pool_stop(b->pool, j);
+}
+
 static const char *connect_why_waiting(struct backend *b)
 {
 	return pool_n_workers(b->pool) ? pool_why_waiting(b->pool) : b->notice;
@@ -149,5 +154,6 @@ const struct backend_ops backend_connect = {
 	.accepts = connect_accepts,
 	.start = connect_start,
 	.cancel = connect_cancel,
+	.stop = connect_stop,
 	.why_waiting = connect_why_waiting,
 };

@@ -304,6 +304,11 @@ static void container_cancel(struct backend *b, struct job *j)
 	pool_cancel(b->pool, j);
 }
 
+static void container_stop(struct backend *b, struct job *j)
+{
+	pool_stop(b->pool, j);
+}
+
 static const char *container_notice(const struct backend *b)
 {
 	return b->notice[0] ? b->notice : NULL;
@@ -418,5 +423,6 @@ const struct backend_ops backend_container = {
 	.demand = container_demand,
 	.start = container_job,
 	.cancel = container_cancel,
+	.stop = container_stop,
 	.notice = container_notice,
 };

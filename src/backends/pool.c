@@ -141,11 +141,27 @@ void pool_cancel(struct pool *p, struct job *j)
 		r->v[s->at].s = NULL;
 		s->r = NULL;
 		if (--r->n_live == 0)
-			pool_request_cancel(r);
+			pool_request_tell(r);
 	} else {
 		pool_unqueue(s);
 	}
 	pool_end(s, RUN_SIGNALED, NULL);
+}
+
+void pool_stop(struct pool *p, struct job *j)
+{
+	struct pool_step *s = j->backend_data;
+
+	(void)p;
+	if (s->has_ended)
+		return;
+	if (s->r) {
+		s->r->is_stopping = true;
+		pool_request_tell(s->r);
+		return;
+	}
+	pool_unqueue(s);
+	pool_end(s, RUN_THROTTLED, "it was asked to make room before it began");
 }
 
 /* ---- room */

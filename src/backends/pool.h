@@ -68,6 +68,7 @@ void pool_ticket(const struct pool *p, struct ticket *out);
 struct room pool_room(const struct pool *p);
 int pool_start(struct pool *p, struct job *j, struct err *e);
 void pool_cancel(struct pool *p, struct job *j);
+void pool_stop(struct pool *p, struct job *j);
 
 /* A step waits that is too large for each worker that is here: one line, lent
  * until the next call, or NULL. */

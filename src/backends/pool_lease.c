@@ -192,7 +192,7 @@ void pool_request_free(struct pool_request *r)
 	free(r);
 }
 
-void pool_request_cancel(struct pool_request *r)
+void pool_request_tell(struct pool_request *r)
 {
 	if (!r->w)
 		return;

@@ -122,6 +122,7 @@ struct pool_request {
 	size_t n, n_live;
 	struct room needs;
 	uint64_t renewed_ms, given_ms, last_ms; /* last_ms: no beat renews beyond */
+	bool is_stopping;               /* its steps are to leave their checkpoints */
 	unsigned n_unnamed;             /* beats that did not name it */
 	struct arena arena;
 };
@@ -187,8 +188,8 @@ void pool_request_detach(struct pool_request *r);
 void pool_request_free(struct pool_request *r);
 /* Its late answer has come, or it is given up. */
 void pool_late_drop(struct pool *p, struct pool_request *r);
-/* Its worker no longer needs to do it. */
-void pool_request_cancel(struct pool_request *r);
+/* Its worker no longer needs to do it, or is to let it stop: there is news. */
+void pool_request_tell(struct pool_request *r);
 void pool_beat_taken(struct pool_peer *w, const struct pool_beat *b);
 void pool_tick_start(struct pool *p);
 void pool_lease_close(struct pool *p);

@@ -78,24 +78,38 @@ static void hello(struct pool *p, struct serve_call *c, const char *rest)
 
 /* ---- beat */
 
-static bool is_wanted(const struct pool_request *r)
+static bool is_unwanted(const struct pool_request *r)
 {
-	return r->n_live > 0;
+	return r->n_live == 0;
+}
+
+static bool is_to_stop(const struct pool_request *r)
+{
+	return r->is_stopping && r->n_live > 0;
+}
+
+static void put_ids(const struct pool_peer *w, bool (*picks)(const struct pool_request *r),
+		    struct buf *b)
+{
+	const char *comma = "";
+
+	for (const struct pool_request *r = w->requests; r; r = r->next) {
+		if (!picks(r))
+			continue;
+		buf_printf(b, "%s\"%s\"", comma, r->id);
+		comma = ",";
+	}
 }
 
 static void say_news(struct pool_peer *w, struct serve_call *c)
 {
 	const char *headers[] = { "Content-Type: application/json", NULL };
 	struct buf b = { 0 };
-	const char *comma = "";
 
 	buf_str(&b, "{\"cancel\":[");
-	for (const struct pool_request *r = w->requests; r; r = r->next) {
-		if (is_wanted(r))
-			continue;
-		buf_printf(&b, "%s\"%s\"", comma, r->id);
-		comma = ",";
-	}
+	put_ids(w, is_unwanted, &b);
+	buf_str(&b, "],\"stop\":[");
+	put_ids(w, is_to_stop, &b);
 	buf_printf(&b, "],\"retire\":%s}\n", w->is_retired ? "true" : "false");
 	serve_answer(c, &(struct serve_answer){ .status = 200, .headers = headers,
 						.body = buf_bytes(&b) });

@@ -338,5 +338,6 @@ const struct backend_ops backend_slurm = {
 	.demand = slurm_demand,
 	.start = slurm_start,
 	.cancel = slurm_step_cancel,
+	.stop = slurm_step_stop,
 	.why_waiting = slurm_why_waiting,
 };

@@ -87,6 +87,7 @@ int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e);
 /* As in backend_ops. */
 int slurm_step_start(struct backend *b, struct job *j, struct err *e);
 void slurm_step_cancel(struct backend *b, struct job *j);
+void slurm_step_stop(struct backend *b, struct job *j);
 /* After the pool is closed: nobody is told. */
 void slurm_steps_forget(struct backend *b);
 

@@ -84,6 +84,13 @@ void slurm_step_cancel(struct backend *b, struct job *j)
 	pool_cancel(b->pool, &s->job);
 }
 
+void slurm_step_stop(struct backend *b, struct job *j)
+{
+	struct slurm_step *s = j->backend_data;
+
+	pool_stop(b->pool, &s->job);
+}
+
 void slurm_steps_forget(struct backend *b)
 {
 	for (struct slurm_step *s = b->steps, *next; s; s = next) {

@@ -286,6 +286,16 @@ static const char *output_path(const struct backend *b, struct arena *a)
 	return path;
 }
 
+/* The worker hears of the limit early enough for what can go on elsewhere to leave
+ * its checkpoint. */
+static void add_time(struct strs *args, struct arena *a, double time_s)
+{
+	double minutes = ceil(time_s / 60);
+
+	strs_add(args, arena_printf(a, "--time=%.0f", minutes));
+	strs_add(args, arena_printf(a, "--signal=B:TERM@%.0f", fmin(60, minutes * 15)));
+}
+
 static void submit(struct backend *b, size_t n)
 {
 	const struct slurm_words *w = &b->w;
@@ -312,7 +322,7 @@ static void submit(struct backend *b, size_t n)
 	if (w->gpus)
 		strs_add(&args, arena_printf(&a, "--gres=gpu:%u", w->gpus));
 	if (w->time_s > 0)
-		strs_add(&args, arena_printf(&a, "--time=%.0f", ceil(w->time_s / 60)));
+		add_time(&args, &a, w->time_s);
 	add_if(&args, &a, "partition", w->partition);
 	add_if(&args, &a, "account", w->account);
 	add_if(&args, &a, "qos", w->qos);

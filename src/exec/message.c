@@ -35,6 +35,8 @@ static json_t *step_json(const struct message_step *s)
 	field_put_number(o, "timeout", s->timeout_s);
 	if (s->is_watched)
 		json_object_set_new(o, "watched", json_true());
+	if (s->checkpoint)
+		field_put(o, "checkpoint", bytes_str(s->checkpoint));
 	return o;
 }
 
@@ -79,7 +81,7 @@ static json_t *report_json(const struct message_report *m)
 	json_t *o = json_pack("{s:s s:s s:i}", "step", id_hex(&m->step).s,
 			      "status", statuses[r->status], "code", r->code);
 
-	if (r->status == RUN_OK)
+	if (r->status == RUN_OK || (r->status == RUN_STOPPED && r->result.n))
 		put_result(o, &r->result);
 	field_put(o, "log", r->log);
 	field_put_number(o, "log_dropped", (double)r->log_dropped_bytes);
@@ -116,6 +118,7 @@ static int read_step(json_t *o, struct arena *a, struct message_step *out, struc
 		return err_set(e, ERR_BAD, "a step is no object");
 	if (field_read(o, "thunk", a, &out->thunk, e) < 0 ||
 	    field_read(o, "host", a, &out->host, e) < 0 ||
+	    field_read_string(o, "checkpoint", a, &out->checkpoint, e) < 0 ||
 	    field_read_number(o, "timeout", &out->timeout_s, e) < 0)
 		return -1;
 	out->is_watched = json_is_true(json_object_get(o, "watched"));
@@ -218,6 +221,19 @@ static int read_status(json_t *o, struct run_report *r, struct err *e)
 	return err_set(e, ERR_BAD, "no status that is known");
 }
 
+static int read_checkpoint(struct bytes text, struct arena *a, struct run_report *r,
+			   struct err *e)
+{
+	const struct result *given = &r->result;
+
+	if (result_decode(text, a, &r->result, e) < 0)
+		return err_wrap(e, "result");
+	if (given->n == 1 && strcmp(given->v[0].name, RUN_CHECKPOINT) == 0 &&
+	    given->v[0].ref.kind != REF_THUNK)
+		return 0;
+	return err_set(e, ERR_BAD, "what it has left is no checkpoint");
+}
+
 static int read_report(json_t *o, struct arena *a, struct run_report *r, struct err *e)
 {
 	double dropped, rss;
@@ -238,6 +254,8 @@ static int read_report(json_t *o, struct arena *a, struct run_report *r, struct 
 	r->is_cold = json_is_true(json_object_get(o, "cold"));
 	if (r->status == RUN_OK)
 		return result_decode(result, a, &r->result, e) < 0 ? err_wrap(e, "result") : 0;
+	if (r->status == RUN_STOPPED && result.n && read_checkpoint(result, a, r, e) < 0)
+		return -1;
 	return r->text ? 0 : err_set(e, ERR_BAD, "a failure without a reason");
 }
 

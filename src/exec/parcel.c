@@ -86,7 +86,8 @@ int parcel_pack(const struct parcel_opts *o, struct job *const *jobs, size_t n,
 	q.steps = steps = arena_alloc(&out->arena, n * sizeof *steps);
 	for (size_t i = 0; i < n; i++) {
 		steps[i] = (struct message_step){ jobs[i]->text, jobs[i]->host,
-						  jobs[i]->timeout_s, jobs[i]->is_watched };
+						  jobs[i]->timeout_s, jobs[i]->is_watched,
+						  jobs[i]->checkpoint };
 		/* Each line end takes two letters. */
 		steps_bytes += 2 * (jobs[i]->text.n + jobs[i]->host.n);
 	}
@@ -155,7 +156,7 @@ static void tell(const struct parcel_opts *o, const struct message_report *m,
 	struct message_gather g = { 0 };
 	struct err e;
 
-	if (m->report.status != RUN_OK || is_somewhere(o, &m->report.result, a, &g, &e)) {
+	if (!m->report.result.n || is_somewhere(o, &m->report.result, a, &g, &e)) {
 		each(arg, &m->step, &m->report);
 	} else {
 		lost.status = RUN_CELL_FAILED;

@@ -97,11 +97,12 @@ static void on_pushed(struct depot_push *p, const struct err *e)
 	for (size_t i = 0; e && i < x->q.n_steps; i++) {
 		struct run_report *r = &x->reports[i].report;
 
-		if (r->status != RUN_OK)
+		if (r->status != RUN_OK && r->status != RUN_STOPPED)
 			continue;
 		r->status = RUN_UNREACHABLE;
 		r->text = arena_printf(&x->arena, "its outputs cannot be put to a remote: %s",
 				       e->text);
+		r->result.n = 0;
 	}
 	if (e)
 		x->gather.n_outside = 0;
@@ -214,6 +215,17 @@ static void end_step(struct worker *w, struct worker_call *c)
 		w->o.engine->cancel(x->backend, &x->job);
 }
 
+void worker_call_stop(struct worker *w, struct worker_call *c)
+{
+	struct errand *x = c->worker_data;
+
+	if (!x || x->is_over || x->is_stopping)
+		return;
+	x->is_stopping = true;
+	if (x->backend && x->job.checkpoint && w->o.engine->stop)
+		w->o.engine->stop(x->backend, &x->job);
+}
+
 void worker_cancel(struct worker *w, struct worker_call *c)
 {
 	struct errand *x = c->worker_data;
@@ -264,6 +276,8 @@ int worker_do(struct worker *w, struct bytes request, double limit_s, struct buf
 	while (!k.is_done) {
 		loop_run(w->o.loop, &k.wakes);
 		k.wakes = false;
+		if (w->stop && w->stop->is_wanted)
+			worker_call_stop(w, &c);
 		if (w->stop && w->stop->is_urgent)
 			end_step(w, &c);
 	}

@@ -158,29 +158,32 @@ static void beat_later(struct link *k, double seconds)
 	k->beat_timer = loop_after(k->loop, (uint64_t)(seconds * 1000), send_beat, k);
 }
 
-static void cancel_request(struct link *k, const char *id)
+static void each_named(struct link *k, const struct strs *ids,
+		       void (*fn)(struct worker *w, struct worker_call *c))
 {
-	for (unsigned i = 0; i < k->o->n_slots; i++)
-		if (k->slots[i].state == SLOT_WORKING && strcmp(k->slots[i].id, id) == 0)
-			worker_cancel(k->w, &k->slots[i].call);
+	for (size_t n = 0; n < ids->n; n++)
+		for (unsigned i = 0; i < k->o->n_slots; i++)
+			if (k->slots[i].state == SLOT_WORKING &&
+			    strcmp(k->slots[i].id, ids->v[n]) == 0)
+				fn(k->w, &k->slots[i].call);
 }
 
 static void take_orders(struct link *k, struct bytes json)
 {
 	struct arena a = { 0 };
-	struct strs cancel = { 0 };
-	bool retire = false;
+	struct orders o = { .retire = false };
 	struct err e;
 
-	if (words_read_beat(json, &a, &cancel, &retire, &e) < 0)
+	if (words_read_beat(json, &a, &o, &e) < 0)
 		worker_tell(k->w, "%s", e.text);
-	for (size_t i = 0; i < cancel.n; i++)
-		cancel_request(k, cancel.v[i]);
-	if (retire && !k->ends) {
+	each_named(k, &o.cancel, worker_cancel);
+	each_named(k, &o.stop, worker_call_stop);
+	if (o.retire && !k->ends) {
 		k->ends = true;
 		stop_asking(k);
 	}
-	strs_release(&cancel);
+	strs_release(&o.cancel);
+	strs_release(&o.stop);
 	arena_release(&a);
 }
 
@@ -337,7 +340,13 @@ static void obey_stop(struct link *k)
 
 	if (s->is_urgent)
 		k->is_over = true;
-	if (!s->is_wanted || k->ends)
+	if (!s->is_wanted || k->winds_up)
+		return;
+	k->winds_up = true;
+	for (unsigned i = 0; i < k->o->n_slots; i++)
+		if (k->slots[i].state == SLOT_WORKING)
+			worker_call_stop(k->w, &k->slots[i].call);
+	if (k->ends)
 		return;
 	k->ends = true;
 	worker_wind_up(k->w);

@@ -40,6 +40,7 @@ struct link {
 	uint32_t pause_ms;
 	bool is_welcome, has_rejoined;
 	bool ends;                      /* no more requests are wanted */
+	bool winds_up;                  /* this worker itself was asked to end */
 	bool has_said_so, is_over, has_failed;
 	bool wakes;                     /* the loop's stop */
 	struct err err;

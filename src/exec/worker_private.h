@@ -57,6 +57,7 @@ struct errand {
 	uint64_t since, began_ms;
 	unsigned n_fetches;             /* of this step */
 	bool wants_runtime;             /* what lacks are texts of its closure */
+	bool is_stopping;               /* its steps are to go on elsewhere */
 	bool is_cancelled, is_beginning, is_over;
 	struct timer *timer;            /* that delivers, or see worker_step.c */
 	struct buf answer;
@@ -126,8 +127,11 @@ void words_hello(struct worker *w, const struct connect_opts *o, struct buf *out
 int words_read_welcome(struct bytes json, struct welcome *out, struct err *e);
 void words_beat(const struct worker_news *news, const char *const *running, size_t n,
 		bool ends, struct buf *out);
-/* cancel: request ids, in a. */
-int words_read_beat(struct bytes json, struct arena *a, struct strs *cancel, bool *retire,
-		    struct err *e);
+/* Request ids, in a. */
+struct orders {
+	struct strs cancel, stop;
+	bool retire;
+};
+int words_read_beat(struct bytes json, struct arena *a, struct orders *out, struct err *e);
 
 #endif

@@ -108,7 +108,7 @@ static void on_done(struct job *j, const struct run_report *r)
 	copy->text = r->text ? arena_str(&x->arena, r->text) : NULL;
 	copy->undeclared = r->undeclared ? arena_str(&x->arena, r->undeclared) : NULL;
 	copy->place = NULL;
-	if (r->status == RUN_OK)
+	if (r->status == RUN_OK || r->status == RUN_STOPPED)
 		take_outputs(x);
 	if (r->status == RUN_SIGNALED && !x->is_cancelled &&
 	    (r->code == SIGTERM || is_cut_off(x->w)))
@@ -251,6 +251,16 @@ static double seconds_left(const struct errand *x)
 	return left > 0.1 ? left : 0.1;
 }
 
+/* So long before the time is over it is asked to stop: what it leaves has to be
+ * brought away as well. */
+static double stop_after(double left_s)
+{
+	double margin = left_s / 10;
+
+	margin = margin < 1 ? 1 : margin > 30 ? 30 : margin;
+	return left_s > margin ? left_s - margin : left_s / 2;
+}
+
 static int decode(struct errand *x, const struct message_step *step, struct err *e)
 {
 	if (thunk_decode(step->thunk, &x->arena, &x->thunk, e) < 0)
@@ -261,13 +271,16 @@ static int decode(struct errand *x, const struct message_step *step, struct err 
 
 static int run(struct errand *x, const struct message_step *step, struct err *e)
 {
+	double left_s = seconds_left(x);
 	struct worker *w = x->w;
 
 	if (room_find(w, x->q.root, &x->backend, e) < 0)
 		return -1;
 	x->job = (struct job){ .reduced = x->reports[x->i].step, .text = step->thunk,
 			       .host = step->host, .is_watched = step->is_watched,
-			       .timeout_s = shorter(step->timeout_s, seconds_left(x)),
+			       .timeout_s = shorter(step->timeout_s, left_s),
+			       .checkpoint = step->checkpoint,
+			       .stop_s = left_s > 0 ? stop_after(left_s) : 0,
 			       .done = on_done, .arg = x };
 	if (w->o.engine->start(x->backend, &x->job, e) == 0)
 		return 0;
@@ -283,8 +296,9 @@ static bool begin_step(struct errand *x)
 	struct err e;
 	int rc;
 
-	if (x->is_cancelled || worker_ends(x->w)) {
-		err_set(&e, ERR_RETRY, "the worker was asked to end before this step began");
+	if (x->is_cancelled || x->is_stopping || worker_ends(x->w)) {
+		err_set(&e, ERR_RETRY, "%s was asked to end before this step began",
+			x->is_stopping ? "it" : "the worker");
 		errand_refuse(x, RUN_THROTTLED, &e);
 		return false;
 	}

@@ -89,19 +89,25 @@ int words_read_welcome(struct bytes json, struct welcome *out, struct err *e)
 	return rc;
 }
 
-int words_read_beat(struct bytes json, struct arena *a, struct strs *cancel, bool *retire,
-		    struct err *e)
+static void read_ids(const json_t *list, struct arena *a, struct strs *out)
 {
-	json_t *j = load(json, e), *list, *one;
+	json_t *one;
 	size_t i;
+
+	json_array_foreach(list, i, one)
+		if (runtime_id_is_good(json_string_value(one)))
+			strs_add(out, arena_str(a, json_string_value(one)));
+}
+
+int words_read_beat(struct bytes json, struct arena *a, struct orders *out, struct err *e)
+{
+	json_t *j = load(json, e);
 
 	if (!j)
 		return -1;
-	*retire = json_is_true(json_object_get(j, "retire"));
-	list = json_object_get(j, "cancel");
-	json_array_foreach(list, i, one)
-		if (runtime_id_is_good(json_string_value(one)))
-			strs_add(cancel, arena_str(a, json_string_value(one)));
+	out->retire = json_is_true(json_object_get(j, "retire"));
+	read_ids(json_object_get(j, "cancel"), a, &out->cancel);
+	read_ids(json_object_get(j, "stop"), a, &out->stop);
 	json_decref(j);
 	return 0;
 }
