@@ -98,8 +98,9 @@ size_t worker_holds(const struct worker *w, struct arena *a, const struct id **o
 size_t worker_closures(const struct worker *w, struct arena *a, const struct id **out);
 
 /* Asking a worker to end: when it waits at once, else after the steps that run,
- * of which those that can go on elsewhere are asked to; the second time at once.  A zeroed struct is ready; worker_stop() may be
- * called from a signal's call back. */
+ * of which those that can go on elsewhere are asked to; the second time at once.
+ * A zeroed struct is ready; worker_stop() may be called from a signal's call
+ * back. */
 struct worker_stop {
 	bool is_wanted, is_urgent;
 	bool *wait_is_over;

@@ -253,6 +253,39 @@ static void limited(void)
 	stop_worker();
 }
 
+static enum run_status within(double limit_s, const char *script, struct message_answer *back)
+{
+	const struct step step = { .script = script, .out = { "o" } };
+	struct message_step m = { .thunk = rig_thunk(&rig, &step), .host = rig.host,
+				  .checkpoint = "left" };
+	struct message_request q = { .steps = &m, .n_steps = 1, .root = rig.root };
+	struct buf text = { 0 }, out = { 0 };
+
+	message_put_request(&q, &text);
+	MUST(worker_do(worker, buf_bytes(&text), limit_s, &out, &e), e);
+	MUST(message_read_answer(buf_bytes(&out), &arena, back, &e), e);
+	buf_release(&text);
+	buf_release(&out);
+	return back->reports[0].report.status;
+}
+
+static void asked_before_the_limit(void)
+{
+	struct message_answer back;
+	const struct result *r;
+
+	start_worker(1, 0);
+	CHECK(within(4, "trap 'echo here >left; exit 75' TERM; sleep 60 & wait", &back) ==
+	      RUN_STOPPED);
+	r = &back.reports[0].report.result;
+	CHECK(r->n == 1 && back.objects.n == 1 &&
+	      bytes_equal(back.objects.v[0].bytes, bytes_str("here\n")));
+	message_objects_release(&back.objects);
+	CHECK(within(2, "trap '' TERM; sleep 60", &back) == RUN_TIMED_OUT);
+	message_objects_release(&back.objects);
+	stop_worker();
+}
+
 static void cut_off(void)
 {
 	const struct step nap = { .script = "sleep 60", .out = { "o" } };
@@ -406,6 +439,8 @@ static const struct test tests[] = {
 	{ "what is no reduced thunk is refused", no_thunks },
 	{ "a cancelled request ends early, and what had not begun says so", cancelled },
 	{ "a step ends before the one who asked stops listening", limited },
+	{ "one that can go on elsewhere leaves its checkpoint before that",
+	  asked_before_the_limit },
 	{ "what runs is cut off when the worker goes", cut_off },
 	{ "a worker that is to end finishes its step and no other", wound_up },
 	{ "a program that SIGTERM ended has failed, unless its worker was to go, too",
