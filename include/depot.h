@@ -25,7 +25,7 @@ struct depot_remote {
 	struct remote *remote;          /* closed by who opened it, after the depot */
 	bool is_read_only;
 	bool is_plain;                  /* blobs are never compressed there; its
-					 * reach may say so, too */
+					 * nature may say so, too */
 	bool trusts_results;            /* our own endpoint: unsigned ones count */
 };
 

@@ -79,9 +79,8 @@ struct remote_listing {
 	void *remote_data;
 };
 
-/* How far away it is, for choosing: a guess until something was measured. */
-struct remote_reach {
-	double latency_s, bytes_per_s;
+/* What it is good for.  Which one is nearer the order of their names says. */
+struct remote_nature {
 	uint64_t small_bytes;           /* larger values are better elsewhere;
 					 * 0: it takes all sizes */
 	bool is_plain;                  /* others read it who know no zstd */
@@ -108,7 +107,7 @@ struct remote_ops {
 	/* NULL: it cannot list. */
 	int (*list)(struct remote *r, struct remote_listing *l, struct err *e);
 
-	struct remote_reach (*reach)(const struct remote *r);
+	struct remote_nature (*nature)(const struct remote *r);
 
 	/* The URI for people and for workers: without secrets; borrowed. */
 	const char *(*uri)(const struct remote *r);

@@ -60,9 +60,9 @@ static void ill_cancel(struct remote *r, struct remote_call *c)
 		remote_dir.cancel(r->real, c);
 }
 
-static struct remote_reach ill_reach(const struct remote *r)
+static struct remote_nature ill_nature(const struct remote *r)
 {
-	return (struct remote_reach){ .small_bytes = r->small_bytes };
+	return (struct remote_nature){ .small_bytes = r->small_bytes };
 }
 
 static const char *ill_uri(const struct remote *r)
@@ -72,7 +72,7 @@ static const char *ill_uri(const struct remote *r)
 
 static const struct remote_ops ill = {
 	.scheme = "ill", .help = "a folder that fails on order", .start = ill_start,
-	.cancel = ill_cancel, .reach = ill_reach, .uri = ill_uri,
+	.cancel = ill_cancel, .nature = ill_nature, .uri = ill_uri,
 };
 
 static struct remote near, far;

@@ -103,6 +103,37 @@ static void inputs_come(void)
 	end_far();
 }
 
+static size_t place_of(const char *words)
+{
+	const char *p = strstr(order.p, words);
+
+	CHECK(p);
+	return p ? (size_t)(p - order.p) : 0;
+}
+
+/* There is room for one.  Of two that wait for it the one with the longer path is
+ * first, and lacks its inputs. */
+static void others_run_meanwhile(void)
+{
+	struct id late, quick;
+	time_t from;
+
+	begin_far();
+	CHECK(force(step1("b", step0("a")), NULL) == ERR_NONE && n_started == 2);
+	elsewhere("cpus=1,delay=500");
+	want(step0("gate"), NULL, &ends[0]);
+	for (from = time(NULL); !n_started && time(NULL) - from < 60; usleep(50))
+		loop_turn(loop);
+	quick = step0("quick");
+	late = step1("top", step1("late", step1("b", step0("a"))));
+	want(late, NULL, &ends[1]);
+	want(quick, NULL, &ends[2]);
+	finish();
+	CHECK(n_failed == 0 && n_started == 4 && n_at_most == 1);
+	CHECK(place_of("gate") < place_of("quick") && place_of("quick") < place_of("late"));
+	end_far();
+}
+
 static void drop_far(const struct id *id)
 {
 	char path[128];
@@ -256,6 +287,7 @@ static const struct test tests[] = {
 	{ "what a remote knows is not made, and only what is wanted comes", known_there },
 	{ "a result is found by its reduced thunk too", known_as_reduced },
 	{ "inputs come before a run, also those that were here", inputs_come },
+	{ "while inputs come others have the room", others_run_meanwhile },
 	{ "what a remote has lost is made again", gone_there },
 	{ "a remote that is down stops nothing", remote_down },
 	{ "thousands are asked for while others run", thousands },

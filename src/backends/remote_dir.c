@@ -176,10 +176,10 @@ static void dir_close(struct remote *r)
 		free_remote(r);
 }
 
-static struct remote_reach dir_reach(const struct remote *r)
+static struct remote_nature dir_nature(const struct remote *r)
 {
 	(void)r;
-	return (struct remote_reach){ .latency_s = 0.001, .bytes_per_s = 500e6 };
+	return (struct remote_nature){ .small_bytes = 0 };
 }
 
 static const char *dir_uri(const struct remote *r)
@@ -214,7 +214,7 @@ const struct remote_ops remote_dir = {
 	.start = dir_start,
 	.cancel = dir_cancel,
 	.list = dir_list,
-	.reach = dir_reach,
+	.nature = dir_nature,
 	.uri = dir_uri,
 	.check = dir_check,
 };

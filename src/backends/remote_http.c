@@ -390,10 +390,9 @@ static void web_close(struct remote *r)
 	free(r);
 }
 
-static struct remote_reach web_reach(const struct remote *r)
+static struct remote_nature web_nature(const struct remote *r)
 {
-	return (struct remote_reach){ .latency_s = 0.005, .bytes_per_s = 100e6,
-				      .is_plain = r->is_plain };
+	return (struct remote_nature){ .is_plain = r->is_plain };
 }
 
 static const char *web_uri(const struct remote *r)
@@ -403,7 +402,7 @@ static const char *web_uri(const struct remote *r)
 
 #define WEB_OPS(name, text) { \
 	.scheme = name, .help = text, .needs_http = true, .open = web_open, .close = web_close, \
-	.start = web_start, .cancel = web_cancel, .reach = web_reach, .uri = web_uri, \
+	.start = web_start, .cancel = web_cancel, .nature = web_nature, .uri = web_uri, \
 }
 
 const struct remote_ops remote_http = WEB_OPS("http",

@@ -15,7 +15,6 @@ struct remote {
 	struct redis_place place;
 	struct redis_link *link;
 	struct job *jobs;
-	double latency_s;               /* measured; 0: not yet */
 };
 
 /* A call or a listing. */
@@ -25,7 +24,6 @@ struct job {
 	struct remote_call *c;          /* or l */
 	struct remote_listing *l;
 	struct redis_call *call;        /* under way */
-	uint64_t began_ms;
 	struct map seen;                /* SCAN tells of some keys twice */
 	struct arena arena;             /* of a listing: keys */
 	struct strs keys;               /* of this step */
@@ -43,7 +41,6 @@ static struct job *job_new(struct remote *r)
 	if (j->next)
 		j->next->at = &j->next;
 	r->jobs = j;
-	j->began_ms = loop_now_ms(r->loop);
 	return j;
 }
 
@@ -120,13 +117,6 @@ static int take_value(struct job *j, const redisReply *reply, struct remote_answ
 	return 0;
 }
 
-static void measure(struct job *j)
-{
-	double s = (double)(loop_now_ms(j->r->loop) - j->began_ms) / 1000 + 0.0002;
-
-	j->r->latency_s = j->r->latency_s > 0 ? j->r->latency_s * 0.9 + s * 0.1 : s;
-}
-
 static void exists(void *arg, const struct redisReply *reply, const struct err *failed)
 {
 	struct job *j = arg;
@@ -163,7 +153,6 @@ static void answered(void *arg, const struct redisReply *reply, const struct err
 		finish(j, &a, failed);
 		return;
 	}
-	measure(j);
 	if (reply->type == REDIS_REPLY_ERROR) {
 		redis_meaning(&j->r->place, reply->str, &e);
 		finish(j, &a, &e);
@@ -408,13 +397,9 @@ static int redis_open(const struct remote_opts *o, const char *uri, struct remot
 	return 0;
 }
 
-static struct remote_reach redis_reach(const struct remote *r)
+static struct remote_nature redis_nature(const struct remote *r)
 {
-	return (struct remote_reach){
-		.latency_s = r->latency_s > 0 ? r->latency_s : 0.0005,
-		.bytes_per_s = 500e6,
-		.small_bytes = r->place.small_bytes,
-	};
+	return (struct remote_nature){ .small_bytes = r->place.small_bytes };
 }
 
 static const char *redis_uri(const struct remote *r)
@@ -469,7 +454,7 @@ static int redis_check(struct remote *r, struct err *e)
 
 #define REDIS_OPS \
 	.open = redis_open, .close = redis_close, .start = redis_start, \
-	.cancel = redis_cancel, .list = redis_list, .reach = redis_reach, .uri = redis_uri, \
+	.cancel = redis_cancel, .list = redis_list, .nature = redis_nature, .uri = redis_uri, \
 	.check = redis_check
 
 const struct remote_ops remote_redis = {

@@ -275,15 +275,10 @@ static int s3_open(const struct remote_opts *o, const char *uri, struct remote *
 	return 0;
 }
 
-static struct remote_reach s3_reach(const struct remote *r)
+static struct remote_nature s3_nature(const struct remote *r)
 {
-	const char *host = r->address.host;
-	bool is_near = http_host_is_local((struct bytes){ host, strcspn(host, ":") });
-
-	return (struct remote_reach){
-		.latency_s = r->latency_s > 0 ? r->latency_s : is_near ? 0.002 : 0.03,
-		.bytes_per_s = r->bytes_per_s > 0 ? r->bytes_per_s : is_near ? 200e6 : 65e6,
-	};
+	(void)r;
+	return (struct remote_nature){ .small_bytes = 0 };
 }
 
 static const char *s3_uri(const struct remote *r)
@@ -300,7 +295,7 @@ const struct remote_ops remote_s3 = {
 	.start = s3_start,
 	.cancel = s3_stop,
 	.list = s3_list,
-	.reach = s3_reach,
+	.nature = s3_nature,
 	.uri = s3_uri,
 	.check = s3_check,
 	.halves = s3_halves,

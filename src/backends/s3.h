@@ -103,7 +103,6 @@ struct remote {
 	bool has_answered;              /* ever */
 	bool is_closing;
 	enum s3_fact has_if_none_match;
-	double latency_s, bytes_per_s;  /* measured; 0: not yet */
 };
 
 void s3_job_add(struct remote *r, struct s3_job *j);

@@ -256,15 +256,6 @@ static void refused(struct s3_request *q, const struct http_answer *a)
 	}
 }
 
-static void measure(struct remote *r, const struct http_answer *a, const struct s3_request *q)
-{
-	uint64_t n = a->n_bytes + q->body.n + (q->from ? q->from->n_bytes : 0);
-	double *value = n < 64 << 10 ? &r->latency_s : &r->bytes_per_s;
-	double seen = n < 64 << 10 ? a->total_s : (double)n / (a->total_s + 1e-6);
-
-	*value = *value > 0 ? *value * 0.9 + seen * 0.1 : seen;
-}
-
 static void answered(void *arg, const struct http_answer *a, const struct err *failed)
 {
 	struct s3_request *q = arg;
@@ -280,7 +271,6 @@ static void answered(void *arg, const struct http_answer *a, const struct err *f
 		end(q, a, failed);
 	} else if (a->status / 100 == 2) {
 		grow(q->r);
-		measure(q->r, a, q);
 		end(q, a, NULL);
 	} else {
 		refused(q, a);

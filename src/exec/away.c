@@ -3,20 +3,25 @@
  * A thunk whose result is not known here is asked for, as written and then as
  * reduced, before anything is done for it; thousands may be under way while
  * others run.  Objects are fetched when they are needed: to stand in the
- * project, or to be read by a run on this machine.  What cannot be had that way
+ * project, or to be read by a run on this machine, before it takes room there.  What cannot be had that way
  * is made here, as if no remote had ever spoken of it.
  */
 #include <stdlib.h>
 #include <string.h>
 #include "exec_internal.h"
 
+/* Nodes of one site whose inputs are on their way while others have its room.
+ * Where there are other sites these could take more than it will run. */
+enum { AHEAD_MAX = 64, AHEAD_OF_MANY = 2 };
+
 /* A question or a transfer, for a node or for a want. */
 struct errand {
 	struct exec *x;
 	struct node *node;              /* NULL: nobody waits for it any more */
 	struct want_kept *want;
-	struct site *site;              /* room is kept there meanwhile */
-	struct room needs;
+	struct site *site;              /* where it is to run */
+	struct room needs;              /* kept there meanwhile */
+	bool is_holding;
 	struct errand *prev, *next;
 	struct depot_ask ask;
 	struct depot_fetch fetch;
@@ -41,8 +46,10 @@ static struct errand *errand_new(struct exec *x, struct node *n)
 
 static void leave_site(struct errand *d)
 {
-	if (d->site) {
+	if (d->site && d->is_holding) {
 		room_take(&d->site->used, &d->needs);
+		d->site->n_holding--;
+	} else if (d->site) {
 		d->site->n_fetching--;
 	}
 	d->site = NULL;
@@ -153,6 +160,23 @@ static void fetched(struct depot_fetch *f, const struct id *missing, const struc
 	exec_pump_later(x);
 }
 
+static void enter_site(struct errand *d, struct site *site)
+{
+	size_t most = d->x->n_sites > 1 ? AHEAD_OF_MANY + (size_t)site->room.cpus : AHEAD_MAX;
+
+	d->site = site;
+	d->is_holding = site->n_fetching >= most;
+	if (!d->is_holding) {
+		site->n_fetching++;
+		return;
+	}
+	d->needs = node_needs(d->node);
+	site->n_holding++;
+	site->used.cpus += d->needs.cpus;
+	site->used.gpus += d->needs.gpus;
+	site->used.mem_bytes += d->needs.mem_bytes;
+}
+
 static bool fetch_inputs(struct exec *x, struct node *n, const struct thunk *t,
 			 struct site *site, bool all)
 {
@@ -168,14 +192,8 @@ static bool fetch_inputs(struct exec *x, struct node *n, const struct thunk *t,
 	refs = arena_alloc(&d->arena, (t->n_in + 1) * sizeof *refs);
 	for (size_t i = 0; i < t->n_in; i++)
 		refs[n_refs++] = t->in[i].ref;
-	if (site) {
-		d->needs = node_needs(n);
-		d->site = site;
-		site->n_fetching++;
-		site->used.cpus += d->needs.cpus;
-		site->used.gpus += d->needs.gpus;
-		site->used.mem_bytes += d->needs.mem_bytes;
-	}
+	if (site)
+		enter_site(d, site);
 	d->fetch = (struct depot_fetch){ .refs = refs, .n_refs = n_refs, .done = fetched,
 					 .arg = d };
 	depot_fetch(x->o.depot, &d->fetch);

@@ -26,7 +26,7 @@ bool place_is_up(const struct depot *d, size_t i, enum way w)
 
 bool place_takes(const struct place *p, uint64_t n_bytes)
 {
-	return !p->reach.small_bytes || n_bytes <= p->reach.small_bytes;
+	return !p->nature.small_bytes || n_bytes <= p->nature.small_bytes;
 }
 
 void place_answered(struct depot *d, size_t i, enum way w)
@@ -161,7 +161,7 @@ uint32_t depot_targets(const struct depot *d, uint64_t n_bytes, const struct dep
 		const struct place *p = &d->places[i];
 
 		if (!p->r.is_read_only && place_takes(p, n_bytes) &&
-		    (!p->reach.small_bytes || (hint && hint->n_readers)))
+		    (!p->nature.small_bytes || (hint && hint->n_readers)))
 			to |= 1u << i;
 	}
 	return to ? to : depot_next_target(d, n_bytes, 0);
@@ -236,8 +236,8 @@ int depot_new(const struct depot_opts *o, struct depot **out, struct err *e)
 		struct place *p = &d->places[i];
 
 		p->r = o->remotes[i];
-		p->reach = p->r.ops->reach(p->r.remote);
-		p->r.is_plain |= p->reach.is_plain;
+		p->nature = p->r.ops->nature(p->r.remote);
+		p->r.is_plain |= p->nature.is_plain;
 		d->uris[i] = p->r.ops->uri(p->r.remote);
 	}
 	*out = d;

@@ -26,7 +26,7 @@ enum cause {
 
 struct place {
 	struct depot_remote r;
-	struct remote_reach reach;
+	struct remote_nature nature;
 	uint64_t rests_until_ms[WAYS];  /* 0: it is well */
 	uint32_t rest_ms[WAYS];         /* the last one */
 	unsigned n_refused[WAYS];       /* in a row */

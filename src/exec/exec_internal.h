@@ -88,7 +88,8 @@ struct site {
 	const struct engine *engine;
 	struct room room, used;
 	size_t n_running, n_ran;
-	size_t n_fetching;              /* nodes with room, without all inputs */
+	size_t n_fetching, n_holding;   /* nodes that lack inputs, without and with
+					 * room kept for them */
 	double seconds, dollars;        /* of what has run there */
 	uint64_t busy_until_ms, ill_until_ms;   /* nothing is started before */
 	unsigned n_busy, n_ill;         /* times in a row: took no more, failed */
@@ -444,7 +445,8 @@ double exec_random(struct exec *x);
 /* away.c.  Ask remotes for the result of n under that name: true if n now waits
  * for the answer, and goes on by node_gave or node_go_on. */
 bool away_ask(struct exec *x, struct node *n, const struct id *name);
-/* Fetch what a run of t, n reduced, on site lacks here: true if n waits for it. */
+/* Fetch what a run of t, n reduced, on site lacks here: true if n waits for it.
+ * Others run meanwhile; room is kept only when many wait already. */
 bool away_fetch_inputs(struct exec *x, struct node *n, const struct thunk *t,
 		       struct site *site);
 /* The same of all inputs, one of which a run did not find: 1, or 0, or -1. */

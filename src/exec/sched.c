@@ -56,7 +56,7 @@ static void run_unlink(struct exec *x, struct run *r)
 		run_counts_no_more(x, r);
 	x->started_sum_ms -= r->started_ms;
 	/* Sums of fractions drift; with nothing running the truth is known. */
-	if (!s->n_running && !s->n_fetching)
+	if (!s->n_running && !s->n_holding)
 		s->used = (struct room){ 0 };
 }
 
