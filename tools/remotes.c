@@ -4,12 +4,27 @@
 #include "gg.h"
 #include "wrap.h"
 
+/* Is p the beginning of a URI, so that a comma before it does not belong to the last? */
+static bool begins_remote(const char *p)
+{
+	for (size_t i = 0; remotes[i]; i++) {
+		size_t n = strlen(remotes[i]->scheme);
+
+		if (strncmp(p, remotes[i]->scheme, n) == 0 && p[n] == ':')
+			return true;
+	}
+	return false;
+}
+
 /* Without --remote: the words of GG_REMOTE. */
 static void default_remotes(struct ctx *c)
 {
 	const char *given = getenv("GG_REMOTE");
 	char *words = arena_str(&c->arena, given ? given : ""), *save = NULL;
 
+	for (char *p = words; (p = strchr(p, ',')) != NULL; p++)
+		if (begins_remote(p + 1))
+			*p = ' ';
 	for (char *w = strtok_r(words, " \t\n", &save); w; w = strtok_r(NULL, " \t\n", &save))
 		strs_add(&c->o.remotes, w);
 }
@@ -123,7 +138,7 @@ void remotes_help(void)
 	print_wrapped("--remote URI names a place where objects and results rest beyond this "
 		      "machine, so that other machines need not make them again; said more "
 		      "than once, the nearest comes first. GG_REMOTE holds such URIs, with "
-		      "spaces between. What comes from a remote is checked: objects against "
+		      "spaces or commas between. What comes from a remote is checked: objects against "
 		      "their names, results against the signature of a key that is trusted "
 		      "(gg key).", 0, 0);
 	printf("\n    gg force --remote dir:/scratch/gg --remote s3://bucket/gg\n\n");
