@@ -26,6 +26,7 @@ enum infer_verdict {
 	INFER_REFUSED,          /* it must not run: *e says why */
 	INFER_HELPER,           /* run the helper first, then ask again */
 	INFER_FORCE,            /* make `first` real, then ask again */
+	INFER_FAILED,           /* it is known to fail (infer_opts.fails) */
 };
 
 /* What infer needs before it can go on; lives in the arena of the question.
@@ -56,6 +57,9 @@ struct infer_opts {
 	struct store *store;
 	struct project *project;
 	const struct models *models;
+	/* Has this thunk failed already?  Then the verdict is INFER_FAILED, and
+	 * nothing is put at its outputs.  NULL: none has. */
+	bool (*fails)(void *arg, const struct id *thunk);
 	/* A path of the project became an output of a thunk. */
 	void (*output)(void *arg, const char *path, const struct placeholder *ph);
 	/* A deferred command depends on what is at path: clean, absolute when

@@ -1,5 +1,6 @@
 /* place.h - what gg has put at a path of the project; src/thunk/place.c,
- * ref.c (the records), lay.c (a value as files), litter.c (what is left behind)
+ * ref.c (the records), lay.c (a value as files), litter.c (what is left behind),
+ * undo.c (what stood there before)
  *
  * A ref remembers, for each project path that is an output, which output of
  * which thunk it is and what gg last put there.
@@ -13,6 +14,8 @@
 enum place_state {
 	PLACE_PLACEHOLDER,      /* gg wrote a placeholder */
 	PLACE_REAL,             /* gg wrote the real file or directory */
+	PLACE_LEFT,             /* gg wrote what a thunk that failed had written
+				 * by then: nobody's output, a value like any */
 };
 
 struct ref_record {
@@ -20,7 +23,7 @@ struct ref_record {
 	const char *out;
 	enum place_state state;
 	struct stamp stamp;     /* of what gg wrote; for a directory its own */
-	struct ref value;       /* PLACE_REAL: what it is */
+	struct ref value;       /* but for a placeholder: what it is */
 };
 
 /* Get lives in a.  ERR_MISSING. */
@@ -46,6 +49,7 @@ enum place_now {
 	NOW_OTHER_PLACEHOLDER,
 	NOW_REAL,               /* unchanged since gg put it */
 	NOW_EDITED,             /* somebody else's bytes */
+	NOW_LEFT,               /* PLACE_LEFT, unchanged since */
 };
 int place_look(struct store *s, const struct project *p, const char *path,
 	       const struct ref_record *r, enum place_now *out, struct err *e);
@@ -71,6 +75,17 @@ int place_real(struct store *s, const struct project *p, const char *path,
  * ref, ERR_REFUSED if something else stands there. */
 int place_touch(struct store *s, const struct project *p, const char *path,
 		struct err *e);
+
+/* The thunk of ph has failed: no placeholder stays at path.  value, if not
+ * NULL, is what it had written there by then; without one a real file that
+ * stands there stays.  The ref still says whose path it is. */
+int place_left(struct store *s, const struct project *p, const char *path,
+	       const struct placeholder *ph, const struct ref *value, struct err *e);
+
+/* Put back what r, no placeholder, says that gg had put at path, with the time
+ * that it had.  ERR_MISSING if the store has it no more. */
+int place_back(struct store *s, const struct project *p, const char *path,
+	       const struct ref_record *r, struct err *e);
 
 /* Remove what killed gg were writing, in the project and in .gg/work.  Only
  * while no other gg uses the store.  What cannot be removed stays. */

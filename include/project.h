@@ -18,6 +18,7 @@ struct project {
 	int root_fd;
 	struct trade *trade;    /* trade.c's own */
 	struct litter *litter;  /* litter.c's own */
+	struct undo *undo;      /* undo.h; or NULL */
 };
 
 /* Find the project that holds cwd by walking up to a folder with .gg; when

@@ -63,7 +63,9 @@ struct run_report {
 	int code;               /* exit status or signal number */
 	double seconds, cpu_seconds;
 	uint64_t max_rss_bytes;
-	struct result result;   /* RUN_OK: every output, ids set; RUN_STOPPED */
+	struct result result;   /* RUN_OK: every output, ids set; RUN_STOPPED; of a
+				 * program that failed on this machine what it
+				 * had written by then */
 	struct bytes log;       /* stdout and stderr as they came, last 256 KiB */
 	uint64_t log_dropped_bytes;
 	struct id missing;      /* RUN_LOST_INPUT */
@@ -72,6 +74,8 @@ struct run_report {
 	double waited_s;        /* in the place, before it began; cold starts too */
 	bool is_cold;           /* a new worker was made for it */
 	const char *text;       /* not RUN_OK: thing, cause and remedy */
+	bool is_blamed;         /* RUN_EXITED: text says what its model or its
+				 * cell lacks; outside it might not have failed */
 	const char *undeclared; /* RUN_UNDECLARED: the path, plain; a / at its
 				 * end: the names in that folder.  Else NULL */
 };

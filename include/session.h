@@ -1,7 +1,8 @@
 /* session.h - run a command under the tracer, deferring what models explain
  *
  * src/exec/session.c (events and answers), streams.c (standard streams of a
- * command), study.c (commands that are learned from), relearn.c (again).  Joins tracer,
+ * command), study.c (commands that are learned from), relearn.c (again),
+ * fallback.c (commands that are known to fail).  Joins tracer,
  * inference and forcing on one loop: while one process waits for a placeholder
  * to be made real, the others go on.
  */
@@ -13,8 +14,15 @@
 #include "learn.h"
 #include "memo.h"
 #include "tracer.h"
+#include "undo.h"
 
 struct session;
+
+/* A command that was deferred and then failed. */
+struct step_failure {
+	int status;                     /* as a shell says it */
+	struct result left;             /* what it had written, as in run_report */
+};
 
 struct session_opts {
 	struct loop *loop;
@@ -39,10 +47,15 @@ struct session_opts {
 	 * told once.  NULL: not wanted. */
 	void (*studied)(void *arg, const struct sighting *what, const char *shape,
 			struct bytes text, const struct err *e);
-	/* One command was judged: its words, the verdict, the lines that say
-	 * why.  NULL: not wanted, and cheaper. */
-	void (*explain)(void *arg, const struct command *c, bool is_deferred,
+	/* One command was judged: its words, the verdict (INFER_DEFERRED,
+	 * INFER_FAILED, else it runs for real), the lines that say why.
+	 * NULL: not wanted, and cheaper. */
+	void (*explain)(void *arg, const struct command *c, enum infer_verdict v,
 			const char *why);
+	/* How this thunk has failed in an earlier session, or while this one ran,
+	 * by its program's own doing; lent.  A command that would become it ends
+	 * so.  NULL: it has not; fails NULL: none has. */
+	const struct step_failure *(*fails)(void *arg, const struct id *thunk);
 	/* Something could not be made for a process that waits; nothing is
 	 * being forced now.  True: it was mended (session_relearn), and is to
 	 * be tried again.  NULL: never. */
@@ -63,17 +76,21 @@ void session_serve(struct session *s);
 struct session_counts {
 	int status;
 	size_t n_deferred, n_real, n_learned;
+	/* The script saw what learning again has made untrue, so that it has to
+	 * be run again: what that is, lent; or NULL. */
+	const char *untrue;
 };
 void session_counts(const struct session *s, struct session_counts *out);
 /* A thunk that a learned model made, in this session, asked for more than it
  * was given: run its command for real once more, widen the model, and make all
  * thunks of that shape and what depends on them anew, in place.  moved() tells
  * which thunk stands for which.  ERR_REFUSED if that taught nothing new,
- * ERR_FAILED if it fails for real too; ERR_MISSING if it is not of this
- * session. */
+ * ERR_FAILED if it fails for real too, with *status; ERR_MISSING if it is not of
+ * this session. */
 int session_relearn(struct session *s, const struct id *thunk,
 		    void (*moved)(void *arg, const struct id *was,
-				  const struct id *now), struct err *e);
+				  const struct id *now),
+		    int *status, struct err *e);
 /* Send sig to what still runs. */
 void session_kill(struct session *s, int sig);
 void session_free(struct session *s);

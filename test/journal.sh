@@ -35,10 +35,10 @@ check "--trace writes a slice for each run" jq -e '.traceEvents | map(select(.ph
 check "with the command as its name" jq -e '.traceEvents | any(.name == "sh train.sh --rate=0.15 prepared model")' t.json
 check "and engines and slots by name" jq -e '.traceEvents | map(select(.ph == "M").args.name) | contains(["local", "slot 0"])' t.json
 rm ".gg/runs/$(ls .gg/runs | tail -1)"
-"$GG" run --json sh -c "$(train 0.2); sh bad.sh model worse; sh prep.sh worse more" >events 2>/dev/null
+"$GG" run --json sh -c "set -e; $(train 0.2); sh bad.sh model worse; sh prep.sh worse more" >events 2>/dev/null
 check "a failure is an event, with its words" event failed 'any(.text == "exit status 3" and .cause == .thunk)'
 check "so is what it keeps from running" event failed 'any(.cause != .thunk)'
-check "the summary counts both" sh -c 'tail -1 events | jq -e ".failed == 1 and .unrun == 1 and .status == 1"'
+check "the summary counts both" sh -c 'tail -1 events | jq -e ".failed == 1 and .unrun == 1 and .status == 3"'
 
 check "gg history lists runs" sh -c '[ "$("$1" history | wc -l)" = 2 ]' - "$GG"
 check "with their counts" says "forced 2, cached 0, failed 0" 0 "$GG" history

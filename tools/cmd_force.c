@@ -59,6 +59,7 @@ static int force_ref(struct force *f, const char *path, const struct ref_record 
 			say_edited(f, path);
 		return 0;
 	case NOW_ABSENT:
+	case NOW_LEFT:
 		return is_named ? want(f, path, &ph, e) : 0;
 	case NOW_PLACEHOLDER:
 		return want(f, path, &ph, e);

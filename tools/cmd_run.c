@@ -18,14 +18,15 @@ struct run {
 	bool was_refused;               /* something the script wanted */
 };
 
-static void explain(void *arg, const struct command *c, bool is_deferred,
+static void explain(void *arg, const struct command *c, enum infer_verdict v,
 		    const char *why)
 {
 	struct run *r = arg;
 	struct arena a = { 0 };
 
 	ui_clear(r->d.ui);
-	fprintf(stderr, "%s", is_deferred ? "deferred:" : "for real:");
+	fprintf(stderr, "%s", v == INFER_DEFERRED ? "deferred:" :
+		v == INFER_FAILED ? "fails:" : "for real:");
 	for (size_t i = 0; i < c->n_args; i++)
 		fprintf(stderr, " %s", shown(&a, c->args[i]));
 	fputc('\n', stderr);
@@ -116,6 +117,11 @@ static bool mend(void *arg, struct session *s)
 	return r->d.asked && !r->d.n_interrupts && relearn_all(&r->d, s);
 }
 
+static const struct step_failure *fails(void *arg, const struct id *thunk)
+{
+	return fallback_of(&((struct run *)arg)->d, thunk);
+}
+
 static int run_script(struct run *r, struct session_counts *n, struct err *e)
 {
 	struct ctx *c = r->d.c;
@@ -126,7 +132,7 @@ static int run_script(struct run *r, struct session_counts *n, struct err *e)
 		.learns = (r->forces || c->o.learn) && !c->o.no_learn,
 		.learns_files = c->o.files, .studied = c->o.quiet ? NULL : studied,
 		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,
-		.mend = mend,
+		.mend = mend, .fails = fails,
 	};
 
 	if (session_start(&o, &r->d.session, e) < 0)
@@ -173,7 +179,7 @@ static int force_all(struct run *r, struct err *e)
 
 	if (r->d.asked)
 		relearn_all(&r->d, r->session);
-	for (int i = 0; i < ROUNDS && !r->d.n_interrupts; i++) {
+	for (int i = 0; i < ROUNDS && !r->d.n_interrupts && !fallback_is_due(&r->d); i++) {
 		if (want_all(r, e) < 0)
 			return -1;
 		drive_finish(&r->d);
@@ -192,6 +198,47 @@ static void print_counts(const struct session_counts *n)
 	putchar('\n');
 }
 
+/* Once through the script, and what it left to do. */
+static int pass(struct run *r, struct session_counts *n, struct err *e)
+{
+	int rc;
+
+	memo_free(r->memo);
+	r->memo = memo_new(r->d.c->store, &r->d.c->project);
+	r->was_refused = false;
+	rc = run_script(r, n, e);
+	if (rc == 0)
+		memo_each(r->memo, saw, &r->d);
+	if (rc == 0)
+		rc = force_all(r, e);
+	session_free(r->session);
+	r->session = NULL;
+	return rc;
+}
+
+/* Until the script has heard of all that failed.  Each time at least one more
+ * has; before the first one that was to make what is remembered may have. */
+static int passes(struct run *r, struct session_counts *n, struct err *e)
+{
+	enum { PASSES = 256 };
+	int rc = 0;
+
+	for (int i = 0; rc == 0 && (i == 0 || fallback_is_due(&r->d)); i++) {
+		if (i == PASSES || (i && !script_input_again(&r->input))) {
+			note("%s is not run again, though it has not heard of a step that "
+			     "failed: %s", r->args[0], i == PASSES ? "it was run too often" :
+			     "what came on its standard input is gone");
+			break;
+		}
+		if (fallback_is_due(&r->d)) {
+			fallback_begin(&r->d, r->args[0]);
+			undo_all(r->d.c->project.undo);
+		}
+		rc = pass(r, n, e);
+	}
+	return rc;
+}
+
 static int infer_anew(struct run *r, struct err *e)
 {
 	struct ctx *c = r->d.c;
@@ -199,14 +246,7 @@ static int infer_anew(struct run *r, struct err *e)
 	struct exec_counts done;
 	int rc;
 
-	r->memo = memo_new(c->store, &c->project);
-	rc = run_script(r, &n, e);
-	if (rc == 0)
-		memo_each(r->memo, saw, &r->d);
-	if (rc == 0)
-		rc = force_all(r, e);
-	session_free(r->session);
-	r->session = NULL;
+	rc = passes(r, &n, e);
 	exec_counts(c->exec, &done);
 	done.failed -= r->d.n_failed_gone;
 	if (!script_input_is_known(&r->input))
@@ -246,6 +286,7 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 	drive_begin(&r.d, c);
 	r.d.relearns = !c->o.no_learn;
 	r.d.is_script = true;
+	c->project.undo = undo_new(c->store, &c->project);
 	key = memo_key(&c->project, r.args, (const char **)environ, c->cwd,
 		       models_name(c));
 	rc = script_input_look(c->store, &key, &c->arena, &r.input, e);
@@ -254,8 +295,9 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 	is_recalled = rc == 1;
 	if (is_recalled)
 		drive_finish(&r.d);
-	/* What the script said has to be learned again, so it is asked. */
-	if (is_recalled && r.d.asked && !r.d.n_interrupts) {
+	/* What the script said has to be learned again, or it has to hear of a
+	 * failure: so it is asked. */
+	if (is_recalled && (r.d.asked || fallback_is_due(&r.d)) && !r.d.n_interrupts) {
 		is_recalled = false;
 		map_release(&r.d.seen);
 		r.d.n_thunks = 0;
@@ -268,8 +310,11 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 		exec_stop(c->exec, 0);
 		drive_finish(&r.d);
 	}
+	undo_free(c->project.undo);
+	c->project.undo = NULL;
+	r.d.script_status = r.was_refused ? EXIT_THUNK : status;
 	code = drive_end(&r.d);
-	return rc < 0 ? -1 : code ? code : status || r.was_refused ? EXIT_THUNK : EXIT_FINE;
+	return rc < 0 ? -1 : code;
 }
 
 int cmd_infer(struct ctx *c, int argc, char **argv, struct err *e)

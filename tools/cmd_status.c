@@ -10,12 +10,14 @@
 #include "gg.h"
 #include "shown.h"
 
+enum { STALE = NOW_LEFT + 1 };
+
 struct status {
 	struct ctx *c;
 	struct map stale;               /* thunk id -> struct verdict */
 	struct strs paths, below;
 	json_t *list;
-	size_t n[6];
+	size_t n[STALE + 1];
 };
 
 struct verdict {
@@ -86,6 +88,7 @@ static const char *state_name(enum place_now now)
 	case NOW_OTHER_PLACEHOLDER: return "placeholder";
 	case NOW_REAL: return "real";
 	case NOW_EDITED: return "edited";
+	case NOW_LEFT: return "failed";
 	}
 	return "?";
 }
@@ -113,7 +116,7 @@ static int print_one(struct status *s, const char *path, struct err *e)
 		printf("%-12s%s%s%s%s\n", because ? "stale" : name,
 		       shown(&c->arena, path), because ? "  (" : "",
 		       because ? shown(&c->arena, because) : "", because ? ")" : "");
-	s->n[because ? 5 : now]++;
+	s->n[because ? STALE : now]++;
 	return 0;
 }
 
@@ -150,9 +153,12 @@ int cmd_status(struct ctx *c, int argc, char **argv, struct err *e)
 		json_dumpf(s.list, stdout, JSON_INDENT(1));
 		putchar('\n');
 	} else if (rc == 0) {
-		printf("%zu real, %zu placeholder, %zu stale, %zu edited, %zu missing\n",
+		printf("%zu real, %zu placeholder, %zu stale, %zu edited, %zu missing",
 		       s.n[NOW_REAL], s.n[NOW_PLACEHOLDER] + s.n[NOW_OTHER_PLACEHOLDER],
-		       s.n[5], s.n[NOW_EDITED], s.n[NOW_ABSENT]);
+		       s.n[STALE], s.n[NOW_EDITED], s.n[NOW_ABSENT]);
+		if (s.n[NOW_LEFT])
+			printf(", %zu failed", s.n[NOW_LEFT]);
+		putchar('\n');
 	}
 	json_decref(s.list);
 	map_release(&s.stale);

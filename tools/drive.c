@@ -39,6 +39,7 @@ static void on_event(void *arg, const struct exec_event *ev)
 	record_event(d->record, ev);
 	prometheus_event(d->prometheus, ev);
 	tally_note(d, ev);
+	fallback_note(d, ev);
 	if (!relearn_note(d, ev))
 		ui_event(d->ui, ev);
 }
@@ -221,6 +222,7 @@ static void free_maps(struct drive *d)
 	map_release(&d->seen);
 	map_release(&d->unmade);
 	map_release(&d->gone);
+	map_release(&d->ended);
 	locked_free(d->locked);
 	arena_release(&d->arena);
 }
@@ -274,11 +276,13 @@ int drive_end(struct drive *d)
 	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);
-	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts))
+	if (rc == EXIT_FINE && (n.failed > d->n_answered || d->n_unmade || d->n_interrupts))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
 	    rc == EXIT_FINE)
 		rc = EXIT_THUNK;
+	if (rc == EXIT_FINE)
+		rc = d->script_status;
 	end = summary_json(d, &n, cached, seconds);
 	predicted = forecast_json(d);
 	if (predicted)

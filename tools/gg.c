@@ -37,7 +37,11 @@ const struct verb verbs[] = {
 	  "infer, then force what it left to do",
 	  "As gg infer, and then gg force of all that became a placeholder. Of each "
 	  "program that no model explains the first command is watched while it "
-	  "runs for real; what it did explains the others, which become thunks." },
+	  "runs for real; what it did explains the others, which become thunks. When a "
+	  "step fails by its own doing, the script is run again from what it found at "
+	  "first, and there the step fails: `||`, `if`, $? and set -e work. What it had "
+	  "written by then is at its outputs when it ran on this machine, else nothing is. "
+	  "What runs for real runs again as well. Ends with the script's exit status." },
 	{ "learn", cmd_learn, RUNS_SCRIPT,
 	  "closure", "[--] COMMAND [ARG...]", "run one command, and say what it does to which file",
 	  "Runs COMMAND for real, prints the model that explains it and its like, "

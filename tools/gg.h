@@ -191,11 +191,14 @@ void note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 struct script_input {
 	enum { INPUT_QUIET, INPUT_IDLE, INPUT_UNKNOWN } kind;
 	struct id key, any;
+	long long at;                   /* a file is read from here on; else -1 */
 };
 int script_input_look(struct store *s, const struct id *key, struct arena *a,
 		      struct script_input *out, struct err *e);
 /* After the script has ended: is it known what it could have read? */
 bool script_input_is_known(const struct script_input *in);
+/* Make ready to be read once more; false if what came is gone. */
+bool script_input_again(const struct script_input *in);
 
 /* One line, on standard error, of what a study came to; the same on standard
  * output with more in it (learned.c). */
@@ -239,6 +242,11 @@ struct drive {
 	struct map unmade, gone;        /* wants that failed; steps that did, and
 					 * for which others stand now, by id */
 	size_t n_failed_gone, n_unrun_gone;
+	struct map ended;               /* how programs ended (fallback.c) */
+	size_t n_news, n_answered;      /* failures that the script is to hear of,
+					 * and that it has heard of */
+	int script_status;              /* what gg ends with if all else is well */
+	const char *untrue;             /* it has to be run again: why */
 	unsigned n_interrupts;
 	bool was_stuck;                 /* at the last look */
 	bool *draining;                 /* what the wait for remotes ends with */
@@ -293,6 +301,18 @@ struct named {
 	bool is_thunk;
 };
 int name_find(struct ctx *c, const char *word, struct named *out, struct err *e);
+
+/* What became of deferred commands that failed (fallback.c): the script is run
+ * once more, and they fail. */
+void fallback_note(struct drive *d, const struct exec_event *ev);
+/* One was run for real in place of its thunk, and failed with status. */
+void fallback_add(struct drive *d, const struct id *thunk, int status);
+/* For session_opts.fails; arg is a drive. */
+const struct step_failure *fallback_of(const struct drive *d, const struct id *thunk);
+/* Is the script to be run again?  fallback_begin() says why, and forgets what
+ * could not be made. */
+bool fallback_is_due(const struct drive *d);
+void fallback_begin(struct drive *d, const char *script);
 
 /* A failure that learning again may mend: true if it is kept for that. */
 bool relearn_note(struct drive *d, const struct exec_event *ev);

@@ -93,10 +93,12 @@ static void tell_failed(struct drive *d, const struct asked *k, const char *why)
 bool relearn_all(struct drive *d, struct session *s)
 {
 	struct asked *k = d->asked;
+	struct session_counts n;
 	bool is_any = false;
 
 	d->asked = NULL;
 	for (; k; k = k->next) {
+		int status = 0;
 		struct err e;
 
 		if (map_get(&d->gone, id_key(&k->thunk)) != &failed)
@@ -104,11 +106,17 @@ bool relearn_all(struct drive *d, struct session *s)
 		ui_clear(d->ui);
 		note("%s asked for %s, which its learned model does not name: once more "
 		     "for real", k->label, k->path ? k->path : "something else");
-		if (session_relearn(s, &k->thunk, on_moved, &e) == 0)
+		if (session_relearn(s, &k->thunk, on_moved, &status, &e) == 0) {
 			is_any = true;
-		else
-			tell_failed(d, k, e.text);
+			continue;
+		}
+		tell_failed(d, k, e.text);
+		if (e.code == ERR_FAILED && status)
+			fallback_add(d, &k->thunk, status);
 	}
+	session_counts(s, &n);
+	if (n.untrue && !d->untrue)
+		d->untrue = arena_str(&d->arena, n.untrue);
 	return is_any;
 }
 

@@ -45,17 +45,17 @@ int script_input_look(struct store *s, const struct id *key, struct arena *a,
 	struct stat st;
 	struct id id;
 
-	*out = (struct script_input){ .kind = INPUT_QUIET, .key = *key };
+	*out = (struct script_input){ .kind = INPUT_QUIET, .key = *key, .at = -1 };
 	out->any = named(key, bytes_str("any input"));
 	if (fstat(STDIN_FILENO, &st) < 0)
 		return 0;
 	if (S_ISREG(st.st_mode)) {
-		long long at = lseek(STDIN_FILENO, 0, SEEK_CUR);
+		out->at = lseek(STDIN_FILENO, 0, SEEK_CUR);
 
 		if (stat_name(s, AT_FDCWD, "/dev/stdin", 0, &id, NULL, e) < 0)
 			return err_wrap(e, "standard input");
 		out->key = named(key, bytes_str(arena_printf(a, "%s %lld",
-							     id_hex(&id).s, at)));
+							     id_hex(&id).s, out->at)));
 	} else if ((S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode)) && !is_spent()) {
 		out->kind = is_idle() ? INPUT_IDLE : INPUT_UNKNOWN;
 		out->key = out->any;
@@ -66,4 +66,11 @@ int script_input_look(struct store *s, const struct id *key, struct arena *a,
 bool script_input_is_known(const struct script_input *in)
 {
 	return in->kind == INPUT_QUIET || (in->kind == INPUT_IDLE && is_idle());
+}
+
+bool script_input_again(const struct script_input *in)
+{
+	if (in->at >= 0)
+		return lseek(STDIN_FILENO, (off_t)in->at, SEEK_SET) >= 0;
+	return script_input_is_known(in);
 }

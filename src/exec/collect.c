@@ -13,6 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include "file.h"
 
@@ -355,4 +356,30 @@ int collect_outputs(struct cell *c, struct err *e)
 	}
 	r->n = rc == 0 ? t->n_out : 0;
 	return rc < 0 ? -1 : 0;
+}
+
+/* What failed is worth less than the last room there is. */
+static bool is_nearly_full(const struct cell *c)
+{
+	struct statvfs fs;
+
+	return fstatvfs(c->box.objects, &fs) < 0 || fs.f_bavail < fs.f_blocks / 20;
+}
+
+void collect_left(struct cell *c)
+{
+	const struct thunk *t = &c->thunk;
+	struct run_report *r = &c->report, said = *r;
+	struct result left = { arena_alloc(&c->arena, (t->n_out + 1) * sizeof *left.v), 0 };
+
+	for (size_t i = 0; i < t->n_out && !is_nearly_full(c); i++) {
+		struct take k = { .c = c, .out = &t->out[i] };
+		struct err ignored;
+
+		left.v[left.n] = (struct result_out){ .name = t->out[i].name };
+		left.n += take_output(&k, &left.v[left.n].ref, &ignored) == 0;
+		buf_release(&k.path);
+	}
+	*r = said;
+	r->result = left;
 }

@@ -208,6 +208,7 @@ void frame_done(struct buf *b, const struct run_report *r)
 	add_bytes(b, r->log);
 	add_str(b, r->text);
 	add_str(b, r->undeclared);
+	add_u32(b, r->is_blamed);
 	add_u32(b, r->result.n);
 	for (size_t i = 0; i < r->result.n; i++)
 		add_ref(b, &r->result.v[i]);
@@ -247,6 +248,7 @@ int frame_read_done(struct bytes body, struct arena *a, struct run_report *out,
 	r.undeclared = take_str(&c, a);
 	if (!*r.undeclared)
 		r.undeclared = NULL;
+	r.is_blamed = take_u32(&c) != 0;
 	r.result.n = take_u32(&c);
 	if (c.is_over || status >= RUN_STATUS_COUNT ||
 	    r.result.n > c.left.n / ID_BYTES)

@@ -154,6 +154,8 @@ int inside_open(int dirfd, const char *path);
 /* Take every output into report.result; bytes go out as frames or into the
  * store's folder.  Sets report.status and text where an output is amiss. */
 int collect_outputs(struct cell *c, struct err *e);
+/* The program has failed: what of its outputs is there. */
+void collect_left(struct cell *c);
 
 /* The same of its checkpoint, as the one entry of the result: 1; 0 if there is
  * none that can be kept. */

@@ -89,6 +89,8 @@ static json_t *report_json(const struct message_report *m)
 		field_put(o, "text", bytes_str(r->text));
 	if (r->undeclared)
 		field_put(o, "undeclared", bytes_str(r->undeclared));
+	if (r->is_blamed)
+		json_object_set_new(o, "blamed", json_true());
 	if (!id_is_zero(&r->missing))
 		field_put(o, "missing", bytes_str(id_hex(&r->missing).s));
 	field_put_number(o, "seconds", r->seconds);
@@ -251,6 +253,7 @@ static int read_report(json_t *o, struct arena *a, struct run_report *r, struct 
 		return -1;
 	r->log_dropped_bytes = (uint64_t)dropped;
 	r->max_rss_bytes = (uint64_t)rss;
+	r->is_blamed = json_is_true(json_object_get(o, "blamed"));
 	r->is_cold = json_is_true(json_object_get(o, "cold"));
 	if (r->status == RUN_OK)
 		return result_decode(result, a, &r->result, e) < 0 ? err_wrap(e, "result") : 0;

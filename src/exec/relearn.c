@@ -4,7 +4,8 @@
  * watched.  What was deferred after the script's own commands had been seen is
  * deferred again with the wider model, in the same order, and so is what
  * depends on it.  That is right only while everything they read still stands as
- * it stood for them; a script that wrote the same path twice has to run again.
+ * it stood for them, and while nobody has looked for names that are others now:
+ * else the script has to run again.
  */
 #include <fcntl.h>
 #include <stdlib.h>
@@ -84,8 +85,8 @@ static struct kept *find_kept(struct session *s, const struct id *thunk)
 	return NULL;
 }
 
-static int get_thunk(struct session *s, const struct id *id, struct thunk *t,
-		     struct err *e)
+int session_thunk(struct session *s, const struct id *id, struct thunk *t,
+		  struct err *e)
 {
 	struct bytes text;
 
@@ -166,7 +167,7 @@ static int clear_outputs(struct session *s, const struct id *id, struct err *e)
 	enum place_now now;
 	struct thunk t;
 
-	if (get_thunk(s, id, &t, e) < 0)
+	if (session_thunk(s, id, &t, e) < 0)
 		return -1;
 	for (size_t i = 0; i < t.n_out; i++) {
 		const char *path = t.out[i].path;
@@ -182,7 +183,8 @@ static int clear_outputs(struct session *s, const struct id *id, struct err *e)
 }
 
 /* 0: it ended well; *now is its thunk if it was adopted, else zero. */
-static int run_again(struct session *s, struct kept *k, struct id *now, struct err *e)
+static int run_again(struct session *s, struct kept *k, struct id *now, int *status,
+		     struct err *e)
 {
 	struct again g = { .outer = s };
 	struct session_opts o = s->o;
@@ -210,6 +212,7 @@ static int run_again(struct session *s, struct kept *k, struct id *now, struct e
 	if (n.n_learned)
 		*now = own->last_thunk;
 	session_free(own);
+	*status = n.status;
 	if (n.status)
 		return err_set(e, ERR_FAILED, "it fails for real too, with exit status %d",
 			       n.status);
@@ -270,14 +273,13 @@ static int is_concerned(struct session *s, const struct kept *k, const char *sha
 
 	if (id_is_zero(&k->thunk))
 		return 0;       /* it ran for real */
-	if (get_thunk(s, &k->thunk, &t, e) < 0)
+	if (session_thunk(s, &k->thunk, &t, e) < 0)
 		return -1;
 	for (size_t i = 0; !is && i < t.n_in; i++)
 		is = t.in[i].ref.kind == REF_THUNK && is_moved(s, &t.in[i].ref.id, &now);
 	for (size_t i = 0; is && i < t.n_in; i++)
 		if (!stands(s, &t.in[i]))
-			return err_set(e, ERR_REFUSED, "%s has changed since: run the script "
-				       "again, with --fresh", t.in[i].path);
+			return err_set(e, ERR_REFUSED, "%s has changed since", t.in[i].path);
 	return is;
 }
 
@@ -304,6 +306,7 @@ static int infer_again(struct session *s, struct kept *k, struct id *now, struct
 	struct infer_helper helper = { 0 };
 	struct buf why = { 0 };
 	enum infer_verdict v = INFER_FORCE;
+	int status;
 
 	for (int i = 0; v == INFER_FORCE && i < MAX_WAITS; i++) {
 		v = infer_command(s->infer, &k->c, &s->arena, &why, &helper, e);
@@ -311,10 +314,12 @@ static int infer_again(struct session *s, struct kept *k, struct id *now, struct
 			force_first(s, &helper);
 	}
 	buf_release(&why);
-	*now = s->last_thunk;
-	if (v == INFER_DEFERRED)
+	*now = v == INFER_FAILED ? s->failed_thunk : s->last_thunk;
+	if (v == INFER_FAILED)
+		s->counts.untrue = "a command has failed that was deferred again";
+	if (v == INFER_DEFERRED || v == INFER_FAILED)
 		return 0;
-	return v == INFER_REFUSED ? -1 : run_again(s, k, now, e);
+	return v == INFER_REFUSED ? -1 : run_again(s, k, now, &status, e);
 }
 
 static int make_anew(struct session *s, const char *shape, const struct kept *but,
@@ -337,9 +342,40 @@ static int make_anew(struct session *s, const char *shape, const struct kept *bu
 	return 0;
 }
 
+/* An output of `of` that `but` has not, and that a command has looked for. */
+static void note_untrue(struct session *s, const struct thunk *of, const struct thunk *but,
+			const char *what)
+{
+	for (size_t i = 0; i < of->n_out && !s->counts.untrue; i++) {
+		const char *path = of->out[i].path;
+		bool has = false;
+
+		for (size_t k = 0; k < but->n_out && !has; k++)
+			has = strcmp(but->out[k].path, path) == 0;
+		if (!has && memo_saw(s->o.memo, path))
+			s->counts.untrue = arena_printf(&s->keep, "%s %s", path, what);
+	}
+}
+
+/* Has the script seen names that were foretold wrongly? */
+static void compare_names(struct session *s, const struct id *was, const struct id *now)
+{
+	struct thunk before, after = { 0 };
+	struct err e;
+
+	/* What ran for real may have made anything. */
+	if (session_thunk(s, was, &before, &e) < 0 ||
+	    (!id_is_zero(now) && session_thunk(s, now, &after, &e) < 0))
+		return;
+	note_untrue(s, &before, &after, "was looked for, and is not made");
+	note_untrue(s, &after, &before, "is made, and was not there to be seen");
+	arena_reset(&s->arena);
+}
+
 int session_relearn(struct session *s, const struct id *thunk,
 		    void (*moved)(void *arg, const struct id *was,
-				  const struct id *now), struct err *e)
+				  const struct id *now),
+		    int *status, struct err *e)
 {
 	struct kept *k = find_kept(s, thunk);
 	struct bytes key;
@@ -353,14 +389,22 @@ int session_relearn(struct session *s, const struct id *thunk,
 		return err_set(e, ERR_MISSING, "it is not of this script");
 	shape = learn_shape(&k->c, &s->keep, &why);
 	map_release(&s->moved);
-	rc = run_again(s, k, &now, e);
+	rc = run_again(s, k, &now, status, e);
 	arena_reset(&s->arena);
 	if (rc < 0)
 		return -1;
 	note_moved(s, &k->thunk, &now);
 	k->thunk = now;
 	rc = make_anew(s, shape, k, e);
-	while (map_each(&s->moved, &pos, &key, &to))
-		moved(s->o.arg, (const struct id *)(const void *)key.p, to);
+	if (rc < 0 && e->code == ERR_REFUSED) {
+		s->counts.untrue = arena_str(&s->keep, e->text);
+		rc = 0;
+	}
+	while (map_each(&s->moved, &pos, &key, &to)) {
+		const struct id *was = (const struct id *)(const void *)key.p;
+
+		compare_names(s, was, to);
+		moved(s->o.arg, was, to);
+	}
 	return rc;
 }

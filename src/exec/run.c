@@ -436,6 +436,7 @@ static void judge_end(struct cell *c, const struct life *l)
 		r->status = RUN_EXITED;
 		r->code = WEXITSTATUS(l->status);
 		r->text = blame_log(c);
+		r->is_blamed = r->text != NULL;
 		if (!c->request->is_watched)
 			r->undeclared = NULL;
 		else if (r->undeclared)
@@ -468,6 +469,9 @@ static int judge(struct cell *c, const struct life *l, struct err *e)
 	if (rc)
 		return rc < 0 ? -1 : 0;
 	judge_end(c, l);
+	if ((r->status == RUN_EXITED && !r->is_blamed) ||
+	    (r->status == RUN_SIGNALED && !c->is_cancelled && !c->is_cut_off))
+		collect_left(c);
 	if (r->status != RUN_OK)
 		return 0;
 	if (changed) {

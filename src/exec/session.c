@@ -65,7 +65,7 @@ static enum infer_verdict infer(struct session *s, struct ask *k, struct command
 	for (int fd = 1; fd < 3; fd++)
 		held_decide(s, held[fd], v == INFER_DEFERRED);
 	if (s->o.explain && v != INFER_HELPER && v != INFER_FORCE)
-		s->o.explain(s->o.arg, c, v == INFER_DEFERRED, why.p ? why.p : "");
+		s->o.explain(s->o.arg, c, v, why.p ? why.p : "");
 	buf_release(&why);
 	return v;
 }
@@ -106,6 +106,8 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 		looks_note_starter(s, k->pid);
 		session_keep(s, &c);
 		return TRACE_EXIT;
+	case INFER_FAILED:
+		return fallback_answer(s, k, status);
 	case INFER_HELPER:
 		return helper_start(s, k, &helper, status);
 	case INFER_FORCE:
@@ -204,6 +206,8 @@ static void note_real(struct session *s, const struct ask *k, const struct trace
 	memo_touch(m, ev->path, touch_of[ev->kind]);
 	if (ev->kind == TRACE_LINK)
 		memo_touch(m, ev->path2, MEMO_WRITE);
+	if (ev->kind == TRACE_MAKE_DIR && s->o.project->undo)
+		undo_note_folder(s->o.project->undo, ev->path);
 	if (watch_follows_links(ev))
 		note_arguments(s, m, k);
 	if (st)
@@ -297,7 +301,8 @@ static bool quick(void *arg, const struct trace_event *ev)
 
 	if (ev->kind >= TRACE_END)
 		return study_quick(s, ev);
-	if (is_root(s, ev) || ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
+	if (is_root(s, ev) || ev->kind == TRACE_RENAME ||
+	    (ev->kind == TRACE_MAKE_DIR && s->o.project->undo) || watch_follows_links(ev) ||
 	    may_be_judged(s, ev, &is_script))
 		return false;
 	goes = !watch_placeholder(s, &a, ev, &at, &ph) && note_quickly(s, ev);
@@ -421,6 +426,14 @@ static void note_hints(void *arg, const struct id *thunk, const struct hints *h)
 		s->o.complain(s->o.arg, &e);
 }
 
+static bool fails(void *arg, const struct id *thunk)
+{
+	struct session *s = arg;
+
+	s->failed_thunk = *thunk;
+	return s->o.fails(s->o.arg, thunk) != NULL;
+}
+
 static bool doubts(void *arg, const struct command *c, const struct binding *b)
 {
 	return study_doubts(arg, c, b);
@@ -438,7 +451,8 @@ int session_start(const struct session_opts *o, struct session **out,
 	struct infer_opts io = {
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
-		.closure = note_closure, .doubts = o->learns ? doubts : NULL,
+		.closure = note_closure, .fails = o->fails ? fails : NULL,
+		.doubts = o->learns ? doubts : NULL,
 		.search = run_search(),
 		.arg = s, .base_env = o->base_env ? o->base_env : o->env,
 		.env_is_fixed = run_env_is_fixed,

@@ -45,6 +45,7 @@ struct session {
 	struct map strings, envs;
 	struct map moved;               /* thunks to those that replace them */
 	struct id last_thunk;           /* that an output was noted of */
+	struct id failed_thunk;         /* that was last found to fail */
 	struct arena arena;             /* of one event */
 	size_t root_len;
 	atomic_size_t n_quick;          /* real commands that quick() let go */
@@ -63,6 +64,7 @@ struct ask {
 	int look;                       /* the event's status */
 	bool is_relative;               /* the event's */
 	unsigned n_waits;
+	struct id thunk;                /* that it waits for */
 	struct err *why;                /* it could not be made */
 	bool is_released;               /* it must not wait for a study again */
 	struct ask *next;               /* that waits for the same */
@@ -83,6 +85,17 @@ struct helper {
 /* c was deferred as last_thunk; see session_relearn. */
 void session_keep(struct session *s, const struct command *c);
 void session_drop_kept(struct session *s);
+
+/* The text of a thunk, in s->arena. */
+int session_thunk(struct session *s, const struct id *id, struct thunk *t,
+		  struct err *e);
+
+/* k executes a command whose thunk, s->failed_thunk, is known to fail: what it
+ * had written is put where it would be, and it ends with *status. */
+enum trace_answer fallback_answer(struct session *s, const struct ask *k, int *status);
+/* k waits for a thunk that has failed: its outputs are put as above.  False: it
+ * is not known to have. */
+bool fallback_settle(struct session *s, const struct ask *k);
 
 /* The answer to a call, now or once more after it waited. */
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status);

@@ -136,7 +136,7 @@ static bool adopt(struct study *st, struct arena *a)
 	v = infer_adopt(s->infer, &st->as_called, &ran, a, &why, &e);
 	strs_release(&ran.made);
 	if (s->o.explain)
-		s->o.explain(s->o.arg, &st->as_called, false, why.p ? why.p : "");
+		s->o.explain(s->o.arg, &st->as_called, INFER_REAL, why.p ? why.p : "");
 	if (v == INFER_REFUSED)
 		s->o.complain(s->o.arg, &e);
 	buf_release(&why);

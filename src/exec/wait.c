@@ -68,7 +68,7 @@ void asks_mend(struct session *s)
 	for (; k; k = next) {
 		next = k->next;
 		k->next = NULL;
-		if (is_mended) {
+		if (is_mended || fallback_settle(s, k)) {
 			ask_again(k);
 			continue;
 		}
@@ -87,6 +87,7 @@ enum trace_answer ask_force(struct session *s, const struct ask *k, const char *
 			  .done = forced, .arg = kept };
 	struct err e;
 
+	kept->thunk = ph->thunk;
 	if (kept->n_waits > MAX_WAITS)
 		err_set(&e, ERR_BAD, "%s: still a placeholder after it was made",
 			path ? path : ph->out);

@@ -187,6 +187,12 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 		return -1;
 	if (!q->b.n_updates && settle_in_place(q, &id, e) < 0)
 		return -1;
+	if (q->g.in->o.fails && q->g.in->o.fails(q->g.in->o.arg, &id)) {
+		buf_printf(q->why, "%s: has failed in this run already, as thunk %.12s\n",
+			   q->b.rule, id_hex(&id).s);
+		*v = INFER_FAILED;
+		return 0;
+	}
 	question_hint(q, &id);
 	if (place_all(q, &id, e) < 0)
 		return -1;

@@ -418,6 +418,21 @@ void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 	pthread_mutex_unlock(&m->lock);
 }
 
+bool memo_saw(struct memo *m, const char *path)
+{
+	size_t n = (size_t)(path_base(path) - path);
+	struct bytes folder = n > 1 ? (struct bytes){ path, n - 1 } : bytes_str(".");
+	const struct seen *own, *above;
+	bool saw;
+
+	pthread_mutex_lock(&m->lock);
+	own = map_get(&m->by_path, bytes_str(path));
+	above = map_get(&m->by_path, folder);
+	saw = (own && own->is_fixed) || (above && above->is_listed);
+	pthread_mutex_unlock(&m->lock);
+	return saw;
+}
+
 /* One path that both may have: who touched it first says what it was. */
 static void join_seen(struct memo *m, const struct seen *from)
 {

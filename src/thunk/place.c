@@ -17,6 +17,7 @@
 #include "litter.h"
 #include "place.h"
 #include "trade.h"
+#include "undo.h"
 
 enum { PATH_MOST = 4096, TEMP_TRIES = 100 };
 
@@ -142,7 +143,8 @@ static int look(struct store *s, int root, const char *path,
 		const struct ref_record *r, enum place_now *out, struct stat *st,
 		struct err *e)
 {
-	bool is_ours = r && r->state == PLACE_REAL, is_same;
+	bool is_ours = r && r->state != PLACE_PLACEHOLDER, is_same;
+	enum place_now whole = r && r->state == PLACE_LEFT ? NOW_LEFT : NOW_REAL;
 	struct arena a = { 0 };
 	struct placeholder ph;
 	struct stamp stamp;
@@ -158,7 +160,7 @@ static int look(struct store *s, int root, const char *path,
 	stamp = stamp_of(st);
 	is_same = r && stamp_equal(&stamp, &r->stamp);
 	if (is_same && S_ISREG(st->st_mode)) {
-		*out = is_ours ? NOW_REAL : NOW_PLACEHOLDER;
+		*out = is_ours ? whole : NOW_PLACEHOLDER;
 		return 0;
 	}
 	if (S_ISDIR(st->st_mode) || st->st_size <= PLACEHOLDER_MAX) {
@@ -185,7 +187,7 @@ static int look(struct store *s, int root, const char *path,
 	else
 		found = stat_name(s, root, path, 0, &id, NULL, e);
 	if (found == 0 && id_equal(&id, &r->value.id))
-		*out = NOW_REAL;
+		*out = whole;
 	/* A device or a socket inside is one more way to differ. */
 	return found < 0 && e->code != ERR_BAD && e->code != ERR_REFUSED ? -1 : 0;
 }
@@ -284,6 +286,13 @@ static int temp_placeholder(int root, const char *path, struct bytes text,
 	return -1;
 }
 
+static void about_to_put(const struct project *p, const char *path)
+{
+	litter_note(p, path);
+	if (p->undo)
+		undo_note(p->undo, path);
+}
+
 int place_placeholder(struct store *s, const struct project *p, const char *path,
 		      const struct placeholder *ph, bool is_dir, bool is_exec,
 		      struct err *e)
@@ -297,7 +306,7 @@ int place_placeholder(struct store *s, const struct project *p, const char *path
 
 	if (!path_is_plain(path))
 		return err_set(e, ERR_REFUSED, "%s: not a path inside the project", path);
-	litter_note(p, path);
+	about_to_put(p, path);
 	rc = placeholder_encode(ph, &text, e);
 	if (rc == 0)
 		rc = temp_placeholder(root, path, buf_bytes(&text),
@@ -322,16 +331,23 @@ int place_placeholder(struct store *s, const struct project *p, const char *path
 }
 
 /* Say in the record and the stat cache that value stands at path. */
-static int note_real(struct store *s, const char *path, const struct placeholder *ph,
-		     const struct ref *value, const struct stat *st, struct err *e)
+static int note_value(struct store *s, const char *path, const struct placeholder *ph,
+		      enum place_state state, const struct ref *value,
+		      const struct stat *st, struct err *e)
 {
 	struct ref_record r = { .thunk = ph->thunk, .out = ph->out,
-				.state = PLACE_REAL, .value = *value };
+				.state = state, .value = *value };
 
 	r.stamp = stamp_of(st);
 	if (value->kind != REF_TREE && stat_note(s, st, &value->id, e) < 0)
 		return -1;
 	return ref_put(s, path, &r, e);
+}
+
+static int note_real(struct store *s, const char *path, const struct placeholder *ph,
+		     const struct ref *value, const struct stat *st, struct err *e)
+{
+	return note_value(s, path, ph, PLACE_REAL, value, st, e);
 }
 
 /* Where a placeholder stands a file of ours can change places with it: 1 it
@@ -452,7 +468,7 @@ int place_real(struct store *s, const struct project *p, const char *path,
 	if (now == NOW_PLACEHOLDER || now == NOW_OTHER_PLACEHOLDER)
 		l.mtime = &st.st_mtim;
 	if (rc == 0 && !is_there)
-		litter_note(p, path);
+		about_to_put(p, path);
 	if (rc == 0 && !is_there)
 		rc = make_real(p, &l, path, value, &st, e);
 	if (rc == 0)
@@ -485,4 +501,54 @@ int place_touch(struct store *s, const struct project *p, const char *path,
 			       &st, e);
 	arena_release(&a);
 	return rc;
+}
+
+static int take_away_placeholder(struct store *s, const struct project *p,
+				 const char *path, const struct placeholder *ph,
+				 struct err *e)
+{
+	struct ref_record space, *r, gone = { .thunk = ph->thunk, .out = ph->out };
+	struct arena a = { 0 };
+	enum place_now now = NOW_ABSENT;
+	int rc = ref_find(s, path, &a, &space, &r, e);
+
+	if (rc == 0)
+		rc = place_look(s, p, path, r, &now, e);
+	if (rc == 0 && (now == NOW_PLACEHOLDER || now == NOW_OTHER_PLACEHOLDER))
+		rc = dir_remove(p->root_fd, path, e);
+	if (rc == 0 && now != NOW_REAL)
+		rc = ref_put(s, path, &gone, e);
+	arena_release(&a);
+	return rc;
+}
+
+int place_left(struct store *s, const struct project *p, const char *path,
+	       const struct placeholder *ph, const struct ref *value, struct err *e)
+{
+	struct id missing;
+	struct stat st;
+
+	about_to_put(p, path);
+	if (!value || value->kind == REF_THUNK)
+		return take_away_placeholder(s, p, path, ph, e);
+	if (place_placeholder(s, p, path, ph, value->kind == REF_TREE, false, e) < 0 ||
+	    place_real(s, p, path, ph, value, &missing, e) < 0 ||
+	    stamp_at(p->root_fd, path, &st, e) < 0)
+		return -1;
+	return note_value(s, path, ph, PLACE_LEFT, value, &st, e);
+}
+
+int place_back(struct store *s, const struct project *p, const char *path,
+	       const struct ref_record *r, struct err *e)
+{
+	const struct placeholder ph = { r->thunk, r->out };
+	const struct timespec mtime = { .tv_sec = r->stamp.mtime_ns / 1000000000,
+					.tv_nsec = r->stamp.mtime_ns % 1000000000 };
+	struct lay l = { .store = s, .dirfd = p->root_fd, .mtime = &mtime };
+	struct stat st;
+
+	litter_note(p, path);
+	if (put_real(&l, path, &r->value, &st, e) < 0)
+		return -1;
+	return note_value(s, path, &ph, r->state, &r->value, &st, e);
 }

@@ -22,7 +22,7 @@ static int ref_decode(struct bytes b, struct arena *a, struct ref_record *r,
 		      const char *path, struct err *e)
 {
 	*r = (struct ref_record){ 0 };
-	if (b.n <= AT_OUT || b.p[0] != REF_VERSION || (unsigned char)b.p[1] > PLACE_REAL ||
+	if (b.n <= AT_OUT || b.p[0] != REF_VERSION || (unsigned char)b.p[1] > PLACE_LEFT ||
 	    (unsigned char)b.p[2] > REF_TREE)
 		return err_set(e, ERR_BAD, "%s: its record in the store cannot be read; "
 			       "infer it again", path);
@@ -53,7 +53,7 @@ int ref_put(struct store *s, const char *path, const struct ref_record *r,
 
 	if (n == 0 || n > 255)
 		return err_set(e, ERR_BAD, "%s: an output's name has 1 to 255 bytes", path);
-	if (r->state == PLACE_REAL) {
+	if (r->state != PLACE_PLACEHOLDER) {
 		b[2] = (char)r->value.kind;
 		memcpy(b + AT_VALUE, &r->value.id, ID_BYTES);
 	}
