@@ -49,7 +49,8 @@ void memo_output(struct memo *m, const char *path, const struct placeholder *ph)
 /* The output at path has been renamed to path2, or dropped (NULL). */
 void memo_output_moved(struct memo *m, const char *path, const char *path2);
 /* Has a command that ran for real looked at path (plain), or for the names in
- * its folder?  A pattern of a deferred one counts as well. */
+ * its folder?  A pattern of a deferred one counts as well; what was joined does
+ * not. */
 bool memo_saw(struct memo *m, const char *path);
 /* All that other noted counts as noted here, as of then; other is freed. */
 void memo_join(struct memo *m, struct memo *other);

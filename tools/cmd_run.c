@@ -233,8 +233,10 @@ static int passes(struct run *r, struct session_counts *n, struct err *e)
 		if (fallback_is_due(&r->d)) {
 			fallback_begin(&r->d, r->args[0]);
 			undo_all(r->d.c->project.undo);
+			rc = r->d.c->o.no_learn ? 0 : learned_load(r->d.c, e);
 		}
-		rc = pass(r, n, e);
+		if (rc == 0)
+			rc = pass(r, n, e);
 	}
 	return rc;
 }

@@ -85,11 +85,12 @@ void learned_print(const struct sighting *what, const char *shape, struct bytes 
 
 static int load(void *arg, const struct learned *l)
 {
+	const struct bytes text = l->never ? bytes_str("") : l->text;
 	struct ctx *c = arg;
 	struct err e;
 
 	/* One that this gg cannot read is learned anew. */
-	if (!l->never && l->text.n && models_learn(c->models, l->shape, l->text, &e) < 0 &&
+	if (models_learn(c->models, l->shape, text, &e) < 0 &&
 	    c->o.verbose)
 		note("what was learned of %s cannot be used: %s", l->shape, e.text);
 	return 0;

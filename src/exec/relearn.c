@@ -342,13 +342,23 @@ static int make_anew(struct session *s, const char *shape, const struct kept *bu
 	return 0;
 }
 
+/* What has run for real may have made it all the same. */
+static bool stands_real(struct session *s, const char *path)
+{
+	struct placeholder ph;
+	struct err e;
+
+	return faccessat(s->o.project->root_fd, path, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       placeholder_at(s->o.project->root_fd, path, &s->arena, &ph, &e) == 0;
+}
+
 /* An output of `of` that `but` has not, and that a command has looked for. */
 static void note_untrue(struct session *s, const struct thunk *of, const struct thunk *but,
 			const char *what)
 {
 	for (size_t i = 0; i < of->n_out && !s->counts.untrue; i++) {
 		const char *path = of->out[i].path;
-		bool has = false;
+		bool has = but->n_out == 0 && stands_real(s, path);
 
 		for (size_t k = 0; k < but->n_out && !has; k++)
 			has = strcmp(but->out[k].path, path) == 0;
@@ -363,7 +373,6 @@ static void compare_names(struct session *s, const struct id *was, const struct 
 	struct thunk before, after = { 0 };
 	struct err e;
 
-	/* What ran for real may have made anything. */
 	if (session_thunk(s, was, &before, &e) < 0 ||
 	    (!id_is_zero(now) && session_thunk(s, now, &after, &e) < 0))
 		return;

@@ -248,6 +248,8 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 		return true;
 	s = seen_at(m, path, &is_new);
 	s->is_fixed = true;
+	s->was_looked |= how == MEMO_LOOK || how == MEMO_READ || how == MEMO_UPDATE;
+	s->was_listed |= how == MEMO_READ;
 	if (is_new && how != MEMO_WRITE)
 		look_first(m, s);
 	if (needs_name(s, how)) {
@@ -375,6 +377,7 @@ void memo_input(struct memo *m, const char *raw, enum infer_input kind)
 		if (memo_tree_id(m, path, &s->tree, &e) < 0)
 			memo_spoil(m, e.text);
 	}
+	s->was_listed |= kind == INPUT_NAMES;
 	if (kind == INPUT_NAMES)
 		list_first(m, s);
 	pthread_mutex_unlock(&m->lock);
@@ -428,7 +431,7 @@ bool memo_saw(struct memo *m, const char *path)
 	pthread_mutex_lock(&m->lock);
 	own = map_get(&m->by_path, bytes_str(path));
 	above = map_get(&m->by_path, folder);
-	saw = (own && own->is_fixed) || (above && above->is_listed);
+	saw = (own && own->was_looked) || (above && above->was_listed);
 	pthread_mutex_unlock(&m->lock);
 	return saw;
 }
@@ -443,7 +446,7 @@ static void join_seen(struct memo *m, const struct seen *from)
 	if (is_new) {
 		*s = *from;
 		s->first.path = path;
-		s->is_output = false;
+		s->is_output = s->was_looked = s->was_listed = false;
 		return;
 	}
 	s->is_read |= from->is_read;

@@ -16,6 +16,7 @@ struct seen {
 	bool is_old;                    /* a change after the first touch shows */
 	bool has_list;                  /* first.id is the name of its names */
 	bool is_written;
+	bool was_looked, was_listed;    /* by what the script did, no study */
 	bool is_tree;                   /* so does all that is below */
 	struct id tree;                 /* is_tree: as the first step had it */
 	bool has_first_id;
