@@ -138,9 +138,9 @@ void remotes_help(void)
 	print_wrapped("--remote URI names a place where objects and results rest beyond this "
 		      "machine, so that other machines need not make them again; said more "
 		      "than once, the nearest comes first. GG_REMOTE holds such URIs, with "
-		      "spaces or commas between. What comes from a remote is checked: objects against "
-		      "their names, results against the signature of a key that is trusted "
-		      "(gg key).", 0, 0);
+		      "spaces or commas between. What comes from a remote is checked: objects "
+		      "against their names, results against the signature of a key that is "
+		      "trusted (gg key).", 0, 0);
 	printf("\n    gg force --remote dir:/scratch/gg --remote s3://bucket/gg\n\n");
 	for (size_t i = 0; remotes[i]; i++) {
 		printf("  %-8s ", remotes[i]->scheme);

@@ -3,8 +3,9 @@
  * A thunk whose result is not known here is asked for, as written and then as
  * reduced, before anything is done for it; thousands may be under way while
  * others run.  Objects are fetched when they are needed: to stand in the
- * project, or to be read by a run on this machine, before it takes room there.  What cannot be had that way
- * is made here, as if no remote had ever spoken of it.
+ * project, or to be read by a run on this machine, before it takes room there.
+ * What cannot be had that way is made here, as if no remote had ever spoken of
+ * it.
  */
 #include <stdlib.h>
 #include <string.h>
