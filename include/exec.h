@@ -92,6 +92,8 @@ struct exec_opts {
 	bool is_hermetic;               /* as in backend_opts */
 	unsigned retries;               /* of what failed by itself */
 	double timeout_s;               /* of thunks without one; 0: none */
+	double least_timeout_s;         /* of limits that nobody has said but what
+					 * was seen of such steps; 0: half an hour */
 	double straggler_s;             /* none is started a second time before
 					 * it ran so long; 0: 10 s */
 	const struct policy *policy;    /* what is started first; NULL: the usual */

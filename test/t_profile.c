@@ -66,9 +66,9 @@ static void shapes(void)
 
 static void estimates(void)
 {
-	const struct sample ten = { 10, 1 << 20, 0, 0 }, odd = { 10000, 1 << 20, 0, 0 },
-		two = { 2, 1 << 20, 0, 0 }, none = { 0, 1 << 20, 0, 0 },
-		wrong = { NAN, 1 << 20, 0, 0 };
+	const struct sample ten = { 10, 1 << 20, 0, 0, 0 }, odd = { 10000, 1 << 20, 0, 0, 0 },
+		two = { 2, 1 << 20, 0, 0, 0 }, none = { 0, 1 << 20, 0, 0, 0 },
+		wrong = { NAN, 1 << 20, 0, 0, 0 };
 	struct exec x = { .o.store = NULL };
 	struct node open_node = { 0 };
 	struct thunk t = of(ARGS("python3", "train.py"));
@@ -120,7 +120,7 @@ static void sizes(void)
 	for (unsigned i = 0; i < 40; i++) {
 		double mib = 1 << (i * 7 % 6);
 		struct sample took = { i % 8 == 7 ? 1000 : 0.5 * mib, 1 << 20,
-				       (uint64_t)(mib * 1048576), 100 };
+				       (uint64_t)(mib * 1048576), 100, 0 };
 
 		profile_learn(&x, small.shape, &took);
 	}
@@ -138,7 +138,7 @@ static void sizes(void)
 	/* All of one size are no line. */
 	t = of(ARGS("uniq"));
 	for (int i = 0; i < 20; i++)
-		profile_learn(&x, profile_shape(&x, &t), &(struct sample){ 1, 0, 1 << 20, 0 });
+		profile_learn(&x, profile_shape(&x, &t), &(struct sample){ 1, 0, 1 << 20, 0, 0 });
 	CHECK(!profile_is_sized(profile_shape(&x, &t)));
 	map_release(&x.shapes);
 	arena_release(&x.keep);

@@ -100,7 +100,8 @@ const struct option_row option_rows[] = {
 	{ "retries", 0, number, AT(retries), "N",
 	  "try what failed by itself N times more (default 0)" },
 	{ "timeout", 0, duration, AT(timeout_s), "TIME",
-	  "end thunks that run longer, such as 30m, where no model says how long" },
+	  "end thunks that run longer, such as 30m, where no model says how long (else one "
+	  "that runs many times as long as eight or more like it did, half an hour at least)" },
 	{ "explain", 0, NULL, AT(explain), NULL,
 	  "say for each command which model matched, or why none did" },
 	{ "follow", 'f', NULL, AT(follow), NULL,

@@ -159,7 +159,9 @@ static void fail_run(struct exec *x, struct run *r, const struct run_report *rep
 		.undeclared = rep->undeclared,
 	};
 
-	if (rep->text && *rep->text && rep->status != RUN_STOPPED)
+	if (rep->status == RUN_TIMED_OUT && r->timeout_is_guess)
+		err_set(&e, ERR_FAILED, "%s", defaults_why_late(x, r));
+	else if (rep->text && *rep->text && rep->status != RUN_STOPPED)
 		err_set(&e, ERR_FAILED, "%s", rep->text);
 	else if (rep->status == RUN_EXITED || rep->status == RUN_SIGNALED)
 		err_set(&e, ERR_FAILED, "%s %d", p->text, rep->code);
@@ -202,7 +204,8 @@ void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 	}
 	if (x->is_stopped)
 		return;
-	if (resume_rejected(x, r, rep)) {
+	if (resume_rejected(x, r, rep) ||
+	    (rep->status == RUN_TIMED_OUT && defaults_again(x, r))) {
 		sched_ready(x, n);
 		return;
 	}

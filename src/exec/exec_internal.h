@@ -14,6 +14,7 @@
  * rewind.c   what was known and is gone is made again
  * exec.c     wants
  * pump.c     what turns all of it, flushing
+ * defaults.c limits that nobody has said
  * profile.c  what running took, and what it will take
  * policy.c   the order of the ready ones: a table
  * foresee.c  the same graph run by a clock alone; ahead.c
@@ -72,6 +73,7 @@ struct shape {
 	double mem_bytes;       /* the most that a run took of late */
 	double size_mean, size_var, size_cov;   /* of log bytes in, with time */
 	double out_bytes;       /* of late, about */
+	double weight;                  /* the most of defaults_weight() that ran */
 	uint32_t n_seen, n_open;
 	bool is_dirty;
 };
@@ -120,6 +122,8 @@ struct node {
 	double urgency;                 /* as exec_opts.policy has it */
 	float cpus, gpus, timeout_s;
 	uint8_t gpus_least, gpus_most;  /* most 0: gpus is what it needs */
+	uint8_t n_late;                 /* stopped by a guessed limit */
+	bool mem_is_guess;              /* mem_mib is of defaults.c */
 	uint8_t trains_on;              /* the site, while it runs */
 	float in_bytes;                 /* expected, where the shape goes by it */
 	uint32_t mem_mib;
@@ -170,6 +174,7 @@ struct run {
 	struct arena arena;
 	const char *label;
 	struct company *company;        /* others that go with it, or NULL */
+	bool timeout_is_guess;          /* of defaults.c */
 	bool is_second;                 /* of a node that takes too long */
 	bool is_beaten;                 /* the other was first; gave `first` */
 	const struct site *winner;
@@ -358,6 +363,16 @@ double flotilla_seconds(const struct node *n);
 void flotilla_learn(const struct run *r, double seconds);
 int flotilla_flush(struct exec *x, struct err *e);
 
+/* defaults.c.  How much work the numbers in t's arguments may mean, as a log. */
+double defaults_weight(const struct thunk *t);
+/* Seconds after which n, which is t reduced, hangs; 0: who knows. */
+double defaults_timeout(struct exec *x, struct node *n, const struct thunk *t);
+/* Let n keep as much memory free as its like took, if nobody has said how much. */
+void defaults_memory(struct exec *x, struct node *n, const struct thunk *t, struct bytes text);
+/* r was stopped by such a limit.  May it try again, and why was it stopped? */
+bool defaults_again(struct exec *x, struct run *r);
+const char *defaults_why_late(struct exec *x, const struct run *r);
+
 /* sched.c */
 void sched_start(struct exec *x);
 /* A run of n on site, all but started; NULL when n waits, is known or failed. */
@@ -486,6 +501,7 @@ double profile_plausible_s(const struct shape *s);
 struct sample {
 	double seconds;
 	uint64_t mem_bytes, in_bytes, out_bytes;
+	double weight;                  /* of its arguments */
 };
 void profile_learn(struct exec *x, struct shape *s, const struct sample *took);
 /* Keep what r took, under both names of its node; *took, if not NULL, is that. */

@@ -201,7 +201,8 @@ static void load_inputs(struct exec *x, struct node *n)
 	profile_open(x, n);
 	if (profile_is_sized(n->shape))
 		profile_size(x, n, &t);
-	if (sites_accept(x, n, &t, text, &e) < 0) {
+	defaults_memory(x, n, &t, text);
+	if (!n->mem_is_guess && sites_accept(x, n, &t, text, &e) < 0) {
 		node_fail(x, n, NULL, (struct bytes){ 0 }, &e);
 		return;
 	}

@@ -119,15 +119,17 @@ void shape_name(const struct thunk *t, struct buf *out)
 		out->n = SHAPE_NAME_MAX;
 }
 
-/* It has grown twice: records of before are read too. */
+/* It has grown three times: records of before are read too. */
 struct shape_record {
 	double log_seconds;
 	uint64_t n_seen;
 	double log_spread, mem_bytes;
 	double size_mean, size_var, size_cov, out_bytes;
+	double weight;
 };
 
-static const size_t shape_bytes_before[] = { offsetof(struct shape_record, size_mean),
+static const size_t shape_bytes_before[] = { offsetof(struct shape_record, weight),
+					     offsetof(struct shape_record, size_mean),
 					     offsetof(struct shape_record, log_spread) };
 
 static bool is_amount(double v)
@@ -139,7 +141,8 @@ static bool is_sane(const struct shape_record *r)
 {
 	return isfinite(r->log_seconds) && fabs(r->log_seconds) < 20 && r->log_spread >= 0 &&
 		r->log_spread < 20 && is_amount(r->mem_bytes) && is_amount(r->size_mean) &&
-		is_amount(r->size_var) && isfinite(r->size_cov) && is_amount(r->out_bytes);
+		is_amount(r->size_var) && isfinite(r->size_cov) && is_amount(r->out_bytes) &&
+		is_amount(r->weight);
 }
 
 static int shape_get(struct store *s, struct bytes key, struct shape_record *r)
@@ -149,7 +152,7 @@ static int shape_get(struct store *s, struct bytes key, struct shape_record *r)
 
 	*r = (struct shape_record){ .log_spread = spread_unknown };
 	rc = record_get(s, TABLE_SHAPE, key, sizeof *r, r, &e);
-	for (size_t i = 0; i < 2 && rc < 0; i++)
+	for (size_t i = 0; i < 3 && rc < 0; i++)
 		rc = record_get(s, TABLE_SHAPE, key, shape_bytes_before[i], r, &e);
 	return rc;
 }
@@ -179,6 +182,7 @@ struct shape *profile_shape(struct exec *x, const struct thunk *t)
 		s->size_var = r.size_var;
 		s->size_cov = r.size_cov;
 		s->out_bytes = r.out_bytes;
+		s->weight = r.weight;
 		s->n_seen = r.n_seen < 1000 ? (uint32_t)r.n_seen : 1000;
 	}
 	*map_at(&x->shapes, bytes_str(s->name)) = s;
@@ -287,6 +291,8 @@ void profile_learn(struct exec *x, struct shape *s, const struct sample *took)
 		s->mem_bytes -= s->mem_bytes / 16;
 	if ((double)took->mem_bytes > s->mem_bytes)
 		s->mem_bytes = (double)took->mem_bytes;
+	if (took->weight > s->weight)
+		s->weight = took->weight;
 	s->out_bytes += ((double)took->out_bytes - s->out_bytes) / (s->n_seen < 8 ? s->n_seen : 8);
 	s->is_dirty = true;
 	sum(x, s, (double)s->n_open);
@@ -341,19 +347,22 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 			rep->status == RUN_OK ? 0 : rep->code ? rep->code : 1,
 		.status = rep->status, .dollars = rep->dollars, .waited_s = rep->waited_s,
 	};
+	double weight = 0;
 	struct err ignored;
 	struct thunk t;
 
 	snprintf(o.place, sizeof o.place, "%s%s%s", r->site->engine->ops->name,
 		 rep->place ? " " : "", rep->place ? rep->place : "");
-	if (thunk_decode(r->job.text, &x->scratch, &t, &ignored) == 0)
+	if (thunk_decode(r->job.text, &x->scratch, &t, &ignored) == 0) {
+		weight = defaults_weight(&t);
 		for (size_t i = 0; i < t.n_in; i++)
 			o.in_bytes += size_of(s, &t.in[i].ref);
+	}
 	for (size_t i = 0; rep->status == RUN_OK && i < rep->result.n; i++)
 		o.out_bytes += size_of(s, &rep->result.v[i].ref);
 	if (took)
 		*took = (struct sample){ rep->seconds, rep->max_rss_bytes, o.in_bytes,
-					 o.out_bytes };
+					 o.out_bytes, weight };
 	/* It is kept beside: nothing is wrong when it cannot be kept. */
 	if (rep->log.n && store_put(s, rep->log, &o.log, &ignored) < 0)
 		o.log = (struct id){ { 0 } };
@@ -371,7 +380,7 @@ int profile_flush(struct exec *x, struct err *e)
 		struct shape *s = value;
 		struct shape_record r = { s->log_seconds, s->n_seen, s->log_spread,
 					  s->mem_bytes, s->size_mean, s->size_var,
-					  s->size_cov, s->out_bytes };
+					  s->size_cov, s->out_bytes, s->weight };
 
 		if (!s->is_dirty)
 			continue;

@@ -67,9 +67,9 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 	struct hints h = { .cpus = n->cpus, .gpus_most = n->gpus_most,
 			   .gpus = n->gpus_most ? (float)n->gpus_least : n->gpus,
 			   .time_s = n->timeout_s,
-			   .mem_bytes = (uint64_t)n->mem_mib << 20,
+			   .mem_bytes = n->mem_is_guess ? 0 : (uint64_t)n->mem_mib << 20,
 			   .priority = n->priority, .is_watched = n->is_watched };
-	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || n->mem_mib ||
+	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || h.mem_bytes ||
 		n->priority || n->is_watched;
 	struct arena *a = &x->scratch;
 	char mark[16];
@@ -294,6 +294,7 @@ void sched_start_second(struct exec *x, const struct run *late, struct site *sit
 	if (late->job.checkpoint)
 		r->job.checkpoint = arena_str(&r->arena, late->job.checkpoint);
 	r->continues = late->continues;
+	r->timeout_is_guess = late->timeout_is_guess;
 	r->from = late->from;
 	r->job.backend_data = NULL;
 	r->job.arg = r;
@@ -354,6 +355,10 @@ struct run *sched_prepare(struct exec *x, struct node *n, struct site *site)
 						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
 		profile_expect(n, &r->job);
+		if (r->job.timeout_s <= 0) {
+			r->job.timeout_s = defaults_timeout(x, n, &red.thunk);
+			r->timeout_is_guess = r->job.timeout_s > 0;
+		}
 		if (exec_runtime_host(x, &red.thunk, &r->job.host, &e) == 0)
 			return r;
 		rc = -1;
