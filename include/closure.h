@@ -1,10 +1,10 @@
 /* closure.h - the system files that a command uses, as one tree
  *
  * src/thunk/closure.c (from uses to a tree), closure_uses.c (from paths to
- * uses), closure_ahead.c (looked at beforehand), closure_look.c (back to this machine), closure_compare.c; packages.c
- * (Debian and pip packages: which owns a file, what is in one), treatment.c
- * (the one table of what becomes of which system path); closure_private.h
- * names the rest.
+ * uses), closure_ahead.c (looked at beforehand), closure_look.c (back to this
+ * machine), closure_compare.c; packages.c (Debian and pip packages: which owns a
+ * file, what is in one), treatment.c (the one table of what becomes of which
+ * system path); closure_private.h names the rest.
  *
  * A use is what `uses` in a model says: an absolute path, or the name of a
  * package: "python3-numpy", "libc6:i386" when not of this machine's kind,

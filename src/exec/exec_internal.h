@@ -132,18 +132,18 @@ struct node {
 	int priority;
 	uint8_t state, why;
 	uint8_t n_tries, n_rewinds, n_runs, n_beaten;
-	bool is_watched;                /* as in struct hints */
-	bool has_claim;                 /* of reduced */
-	bool is_held;                   /* in exec.held: claim falls at flush */
-	bool is_queued, is_ordered;
-	bool is_rewound;                /* trust no result without its objects */
-	bool ran;                       /* counts as forced, not as cached */
-	bool is_counted;                /* in n_total */
-	bool is_remote;                 /* a remote knew its result */
-	bool is_asked;                  /* remotes, as reduced */
-	bool is_unpublished;            /* until the second run has ended */
-	bool is_resumable;              /* it can leave a checkpoint */
-	bool has_restarted;             /* one was of no use */
+	bool is_watched : 1;            /* as in struct hints */
+	bool has_claim : 1;             /* of reduced */
+	bool is_held : 1;               /* in exec.held: claim falls at flush */
+	bool is_queued : 1, is_ordered : 1;
+	bool is_rewound : 1;            /* trust no result without its objects */
+	bool ran : 1;                   /* counts as forced, not as cached */
+	bool is_counted : 1;            /* in n_total */
+	bool is_remote : 1;             /* a remote knew its result */
+	bool is_asked : 1;              /* remotes, as reduced */
+	bool is_unpublished : 1;        /* until the second run has ended */
+	bool is_resumable : 1;          /* it can leave a checkpoint */
+	bool has_restarted : 1;         /* one was of no use */
 	uint8_t n_still;                /* early ends in a row, without progress */
 };
 
