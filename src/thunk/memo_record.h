@@ -75,10 +75,11 @@ struct memo_change {
 
 /* Give every thunk of the record that read one of them, or an output of such
  * a thunk, its new inputs; placeholders of the new ones take the place of
- * their outputs, and record, a copy, says so.  1; 0 if the script must run
- * after all. */
+ * their outputs, and record, a copy, says so.  The paths of these are keys of
+ * *placed, in a.  1; 0 if the script must run after all. */
 int memo_rebind(struct store *s, struct project *p, struct buf *record,
-		const struct memo_change *v, size_t n, struct err *e);
+		const struct memo_change *v, size_t n, struct map *placed,
+		struct arena *a, struct err *e);
 
 /* What a MEMO_CLOSURE of now would be: 1 the same, 0 another and *how says in
  * which way, in a, or -1. */

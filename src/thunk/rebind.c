@@ -19,8 +19,10 @@ struct rebind {
 	struct project *project;
 	struct map changes;             /* path -> struct memo_change */
 	struct map thunks;              /* old id -> struct id, the new one */
+	struct map asked;               /* old ids that were looked up there */
 	struct arena arena;
 	struct buf text;
+	bool is_late;                   /* one got its name after it was asked */
 };
 
 static const struct id *renamed(const struct rebind *r, const struct id *thunk)
@@ -28,8 +30,19 @@ static const struct id *renamed(const struct rebind *r, const struct id *thunk)
 	return map_get(&r->thunks, id_key(thunk));
 }
 
+static void note_asked(struct rebind *r, const struct id *thunk)
+{
+	struct id *own;
+
+	if (map_get(&r->asked, id_key(thunk)))
+		return;
+	own = arena_alloc(&r->arena, sizeof *own);
+	*own = *thunk;
+	*map_at(&r->asked, id_key(own)) = own;
+}
+
 /* Replace what is new among t's inputs.  Was there any? */
-static bool replace(const struct rebind *r, struct thunk *t)
+static bool replace(struct rebind *r, struct thunk *t)
 {
 	bool any = false;
 
@@ -40,6 +53,7 @@ static bool replace(const struct rebind *r, struct thunk *t)
 
 		if (ref->kind == REF_THUNK) {
 			id = renamed(r, &ref->id);
+			note_asked(r, &ref->id);
 			if (id)
 				ref->id = *id;
 			any |= id != NULL;
@@ -87,6 +101,7 @@ static int rebind_thunk(struct rebind *r, const struct id *old, struct arena *a,
 	kept = arena_alloc(&r->arena, 2 * sizeof *kept);
 	kept[0] = *old;
 	kept[1] = id;
+	r->is_late |= map_get(&r->asked, id_key(old)) != NULL;
 	*map_at(&r->thunks, id_key(&kept[0])) = &kept[1];
 	return 1;
 }
@@ -101,24 +116,24 @@ static struct memo_reader *reader_of(struct arena *a, const struct buf *record)
 	return rd;
 }
 
-/* How many thunks got another name. */
+/* 1: one more is needed, 0: all have their names. */
 static int pass(struct rebind *r, const struct buf *record, struct err *e)
 {
 	struct arena a = { 0 };
 	struct memo_reader *rd = reader_of(&r->arena, record);
-	int n = 0;
+	int rc = 0;
 
-	while (rd->rest.n && n >= 0) {
+	r->is_late = false;
+	while (rd->rest.n && rc >= 0) {
 		struct memo_entry x;
-		int rc = memo_next(rd, &x, e);
 
+		rc = memo_next(rd, &x, e);
 		if (rc == 0 && x.kind == MEMO_OUTPUT)
 			rc = rebind_thunk(r, &x.id, &a, e);
-		n = rc < 0 ? -1 : n + rc;
 		arena_reset(&a);
 	}
 	arena_release(&a);
-	return n;
+	return rc < 0 ? -1 : r->is_late;
 }
 
 /* The new thunk's placeholder where the old one's output stands. */
@@ -144,7 +159,8 @@ static int place(struct rebind *r, const struct memo_entry *x, const struct id *
 	return place_placeholder(r->store, r->project, x->path, &ph, o->is_dir, is_exec, e);
 }
 
-static int place_all(struct rebind *r, struct buf *record, struct err *e)
+static int place_all(struct rebind *r, struct buf *record, struct map *placed,
+		     struct arena *lasting, struct err *e)
 {
 	static const struct stamp unknown;
 	struct memo_reader *rd = reader_of(&r->arena, record);
@@ -163,6 +179,7 @@ static int place_all(struct rebind *r, struct buf *record, struct err *e)
 		at = record->p + (rd->stamp - rd->all.p);
 		memcpy(at, &unknown, sizeof unknown);
 		memcpy(at + sizeof unknown, id, sizeof *id);
+		*map_at(placed, bytes_str(arena_str(lasting, x.path))) = placed;
 		arena_reset(&a);
 	}
 	arena_release(&a);
@@ -170,7 +187,8 @@ static int place_all(struct rebind *r, struct buf *record, struct err *e)
 }
 
 int memo_rebind(struct store *s, struct project *p, struct buf *record,
-		const struct memo_change *v, size_t n, struct err *e)
+		const struct memo_change *v, size_t n, struct map *placed,
+		struct arena *a, struct err *e)
 {
 	struct rebind r = { .store = s, .project = p };
 	int rc = 1;
@@ -180,7 +198,7 @@ int memo_rebind(struct store *s, struct project *p, struct buf *record,
 	for (int i = 0; i < PASSES_MAX && rc > 0; i++)
 		rc = pass(&r, record, e);
 	if (rc == 0)
-		rc = place_all(&r, record, e) < 0 ? -1 : 1;
+		rc = place_all(&r, record, placed, a, e) < 0 ? -1 : 1;
 	else if (rc > 0)
 		rc = 0;
 	/* What cannot be made anew so is the script's to make. */
@@ -189,6 +207,7 @@ int memo_rebind(struct store *s, struct project *p, struct buf *record,
 		rc = 0;
 	map_release(&r.changes);
 	map_release(&r.thunks);
+	map_release(&r.asked);
 	arena_release(&r.arena);
 	buf_release(&r.text);
 	return rc;

@@ -336,21 +336,66 @@ static int recall_once(struct recall *r, const struct id *key, struct err *e)
 	return rc;
 }
 
-/* With new names in the record all of it holds. */
+/* Did the script itself look at what stands at one of these paths? */
+static bool is_seen(struct memo_reader rd, const struct map *placed)
+{
+	struct memo_entry x;
+	struct err e;
+
+	while (rd.rest.n) {
+		if (memo_next(&rd, &x, &e) < 0 || x.kind == MEMO_TREE)
+			return true;
+		if (x.kind != MEMO_OUTPUT && x.kind != MEMO_DIR &&
+		    map_get(placed, bytes_str(x.path)))
+			return true;
+	}
+	return false;
+}
+
+/* Those that were wanted and are placeholders of others now are wanted as these. */
+static void want_anew(struct recall *r, struct memo_reader rd, const struct map *placed)
+{
+	struct memo_recall *o = r->out;
+	struct memo_entry x;
+	size_t kept = 0;
+	struct err e;
+
+	for (size_t i = 0; i < o->n_wants; i++)
+		if (!map_get(placed, bytes_str(o->wants[i].path)))
+			o->wants[kept++] = o->wants[i];
+	o->n_wants = kept;
+	while (rd.rest.n && memo_next(&rd, &x, &e) == 0)
+		if (x.kind == MEMO_OUTPUT && map_get(placed, bytes_str(x.path)))
+			add_want(r, &x);
+}
+
+/* With new names in the record all of it holds: what was looked at has just been
+ * found to, and what has changed since are outputs, if only commands read these. */
 static int rebind(struct recall *r, const struct id *key, struct err *e)
 {
+	struct map placed = { 0 };
+	struct memo_reader rd = { 0 };
 	int rc;
 
 	for (size_t i = 0; i < r->n_changes; i++)
 		memcpy(r->renewed.p + r->changes[i].id_at, &r->changes[i].now.id,
 		       sizeof(struct id));
-	rc = memo_rebind(r->store, r->project, &r->renewed, r->changes, r->n_changes, e);
+	rc = memo_rebind(r->store, r->project, &r->renewed, r->changes, r->n_changes,
+			 &placed, r->a, e);
 	if (rc == 1 && store_table_put(r->store, TABLE_RUN, id_key(key),
 				       buf_bytes(&r->renewed), e) < 0)
 		rc = -1;
-	if (rc == 1)
+	rd.all = buf_bytes(&r->renewed);
+	rd.rest = (struct bytes){ rd.all.p + sizeof(struct memo_head),
+				  rd.all.n - sizeof(struct memo_head) };
+	if (rc == 1 && is_seen(rd, &placed)) {
 		rc = recall_once(r, key, e);
-	return rc == 1 && r->n_changes ? 0 : rc;
+		rc = rc == 1 && r->n_changes ? 0 : rc;
+	} else if (rc == 1) {
+		want_anew(r, rd, &placed);
+	}
+	map_release(&placed);
+	return rc;
 }
 
 int memo_recall(struct store *s, struct project *p, const struct id *key,
