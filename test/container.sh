@@ -48,6 +48,11 @@ python3 device.py -o=@out
 	gpus	1
 python3 eat.py -o=@out
 	uses	$uses
+python3 half.py -o=@out
+	uses	$uses
+	cpus	0.5
+sh fill.sh @in @out
+	uses	dash coreutils libc6 libselinux1 libpcre2-8-0 libacl1 libattr1 libgmp10
 END
 cat >step.py <<'END'
 import hashlib, os, sys, time
@@ -72,6 +77,12 @@ import sys
 data = b"x" * (400 << 20)
 open(sys.argv[2], "w").write("ate %d\n" % len(data))
 END
+cat >half.py <<'END'
+import sys
+open(sys.argv[2], "w").write("half\n")
+END
+# Nothing of it is large but what it writes, which is in memory there.
+echo 'cat $1; head -c 300000000 /dev/zero | tr "\000" x >$2' >fill.sh
 seq 1000 >small
 head -c 300000 /dev/urandom >large
 # script N WAIT: N steps of each input, and one of them all.
@@ -160,6 +171,30 @@ check 'a step for which there is too little memory says so' \
 check 'and runs where there is more' counts 1 0 0 "$GG" force \
 	--engine "$(on workers=1,mem=128M)" --engine local:jobs=1 eaten
 check 'it ate' grep -qx 'ate 419430400' eaten
+echo 'sh fill.sh small full' >f.sh
+infer f.sh >"$work/.infer" 2>&1
+check 'so it is for one whose output has no room: its worker lives' \
+	says 'killed for lack of memory' 1 "$GG" force --engine "$(on workers=1,mem=128M)" full
+check 'and was never lost' eval '! grep -h lost-worker .gg/runs/*.jsonl'
+
+# ---- a part of a core
+# The limit of the one container that is there, in cores.
+cores()
+{
+	local pid=$(pod inspect "$(pod ps -q)" | jq '.[0].State.Pid') at
+
+	at=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
+	awk '{ print $1 / $2 }' "/sys/fs/cgroup$at/cpu.max" 2>/dev/null && return
+	at=/sys/fs/cgroup/cpu$(sed -nE 's/^[0-9]+:([a-z]+,)*cpu(,[a-z]+)*://p' "/proc/$pid/cgroup")
+	echo "$(cat "$at/cpu.cfs_quota_us")" "$(cat "$at/cpu.cfs_period_us")" | awk '{ print $1 / $2 }'
+}
+echo 'python3 half.py -o half' >c.sh
+infer c.sh >"$work/.infer" 2>&1
+"$GG" force --engine "$(on workers=1,cpus=0.5)" half >"$work/.half" 2>&1
+check 'half a core is enough for a step that says so' grep -q 'forced 1, cached 0, failed 0' "$work/.half"
+check 'and too little for one that wants a whole one' eval '
+	infer e.sh >"$work/.infer" 2>&1
+	says "more than one worker has" 1 "$GG" force --engine "$(on workers=1,cpus=0.5)" eaten'
 
 # ---- refusals
 refuses() { infer >"$work/.infer" 2>&1; says "$1" "${3:-3}" "$GG" force --engine "$2" all; }
@@ -237,6 +272,12 @@ pod kill "$(pod ps -q | head -1)" >/dev/null 2>&1
 check 'a container is killed: its steps run again' ended 0
 check 'the same bytes' cmp all "$work/slow"
 check 'nothing is left' nothing_runs
+
+begin workers=1,cpus=1.5
+check 'a part of a core is its limit' eval '[ "$(cores)" = 1.5 ]'
+pod kill "$(pod ps -q)" >/dev/null 2>&1
+check 'the only one is killed: another is made' ended 0
+check 'the same bytes' cmp all "$work/slow"
 
 begin workers=2
 kill -9 "$(cat "$work/p/pid")"

@@ -125,19 +125,31 @@ static void look_at(void *arg, const struct pool_worker *w)
 		l->idle[l->n_idle++] = c->name;
 }
 
+/* A step that has been started waits as well while no worker has it. */
+static struct demand all_demand(const struct backend *b)
+{
+	struct demand d = b->demand;
+	size_t n_queued = pool_n_queued(b->pool);
+
+	d.n_ready += n_queued;
+	d.n_running -= d.n_running < n_queued ? d.n_running : n_queued;
+	return d;
+}
+
 static void scale(struct backend *b, struct looking *l)
 {
+	struct demand d = all_demand(b);
 	size_t n_up = 0, n_coming = 0, n_start, n_end;
 
 	for (struct container *c = b->all.first; c; c = c->next) {
 		n_up += !c->is_retired;
 		n_coming += !c->is_retired && !c->has_said_hello;
 	}
-	n_start = autoscale_start(&b->scale, &b->demand, n_up);
+	n_start = autoscale_start(&b->scale, &d, n_up);
 	/* A slot is free once its container has gone. */
 	while (n_start-- && n_coming++ < MOST_AT_ONCE && b->all.n < b->opt.workers)
 		container_begin_next(b);
-	n_end = autoscale_end(&b->scale, &b->demand, n_up, l->n_idle);
+	n_end = autoscale_end(&b->scale, &d, n_up, l->n_idle);
 	for (size_t i = 0; i < n_end; i++)
 		retire(b, find(b, l->idle[i]));
 }
@@ -194,7 +206,7 @@ static void think(struct backend *b)
 	if (b->is_closing || b->broken.code)
 		return;
 	pool_each(b->pool, look_at, &l);
-	if ((!b->demand.n_ready && !b->opt.min && !b->all.n) || !has_image(b))
+	if ((!all_demand(b).n_ready && !b->opt.min && !b->all.n) || !has_image(b))
 		return;
 	if (b->rests_until_ms > loop_now_ms(b->o.loop)) {
 		think_later(b, b->rests_until_ms - loop_now_ms(b->o.loop) + 1);

@@ -74,6 +74,7 @@ struct backend {
 	char *notice;                   /* NOTICE_MAX */
 	struct map too_long;            /* by step: the text of its last time out */
 	const char *first_error;        /* of those that retries do not mend */
+	bool has_answered;              /* whatever it said */
 };
 
 struct invocation {
@@ -247,6 +248,14 @@ static int check_overdue(const struct backend *b, const struct job *j, struct er
 	return o && o->n > 1 ? err_set(e, ERR_REFUSED, "twice: %s", o->text) : 0;
 }
 
+/* Where nobody has ever answered it is the address that is wrong, more often than
+ * the network. */
+static enum run_status status_of(const struct backend *b, enum lambda_end end)
+{
+	return end == LAMBDA_UNREACHED && !b->has_answered ? RUN_UNREACHABLE :
+		lambda_end_status(end);
+}
+
 static void on_answer(void *arg, const struct http_answer *a, const struct err *e)
 {
 	struct invocation *v = arg;
@@ -258,6 +267,7 @@ static void on_answer(void *arg, const struct http_answer *a, const struct err *
 	lambda_answer_read(a, e, &v->f.arena, &v->said);
 	end = v->said.end;
 	b->n_ends[end]++;
+	b->has_answered |= a->status > 0;
 	v->total_s = a->total_s;
 	learn_memory(v);
 	if (end == LAMBDA_ANSWERED) {
@@ -269,7 +279,7 @@ static void on_answer(void *arg, const struct http_answer *a, const struct err *
 		note_overdue(v, text);
 	if (lambda_end_status(end) == RUN_CELL_FAILED && !b->first_error)
 		b->first_error = arena_str(&b->arena, text);
-	flight_fail(&v->f, lambda_end_status(end), text, v->said.log);
+	flight_fail(&v->f, status_of(b, end), text, v->said.log);
 }
 
 /* ---- one begins */

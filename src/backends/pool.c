@@ -186,22 +186,31 @@ struct room pool_room(const struct pool *p)
 	};
 }
 
-static void think(void *arg)
+static void tell_room(struct pool *p)
 {
-	struct pool *p = arg;
-	struct room now;
+	struct room now = pool_room(p);
 
-	p->soon = NULL;
-	while (p->ended.next != &p->ended)
-		tell_end(p->ended.next);
-	now = pool_room(p);
-	if (p->o.changed)
-		p->o.changed(p->o.arg);
 	if (p->b.changed && (now.cpus != p->told.cpus || now.gpus != p->told.gpus ||
 			     now.mem_bytes != p->told.mem_bytes)) {
 		p->told = now;
 		p->b.changed(p->b.changed_arg);
 	}
+}
+
+/* Room first: a step that ends with its worker is not to be started again on what
+ * has gone with it. */
+static void think(void *arg)
+{
+	struct pool *p = arg;
+
+	p->soon = NULL;
+	if (p->ended.next != &p->ended)
+		tell_room(p);
+	while (p->ended.next != &p->ended)
+		tell_end(p->ended.next);
+	if (p->o.changed)
+		p->o.changed(p->o.arg);
+	tell_room(p);
 }
 
 void pool_think(struct pool *p)
@@ -215,6 +224,11 @@ void pool_think(struct pool *p)
 size_t pool_n_workers(const struct pool *p)
 {
 	return p->n_peers;
+}
+
+size_t pool_n_queued(const struct pool *p)
+{
+	return p->n_queued;
 }
 
 void pool_each(struct pool *p, void (*fn)(void *arg, const struct pool_worker *w), void *arg)

@@ -75,6 +75,8 @@ void pool_stop(struct pool *p, struct job *j);
 const char *pool_why_waiting(struct pool *p);
 
 size_t pool_n_workers(const struct pool *p);
+/* Steps that were started and wait for a worker. */
+size_t pool_n_queued(const struct pool *p);
 void pool_each(struct pool *p, void (*fn)(void *arg, const struct pool_worker *w), void *arg);
 /* Let this worker end once it is idle; it gets no more work. */
 void pool_retire(struct pool *p, const char *name);

@@ -42,7 +42,7 @@ static const struct rule {
 	[RUN_LOST_INPUT]  = { .tries = 4, .rewinds = true, .text = "an input is gone" },
 	[RUN_CELL_FAILED] = { .tries = 3, .elsewhere = true, .is_ill = true,
 			      .text = "the place it ran in failed" },
-	[RUN_OUT_OF_MEMORY] = { .tries = 2, .grows = true,
+	[RUN_OUT_OF_MEMORY] = { .tries = 3, .grows = true,
 				.text = "it wanted more memory than it may have" },
 	[RUN_LOST_WORKER] = { .tries = 4, .elsewhere = true, .is_ill = true,
 			      .text = "the worker that had it is gone" },

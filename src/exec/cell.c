@@ -333,6 +333,7 @@ static void cell_free(struct cell *c)
 	buf_release(&c->out);
 	spare_release(c);
 	guard_free(c->guard);
+	memory_kills_close(&c->kills);
 	verify_release(c);
 	strs_release(&c->overs);
 	map_release(&c->hosts);
@@ -370,7 +371,7 @@ int cell_main(int argc, char **argv)
 	struct err e;
 	int status = 3;
 
-	c->n_memory_kills = memory_kills();
+	memory_kills_open(&c->kills);
 	for (int i = 3; i < argc; i++)
 		is_right &= take_option(c, argv[i]);
 	if (is_right) {

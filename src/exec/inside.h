@@ -32,6 +32,12 @@ struct item {
 
 enum { CELL_CHILD_STACK = 1 << 16, WAITING_MAX = 8 };
 
+/* Files that count what was killed for lack of memory: memory_limit.c. */
+struct memory_kills {
+	int fd[2];
+	size_t n;
+};
+
 /* Small files under their numbers in a folder, to be written anew. */
 struct spares {
 	struct spare {
@@ -56,7 +62,8 @@ struct cell {
 	int null_fd, log_fd;
 	struct buf in, out;             /* frames received, frames to send */
 	size_t taken;                   /* of in */
-	uint64_t n_memory_kills;        /* that are known: memory_limit.c */
+	struct memory_kills kills;
+	uint64_t n_kills;               /* before this step */
 	bool is_cancelled;              /* the thunk that runs */
 	bool is_stopping;               /* likewise: it is to leave its checkpoint */
 	bool is_cut_off;                /* the other end is gone */
@@ -202,7 +209,9 @@ const char *blame_stray(struct cell *c, const char *path);
 const char *blame_who(const struct cell *c);
 
 /* memory_limit.c.  How often the kernel has killed for lack of memory where this
- * process is counted. */
-uint64_t memory_kills(void);
+ * process is counted, its group alone.  Opened before /sys may be covered. */
+void memory_kills_open(struct memory_kills *m);
+void memory_kills_close(struct memory_kills *m);
+uint64_t memory_kills(const struct memory_kills *m);
 
 #endif

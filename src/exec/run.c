@@ -62,11 +62,25 @@ struct spawn {
 	const char **args, **env;
 	int std[3];
 	bool dies_with_cell;
+	int proc;                       /* one that can be written to */
 	int jail;                       /* its root, and `top` its cwd; or -1 */
 	const char *top;
 	struct guard *guard;            /* it is watched: it has a copy of all */
 	int errnum;
 };
+
+/* Where memory runs out the kernel is to take the step, which can run again with
+ * more, and not whoever looks after it. */
+static void die_first(int proc)
+{
+	static const char score[] = "500";
+	int fd = openat(proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	ssize_t ignored = fd < 0 ? 0 : write(fd, score, sizeof score - 1);
+
+	(void)ignored;
+	if (fd >= 0)
+		close(fd);
+}
 
 static int child(void *arg)
 {
@@ -75,6 +89,7 @@ static int child(void *arg)
 	if (s->dies_with_cell)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	setpgid(0, 0);
+	die_first(s->proc);
 	if ((s->jail < 0 || (fchdir(s->jail) == 0 && chroot(".") == 0 && chdir(s->top) == 0)) &&
 	    (!s->cwd || chdir(s->cwd) == 0) && dup2(s->std[0], 0) == 0 &&
 	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2 &&
@@ -359,11 +374,13 @@ static int start(struct cell *c, struct life *l, struct err *e)
 		.program = c->program, .args = c->thunk.args, .env = make_env(c),
 		.cwd = cwd && strcmp(cwd, ".") != 0 ? cwd : NULL,
 		.std = { -1, -1, -1 }, .jail = c->box.jail, .top = c->box.seen_root,
+		.proc = c->box.proc,
 		.dies_with_cell = !(c->box.walls & WALL_PID),
 	};
 	int flags = CLONE_PIDFD | SIGCHLD;
 	int rc = open_stds(c, s.std, e);
 
+	c->n_kills = memory_kills(&c->kills);
 	if (rc == 0 && c->request->is_watched)
 		rc = guard_open(c, e);
 	if (c->request->is_watched)
@@ -398,15 +415,21 @@ static void note_usage(struct run_report *r, const struct life *l, double starte
 
 /* ---- the verdict */
 
-/* Was it one of those that the kernel has killed to make room? */
-static bool ran_out_of_memory(struct cell *c, int status)
+/* Has the kernel killed to make room while it ran?  A shell may have gone on without
+ * one of its commands, and then all looks well. */
+static const char *ran_out_of_memory(struct cell *c, int status)
 {
-	uint64_t known = c->n_memory_kills;
+	bool is_killed = WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL;
 
-	if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-		return false;
-	c->n_memory_kills = memory_kills();
-	return c->n_memory_kills > known;
+	if (!is_killed && status)
+		return NULL;
+	if (memory_kills(&c->kills) <= c->n_kills)
+		return NULL;
+	return is_killed ? "killed for lack of memory: say how much it needs with `mem` in its "
+			   "model, or give the place more" :
+		"processes were killed for lack of memory while it ran, so that what it made may "
+		"lack something: say how much it needs with `mem` in its model, or give the "
+		"place more";
 }
 
 static void judge_end(struct cell *c, const struct life *l)
@@ -424,11 +447,9 @@ static void judge_end(struct cell *c, const struct life *l)
 		r->status = RUN_SIGNALED;
 		r->code = SIGKILL;
 		r->text = "cancelled";
-	} else if (ran_out_of_memory(c, l->status)) {
+	} else if ((r->text = ran_out_of_memory(c, l->status))) {
 		r->status = RUN_OUT_OF_MEMORY;
 		r->code = SIGKILL;
-		r->text = "killed for lack of memory: say how much it needs with `mem` in its "
-			  "model, or give the place more";
 	} else if (WIFSIGNALED(l->status)) {
 		r->status = RUN_SIGNALED;
 		r->code = WTERMSIG(l->status);
