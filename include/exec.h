@@ -94,6 +94,10 @@ struct exec_opts {
 	double timeout_s;               /* of thunks without one; 0: none */
 	double least_timeout_s;         /* of limits that nobody has said but what
 					 * was seen of such steps; 0: half an hour */
+	bool preempts;                  /* a more urgent thunk that has no room
+					 * gets that of others that can go on */
+	double preempt_least_s;         /* none is stopped for that before it ran
+					 * so long; 0: 3 s */
 	double straggler_s;             /* none is started a second time before
 					 * it ran so long; 0: 10 s */
 	const struct policy *policy;    /* what is started first; NULL: the usual */

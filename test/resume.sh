@@ -146,7 +146,7 @@ worker() # NAME
 if ldconfig -p | grep -q libmicrohttpd.so.12 && ldconfig -p | grep -q libcurl.so.4; then
 	project pool
 	trainer
-	infer --seed 5 --steps 80 --pause 0.05 --out m
+	infer --seed 5 --steps 60 --pause 0.05 --out m
 	"$GG" force --engine "connect:unix=$work/s,ticket=$work/ticket" m >"$work/force.log" 2>&1 &
 	forced=$!
 	pids="$pids $forced"
@@ -165,8 +165,36 @@ if ldconfig -p | grep -q libmicrohttpd.so.12 && ldconfig -p | grep -q libcurl.so
 	worker bob
 	check "and what it did is finished by another" wait $forced
 	check "from its checkpoint" eval 'continued 1 && stopped 1'
-	check "with the bytes of one run" is_true m 5 80
+	check "with the bytes of one run" is_true m 5 60
 fi
+
+# ---- a more urgent step gets the GPU
+project urgent
+trainer
+cat >>gg.models <<-'END'
+	 gpus 1
+	sh prep.sh @in -o=@out
+	 also prep.sh
+	sh urgent.sh @in -o=@out
+	 gpus 1
+	 priority 1
+END
+echo 'sleep 3.5; cp $1 $3' >prep.sh
+cp prep.sh urgent.sh && sed -i 's/sleep 3.5/true/' urgent.sh
+sed -i 's/^sh urgent.sh.*/&\n also urgent.sh/' gg.models
+echo data >raw
+cat >run.sh <<-'END'
+python3 train.py --seed 6 --steps 110 --pause 0.05 --out m
+sh prep.sh raw -o ready
+sh urgent.sh ready -o u
+END
+"$GG" infer sh run.sh >/dev/null 2>&1
+check "with --preempt one that is more urgent is made" counts 3 0 0 \
+	"$GG" force --preempt --engine local:gpus=1,jobs=2
+ended() { jq -r 'select(.event=="ran") | .status' "$(last_run)" | tr '\n' ' '; }
+check "before the other has ended, which makes room for it" eval \
+	'[ "$(ended)" = "ok stopped ok ok " ] && continued 1'
+check "and is what it would have been" is_true m 6 110
 
 # ---- gg-ml, whose built-in model says how
 project ml

@@ -85,6 +85,78 @@ static void gpus_and_cpus_apart(void)
 	end();
 }
 
+/* One that can go on, for 60 s or until it is stopped; then it takes 1 ms. */
+static struct id patient(const char *words, struct hints h)
+{
+	const char *on[] = { "slow=1" };
+	const struct resume how = { .path = "left", .words = on, .n_words = 1 };
+	struct id id = step0(words);
+
+	h.resume = &how;
+	MUST(hints_put(store, &id, &h, &e), e);
+	return id;
+}
+
+static size_t n_stopped(void)
+{
+	struct exec_counts n;
+
+	exec_counts(x, &n);
+	return n.stopped;
+}
+
+static void urgent_takes_a_gpu(void)
+{
+	struct hints gpu = { .gpus = 1 }, urgent = { .gpus = 1, .priority = 1 };
+	struct end d[3];
+	struct id late;
+
+	begin_with(ENGINES("cpus=4,gpus=1"),
+		   (struct exec_opts){ .preempts = true, .preempt_least_s = 0.05 });
+	want(patient("long slow=60000 give=whole", gpu), NULL, &d[0]);
+	late = step1("urgent", step0("before slow=100"));
+	MUST(hints_put(store, &late, &urgent, &e), e);
+	want(late, NULL, &d[1]);
+	finish();
+	CHECK(n_done == 3 && n_stopped() == 1);
+	/* These are starts: the long one goes on behind it. */
+	CHECK(strstr(order.p, "fake urgent") && strstr(strstr(order.p, "fake urgent"), "fake long"));
+	end();
+}
+
+static void longer_path_takes_room(void)
+{
+	struct end d[2];
+	struct id top;
+
+	begin_with(ENGINES("cpus=2"),
+		   (struct exec_opts){ .preempts = true, .preempt_least_s = 0.05 });
+	want(patient("long slow=60000", (struct hints){ .cpus = 2 }), NULL, &d[0]);
+	for (int i = 0; i < 60; i++) {
+		loop_turn(loop);
+		usleep(1000);
+	}
+	top = step1("c", step1("b", step0("a")));
+	want(top, NULL, &d[1]);
+	finish();
+	CHECK(n_done == 4 && n_stopped() == 1);
+	end();
+}
+
+/* What is no more urgent waits, and so does all when nobody asked for it. */
+static void others_wait(void)
+{
+	struct end d[2];
+
+	begin_with(ENGINES("cpus=1"),
+		   (struct exec_opts){ .preempts = true, .preempt_least_s = 0.05 });
+	want(patient("long slow=700", (struct hints){ 0 }), NULL, &d[0]);
+	want(step0("other"), NULL, &d[1]);
+	finish();
+	CHECK(n_done == 2 && n_stopped() == 0);
+	end();
+}
+
 static void refused_before_all(void)
 {
 	struct id top;
@@ -312,6 +384,9 @@ static const struct test tests[] = {
 	{ "two results that differ are told of and neither is kept", nondeterminism },
 	{ "hundreds of different needs", many_needs },
 	{ "random graphs on engines that lose, refuse, hang and come late", random_faults },
+	{ "an urgent step gets the GPU of one that can go on later", urgent_takes_a_gpu },
+	{ "one with a path twice as long gets its room", longer_path_takes_room },
+	{ "one that is as urgent waits", others_wait },
 	{ 0 }
 };
 

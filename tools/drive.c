@@ -103,6 +103,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 		.depot = c->depot, .retries = c->o.retries, .timeout_s = c->o.timeout_s,
 		.keeps_going = c->o.keep_going, .is_hermetic = c->o.hermetic,
 		.policy = c->o.policy, .fuses = !c->o.no_fuse,
+		.preempts = c->o.preempt,
 		.event = on_event, .arg = d,
 	};
 	struct err e;

@@ -8,7 +8,7 @@ enum { RUNS_SCRIPT = NEED_STORE | NEED_MODELS | NEED_EXEC | NEED_ARGS | TAKES_CO
 
 /* Options of all that forces, and of those that people leave running. */
 #define FORCING "jobs engine remote retries timeout keep-going quiet verbose json"
-#define RUNNING "hermetic locked trace policy metrics no-fuse"
+#define RUNNING "hermetic locked trace policy metrics no-fuse preempt"
 
 const struct verb verbs[] = {
 	{ "init", cmd_init, 0, "", "[DIR]", "make an empty store",

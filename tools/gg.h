@@ -25,7 +25,7 @@ enum {
 struct options {
 	unsigned jobs;
 	bool keep_going, json, explain, quiet, fresh, follow, dry_run, help, verbose;
-	bool hermetic, all, no_learn, learn, writes, files, no_fuse;
+	bool hermetic, all, no_learn, learn, writes, files, no_fuse, preempt;
 	const char *output, *forget;
 	unsigned keep_runs, runs, retries;
 	const char *push, *tag, *compress, *auth_file, *ca_file, *once;

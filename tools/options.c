@@ -166,6 +166,9 @@ const struct option_row option_rows[] = {
 	  "A-B get GPUs in flotillas)" },
 	{ "no-fuse", 0, NULL, AT(no_fuse), NULL,
 	  "each thunk in a process of its own, also where several can be one" },
+	{ "preempt", 0, NULL, AT(preempt), NULL,
+	  "let a thunk that is more urgent (priority, a path twice as long) and has no GPU or "
+	  "no room take that of others that can go on later (resume)" },
 	{ "hermetic", 0, NULL, AT(hermetic), NULL,
 	  "run each thunk with its closure as the whole root file system" },
 	{ "all", 0, NULL, AT(all), NULL, "every thunk that is needed for it as well" },

@@ -47,7 +47,7 @@ struct fake_job {
 	struct job *job;
 	struct timer *timer;
 	uint64_t took_ms;
-	bool is_cancelled, is_late;
+	bool is_cancelled, is_late, is_stopping;
 	struct fake_job *next;
 };
 
@@ -351,6 +351,17 @@ static void note_run(const struct backend *b, const struct job *j)
 	(void)!write(b->log_fd, line, ID_HEX + 1);
 }
 
+/* What a step leaves that is asked to stop. */
+static void leave_checkpoint(struct backend *b, struct arena *a, struct run_report *r,
+			     struct err *e)
+{
+	r->status = RUN_STOPPED;
+	r->text = "ended early";
+	r->result.v = arena_alloc(a, sizeof *r->result.v);
+	r->result.v[0] = (struct result_out){ .name = RUN_CHECKPOINT };
+	r->result.n = store_put(b->o.store, bytes_str("left"), &r->result.v[0].ref.id, e) == 0;
+}
+
 /* Run j as far as anything runs here. */
 static void answer(struct fake_job *f, struct arena *a, struct run_report *r,
 		   struct err *e)
@@ -367,6 +378,10 @@ static void answer(struct fake_job *f, struct arena *a, struct run_report *r,
 		return;
 	}
 	note_run(b, f->job);
+	if (f->is_stopping) {
+		leave_checkpoint(b, a, r, e);
+		return;
+	}
 	r->text = e->text;
 	if (b->n_lose) {
 		b->n_lose--;
@@ -482,6 +497,17 @@ static void fake_cancel(struct backend *b, struct job *j)
 	f->timer = loop_after(b->o.loop, 0, is_due, f);
 }
 
+static void fake_stop(struct backend *b, struct job *j)
+{
+	struct fake_job *f = j->backend_data;
+
+	if (f->is_cancelled || b->is_deaf)
+		return;
+	f->is_stopping = true;
+	loop_cancel(f->timer);
+	f->timer = loop_after(b->o.loop, 0, is_due, f);
+}
+
 const struct backend_ops backend_fake = {
 	.name = "fake",
 	.help = "runs nothing and answers as told, for tests",
@@ -493,4 +519,5 @@ const struct backend_ops backend_fake = {
 	.accepts = fake_accepts,
 	.start = fake_start,
 	.cancel = fake_cancel,
+	.stop = fake_stop,
 };

@@ -44,8 +44,7 @@ void company_look(struct exec *x, struct node *n, const struct thunk *t)
 	struct id common;
 
 	n->mates = 0;
-	/* One that goes on from its checkpoint goes alone. */
-	if (!n->fuse || (n->is_resumable && resume_is_begun(x, n)) ||
+	if (!n->fuse || resume_goes_alone(x, n) ||
 	    !fuse_common(n->fuse, t, &common))
 		return;
 	memcpy(&n->mates, common.b, sizeof n->mates);

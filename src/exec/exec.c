@@ -231,7 +231,7 @@ static void free_wants(struct want_kept *w)
 
 void exec_free(struct exec *x)
 {
-	struct timer *timers[8];
+	struct timer *timers[9];
 
 	if (!x)
 		return;
@@ -243,9 +243,9 @@ void exec_free(struct exec *x)
 	exec_flush(x);
 	memcpy(timers, (struct timer *[]){ x->pump_timer, x->flush_timer, x->poll_timer,
 					   x->grace_timer, x->rest_timer, x->demand_timer,
-					   x->pause_timer, x->twice_timer },
+					   x->pause_timer, x->twice_timer, x->preempt_timer },
 	       sizeof(timers));
-	for (size_t i = 0; i < 8; i++)
+	for (size_t i = 0; i < 9; i++)
 		if (timers[i])
 			loop_cancel(timers[i]);
 	for (size_t i = 0; i < x->by_id.room; i++) {

@@ -7,6 +7,7 @@
  * sched.c    start, and end well
  * after.c    what follows a failure
  * resume.c   what was ended early goes on
+ * preempt.c  what is more urgent takes the room of others
  * twice.c    a second run of what takes too long
  * company.c  several steps as one process
  * flotilla.c steps that may have one GPU or several
@@ -144,6 +145,7 @@ struct node {
 	bool is_unpublished : 1;        /* until the second run has ended */
 	bool is_resumable : 1;          /* it can leave a checkpoint */
 	bool has_restarted : 1;         /* one was of no use */
+	uint8_t n_preempted;
 	uint8_t n_still;                /* early ends in a row, without progress */
 };
 
@@ -180,6 +182,7 @@ struct run {
 	const struct site *winner;
 	struct result first;
 	bool is_asked;                  /* to leave its checkpoint and end */
+	bool is_chosen;                 /* by preempt.c, to be so */
 	bool continues;                 /* from `from` */
 	struct checkpoint from;
 	uint64_t started_ms;
@@ -233,7 +236,7 @@ struct exec {
 	struct shape other;             /* for shapes beyond those kept */
 
 	struct timer *pump_timer, *flush_timer, *poll_timer, *grace_timer,
-		*rest_timer, *demand_timer, *pause_timer, *twice_timer;
+		*rest_timer, *demand_timer, *pause_timer, *twice_timer, *preempt_timer;
 	struct paused *paused;
 	size_t n_paused, paused_room, n_retried, n_duplicated, n_stopped;
 	uint64_t flush_took_ms, flushed_ms, told_demand_ms;
@@ -346,6 +349,10 @@ struct node *sched_pick(struct exec *x, struct site **where);
 size_t sched_mates(const struct exec *x);
 struct node *sched_next_mate(struct exec *x);
 struct room node_needs(const struct node *n);
+/* Which of two that are ready goes first?  And of the lanes that x->n_picks has
+ * not seen, which one's first does, or NULL. */
+bool node_is_before(const struct node *a, const struct node *b);
+struct lane *sched_best_lane(struct exec *x);
 bool room_fits(const struct room *left, const struct room *needs);
 void room_take(struct room *left, const struct room *needs);
 
@@ -409,8 +416,8 @@ void company_free(struct run *r);
 /* resume.c.  r is about to run: add what it goes on with.  false: its checkpoint
  * is fetched first, and r is of no use. */
 bool resume_prepare(struct exec *x, struct run *r);
-/* Has n left a checkpoint?  Then it goes on by itself, in no company. */
-bool resume_is_begun(struct exec *x, const struct node *n);
+/* Is n to run in no company, as it has left a checkpoint or may have to? */
+bool resume_goes_alone(struct exec *x, const struct node *n);
 bool run_may_stop(const struct run *r);
 void run_stop(struct run *r);
 /* Ask all that may: how many. */
@@ -426,6 +433,9 @@ bool resume_stopped(struct exec *x, struct run *r, const struct run_report *rep)
 bool resume_rejected(struct exec *x, struct run *r, const struct run_report *rep);
 /* Inputs of n were not to be had: was it the checkpoint?  It is forgotten. */
 bool resume_lost(struct exec *x, struct node *n);
+
+/* preempt.c.  Look for such steps as long as any waits and others run. */
+void preempt_watch(struct exec *x);
 
 /* twice.c.  Look for such runs as long as anything runs. */
 void twice_watch(struct exec *x);

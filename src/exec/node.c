@@ -361,8 +361,7 @@ static void reduce(struct exec *x, struct node *n)
 	lead = graph_leader(x, &n->reduced);
 	if (!lead || lead == n || !(node_is_open(lead) || lead->state == NODE_FAILED)) {
 		graph_lead(x, n);
-		if (!resume_is_begun(x, n))
-			company_look(x, n, &red.thunk);
+		company_look(x, n, &red.thunk);
 		sched_ready(x, n);
 		return;
 	}

@@ -37,7 +37,7 @@ void room_take(struct room *left, const struct room *needs)
 		left->mem_bytes;
 }
 
-static bool is_before(const struct node *a, const struct node *b)
+bool node_is_before(const struct node *a, const struct node *b)
 {
 	if (a->priority != b->priority)
 		return a->priority > b->priority;
@@ -55,9 +55,9 @@ static void heap_down(struct node_list *h, size_t i)
 	struct node *n = h->v[i];
 
 	for (size_t kid; (kid = 2 * i + 1) < h->n; i = kid) {
-		if (kid + 1 < h->n && is_before(h->v[kid + 1], h->v[kid]))
+		if (kid + 1 < h->n && node_is_before(h->v[kid + 1], h->v[kid]))
 			kid++;
-		if (!is_before(h->v[kid], n))
+		if (!node_is_before(h->v[kid], n))
 			break;
 		h->v[i] = h->v[kid];
 	}
@@ -69,7 +69,7 @@ static void heap_push(struct node_list *h, struct node *n)
 	size_t i = h->n;
 
 	list_add(h, n);
-	for (; i && is_before(n, h->v[(i - 1) / 2]); i = (i - 1) / 2)
+	for (; i && node_is_before(n, h->v[(i - 1) / 2]); i = (i - 1) / 2)
 		h->v[i] = h->v[(i - 1) / 2];
 	h->v[i] = n;
 }
@@ -221,7 +221,7 @@ static void keep_room(struct exec *x, const struct lane *l, const struct room *n
 	}
 }
 
-static struct lane *best_lane(struct exec *x)
+struct lane *sched_best_lane(struct exec *x)
 {
 	struct lane *best = NULL;
 
@@ -229,7 +229,7 @@ static struct lane *best_lane(struct exec *x)
 		struct lane *l = &x->lanes[i];
 
 		if (l->heap.n && l->seen != x->n_picks &&
-		    (!best || is_before(l->heap.v[0], best->heap.v[0])))
+		    (!best || node_is_before(l->heap.v[0], best->heap.v[0])))
 			best = l;
 	}
 	return best;
@@ -264,7 +264,7 @@ struct node *sched_pick(struct exec *x, struct site **where)
 	struct lane *l;
 
 	x->n_picks++;
-	while ((l = best_lane(x))) {
+	while ((l = sched_best_lane(x))) {
 		struct node *n = l->heap.v[0];
 		struct room needs = node_needs(n);
 

@@ -113,11 +113,13 @@ bool resume_prepare(struct exec *x, struct run *r)
 	return true;
 }
 
-bool resume_is_begun(struct exec *x, const struct node *n)
+bool resume_goes_alone(struct exec *x, const struct node *n)
 {
 	struct checkpoint c;
 	struct err e;
 
+	if (n->is_resumable && x->o.preempts)
+		return true;
 	return n->is_resumable && checkpoint_get(x->o.store, &n->reduced, &c, &e) == 0;
 }
 

@@ -388,6 +388,7 @@ void sched_start(struct exec *x)
 		else
 			run_free(r);
 	}
+	preempt_watch(x);
 }
 
 void sched_cancel_all(struct exec *x)
