@@ -56,7 +56,7 @@ alike()
 	rc=$?
 	tree_of plain >plain.tree
 	tree_of gg >gg.tree
-	[ $rc = $rc_plain ] && diff plain.tree gg.tree && ! grep -rl gg-placeholder gg --exclude-dir=.gg &&
+	[ $rc = $rc_plain ] && diff -a plain.tree gg.tree && ! grep -rl gg-placeholder gg --exclude-dir=.gg &&
 		tail -1 gg.out | grep -q ", failed $failed," && return 0
 	echo "plain ended with $rc_plain, gg with $rc"
 	tail -n 20 gg.out gg.err
@@ -119,6 +119,18 @@ fi' bash s.sh
 done'
 done
 
+# Names that come, or go, only when something is learned again.
+cat >base/more.sh <<'END'
+# --seed N --out F: one seed leaves another file beside it
+echo "$2" >"$4"
+[ "$2" != 3 ] || echo "$2" >"${4%/*}/extra"
+END
+try 0 "who lists a folder sees what learning again has added" 'mkdir out
+for s in 1 2 3 4; do sh more.sh --seed $s --out out/$s; done
+ls out >names'
+check "learned: for which the script was run again" grep -q "is run again: what is beside out/3 was listed" gg.err
+rm base/more.sh
+
 kind=hand
 try 1 "a signal" 'sh dies.sh --out m; echo $? >said'
 try 1 "Python hears of it" 'import subprocess
@@ -133,14 +145,25 @@ flags=
 
 cat >base/Makefile <<'END'
 all: m1 m2 m3 m5
+	cat m1 m2 m3 m5 >$@
 m%: train.sh
 	sh train.sh --seed $* --out $@
 END
 try 1 "make stops at the member that fails" '' make
 printf '.DELETE_ON_ERROR:\n' >>base/Makefile
 try 1 "make -k goes on, and deletes what it is to delete" '' make -k
-check "once it is right, make makes it" sh -c 'cd gg && echo none >bad && "$1" run make >/dev/null 2>&1 && grep -q "model 2" m2' - "$GG"
+check "once it is right, make makes it" sh -c 'cd gg && echo none >bad && "$1" run make >/dev/null 2>&1 && grep -q "model 2" all' - "$GG"
 rm base/Makefile
+
+echo precious >base/data
+try 1 "what commands make is made once more, from nothing" 'set -eC
+mkdir d; echo a >log; echo b >>log; ln -s log link; cp data d/copy
+sh train.sh --seed 2 --out m || echo no >d/said
+test -h link; wc -l <log >lines'
+try 1 "a file that they move is not lost" 'mv data d.old && gzip -n d.old
+sh train.sh --seed 2 --out m || echo no >said'
+check "it is there" sh -c '[ "$(gunzip -c gg/d.old.gz)" = precious ]'
+rm base/data
 
 # What stood there before stays, or comes back.
 try 0 "a script that ends well" 'set -e; for s in 1 3 5; do sh train.sh --seed $s --out m$s; done'

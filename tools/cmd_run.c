@@ -122,6 +122,11 @@ static const struct step_failure *fails(void *arg, const struct id *thunk)
 	return fallback_of(&((struct run *)arg)->d, thunk);
 }
 
+static bool has_failed(void *arg, const struct id *thunk)
+{
+	return fails(arg, thunk) != NULL;
+}
+
 static int run_script(struct run *r, struct session_counts *n, struct err *e)
 {
 	struct ctx *c = r->d.c;
@@ -232,7 +237,7 @@ static int passes(struct run *r, struct session_counts *n, struct err *e)
 		}
 		if (fallback_is_due(&r->d)) {
 			fallback_begin(&r->d, r->args[0]);
-			undo_all(r->d.c->project.undo);
+			undo_all(r->d.c->project.undo, has_failed, r);
 			rc = r->d.c->o.no_learn ? 0 : learned_load(r->d.c, e);
 		}
 		if (rc == 0)

@@ -376,6 +376,15 @@ static void compare_names(struct session *s, const struct id *was, const struct 
 	if (session_thunk(s, was, &before, &e) < 0 ||
 	    (!id_is_zero(now) && session_thunk(s, now, &after, &e) < 0))
 		return;
+	/* What ran for real may have made more than was foretold. */
+	for (size_t i = 0; id_is_zero(now) && i < before.n_out && !s->counts.untrue; i++) {
+		const char *path = before.out[i].path;
+		int n = (int)(path_base(path) - path);
+
+		if (memo_saw(s->o.memo, arena_printf(&s->arena, "%.*s.", n, path)))
+			s->counts.untrue = arena_printf(&s->keep, "what is beside %s was "
+							"listed", path);
+	}
 	note_untrue(s, &before, &after, "was looked for, and is not made");
 	note_untrue(s, &after, &before, "is made, and was not there to be seen");
 	arena_reset(&s->arena);

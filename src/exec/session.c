@@ -143,6 +143,8 @@ static void moved(struct session *s, pid_t pid, const char *path, const char *pa
 	enum place_now now;
 	struct err e;
 
+	if (s->o.project->undo)
+		undo_hear_rename(s->o.project->undo, path, path2);
 	memo_touch(st ? st->memo : s->o.memo, path2, MEMO_WRITE);
 	memo_output_moved(s->o.memo, path, path2);
 	if (!from || !to || is_link(s, from))
@@ -153,6 +155,8 @@ static void moved(struct session *s, pid_t pid, const char *path, const char *pa
 		 place_look(s->o.store, s->o.project, from, &r, &now, &e) < 0 ||
 		 now != NOW_REAL)
 		return;
+	if (s->o.project->undo)
+		undo_note(s->o.project->undo, to);
 	if (ref_put(s->o.store, to, &r, &e) < 0 ||
 	    ref_delete(s->o.store, from, &e) < 0)
 		s->o.complain(s->o.arg, &e);
@@ -196,6 +200,33 @@ static void note_arguments(struct session *s, struct memo *m, const struct ask *
 				   MEMO_ENTER);
 }
 
+/* For the case that the script is run again; on any thread. */
+static void hear_change(struct session *s, const struct trace_event *ev)
+{
+	struct undo *u = s->o.project->undo;
+
+	if (!u)
+		return;
+	switch (ev->kind) {
+	case TRACE_WRITE:
+	case TRACE_UPDATE:
+		undo_hear(u, ev->path, UNDO_WRITES);
+		break;
+	case TRACE_MAKE_DIR:
+	case TRACE_CHANGE:
+		undo_hear(u, ev->path, UNDO_MAKES);
+		break;
+	case TRACE_LINK:
+		undo_hear(u, ev->path2, UNDO_MAKES);
+		break;
+	case TRACE_REMOVE:
+		undo_hear(u, ev->path, UNDO_REMOVES);
+		break;
+	default:
+		break;
+	}
+}
+
 /* The call happens. */
 static void note_real(struct session *s, const struct ask *k, const struct trace_event *ev)
 {
@@ -206,8 +237,7 @@ static void note_real(struct session *s, const struct ask *k, const struct trace
 	memo_touch(m, ev->path, touch_of[ev->kind]);
 	if (ev->kind == TRACE_LINK)
 		memo_touch(m, ev->path2, MEMO_WRITE);
-	if (ev->kind == TRACE_MAKE_DIR && s->o.project->undo)
-		undo_note_folder(s->o.project->undo, ev->path);
+	hear_change(s, ev);
 	if (watch_follows_links(ev))
 		note_arguments(s, m, k);
 	if (st)
@@ -273,6 +303,8 @@ static bool note_quickly(struct session *s, const struct trace_event *ev)
 		memo_late(m, ev->path, ev->error);
 	is_noted = memo_quick(m, ev->path, touch_of[ev->kind]) &&
 		   (ev->kind != TRACE_LINK || memo_quick(m, ev->path2, MEMO_WRITE));
+	if (is_noted)
+		hear_change(s, ev);
 	if (st && is_noted)
 		study_note(st, ev);
 	if (is_noted && ev->kind == TRACE_EXEC && !st)
@@ -301,8 +333,7 @@ static bool quick(void *arg, const struct trace_event *ev)
 
 	if (ev->kind >= TRACE_END)
 		return study_quick(s, ev);
-	if (is_root(s, ev) || ev->kind == TRACE_RENAME ||
-	    (ev->kind == TRACE_MAKE_DIR && s->o.project->undo) || watch_follows_links(ev) ||
+	if (is_root(s, ev) || ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
 	    may_be_judged(s, ev, &is_script))
 		return false;
 	goes = !watch_placeholder(s, &a, ev, &at, &ph) && note_quickly(s, ev);

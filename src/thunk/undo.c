@@ -2,38 +2,50 @@
  *
  * Values that gg had put there are put back from the store, so that only names
  * are kept here; what somebody else had written is gone since gg wrote over it,
- * as the command would have.
+ * as the command would have.  Of what commands do by themselves only what is new
+ * can be undone.
  */
 #include "undo.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 #include "file.h"
 
+enum { LARGE = 64 << 20 };
+
 /* How one path stood. */
 struct stood {
 	struct stood *older;
 	const char *path;
+	size_t at;
 	enum place_now now;
 	bool has_ref, is_dir;
 	struct ref_record ref;
 	struct placeholder ph;          /* NOW_OTHER_PLACEHOLDER */
 };
 
+/* What was not there before; path is absolute. */
 struct made {
 	struct made *older;
 	const char *path;
+	size_t at;
+	bool is_gone;
 };
 
 struct undo {
 	struct store *store;
 	struct project *project;
-	struct map by_path;             /* outputs and folders */
+	pthread_mutex_t lock;           /* of all but scratch */
+	struct map outputs;             /* plain paths, struct stood */
+	struct map news;                /* struct made */
 	struct stood *last;
-	struct made *folders;           /* the deepest first */
+	struct made *newest;
+	size_t now;                     /* counts what was noted */
+	bool has_taken;                 /* a file that was there before */
 	struct arena arena, scratch;
 };
 
@@ -42,6 +54,7 @@ struct undo *undo_new(struct store *s, struct project *p)
 	struct undo *u = mem_alloc(sizeof *u);
 
 	*u = (struct undo){ .store = s, .project = p };
+	pthread_mutex_init(&u->lock, NULL);
 	return u;
 }
 
@@ -49,50 +62,127 @@ void undo_free(struct undo *u)
 {
 	if (!u)
 		return;
-	map_release(&u->by_path);
+	pthread_mutex_destroy(&u->lock);
+	map_release(&u->outputs);
+	map_release(&u->news);
 	arena_release(&u->arena);
 	arena_release(&u->scratch);
 	free(u);
 }
 
-static bool is_absent(const struct undo *u, const char *path)
+/* ---- what commands do */
+
+static bool is_absent(const char *path)
 {
 	struct stat st;
 
-	return fstatat(u->project->root_fd, path, &st, AT_SYMLINK_NOFOLLOW) < 0;
+	return lstat(path, &st) < 0;
 }
 
-static void add_folder(struct undo *u, const char *path)
+static bool is_folder(const char *path)
 {
-	struct made *m;
+	struct stat st;
 
-	if (map_get(&u->by_path, bytes_str(path)) || !is_absent(u, path))
-		return;
-	m = arena_alloc(&u->arena, sizeof *m);
-	*m = (struct made){ u->folders, arena_str(&u->arena, path) };
-	*map_at(&u->by_path, bytes_str(m->path)) = m;
-	u->folders = m;
+	return lstat(path, &st) == 0 && S_ISDIR(st.st_mode);
 }
 
-void undo_note_folder(struct undo *u, const char *path)
+/* Places that hold nothing of anybody's. */
+static bool is_ignored(const struct undo *u, const char *path)
+{
+	return path_is_below("/dev", path) || path_is_below("/proc", path) ||
+	       path_is_below("/sys", path) || path_is_below(u->project->store_dir, path) ||
+	       strstr(path, "/__pycache__");
+}
+
+/* As the project calls it; NULL if it is outside. */
+static const char *plain_of(const struct undo *u, const char *path)
 {
 	const char *root = u->project->root;
 	size_t n = root[1] ? strlen(root) : 0;
 
-	path = path_clean(&u->scratch, "/", path);
-	if (path_is_below(root, path) && strlen(path) > n + 1)
-		add_folder(u, path + n + 1);
-	arena_reset(&u->scratch);
+	return path_is_below(root, path) && path[n] && path[n + 1] ? path + n + 1 : NULL;
 }
 
-/* Those that placing makes on its way. */
+static bool is_output(struct undo *u, const char *path)
+{
+	const char *plain = plain_of(u, path);
+
+	return plain && map_get(&u->outputs, bytes_str(plain));
+}
+
+static void add_new(struct undo *u, const char *path)
+{
+	struct made *m = map_get(&u->news, bytes_str(path));
+
+	if (!m) {
+		m = arena_alloc(&u->arena, sizeof *m);
+		*m = (struct made){ .older = u->newest, .path = arena_str(&u->arena, path) };
+		*map_at(&u->news, bytes_str(m->path)) = m;
+		u->newest = m;
+	} else if (!m->is_gone) {
+		return;
+	}
+	m->at = ++u->now;
+	m->is_gone = false;
+}
+
+static bool is_known(struct undo *u, const char *path)
+{
+	const struct made *m = map_get(&u->news, bytes_str(path));
+
+	return (m && !m->is_gone) || is_ignored(u, path) || is_output(u, path);
+}
+
+static void hear(struct undo *u, const char *path, enum undo_deed deed)
+{
+	if (is_known(u, path))
+		return;
+	if (is_absent(path)) {
+		if (deed != UNDO_REMOVES)
+			add_new(u, path);
+	} else if (deed != UNDO_MAKES && !is_folder(path)) {
+		u->has_taken = true;
+	}
+}
+
+void undo_hear(struct undo *u, const char *path, enum undo_deed deed)
+{
+	struct arena a = { 0 };
+
+	path = path_clean(&a, "/", path);
+	pthread_mutex_lock(&u->lock);
+	hear(u, path, deed);
+	pthread_mutex_unlock(&u->lock);
+	arena_release(&a);
+}
+
+void undo_hear_rename(struct undo *u, const char *path, const char *path2)
+{
+	struct arena a = { 0 };
+
+	path = path_clean(&a, "/", path);
+	path2 = path_clean(&a, "/", path2);
+	pthread_mutex_lock(&u->lock);
+	hear(u, path2, UNDO_WRITES);
+	/* A folder may hold anything. */
+	if (!is_known(u, path) || is_folder(path))
+		u->has_taken = true;
+	pthread_mutex_unlock(&u->lock);
+	arena_release(&a);
+}
+
+/* ---- what gg does */
+
+/* Folders that placing makes on its way. */
 static void note_way(struct undo *u, const char *path)
 {
-	char *way = arena_str(&u->scratch, path);
+	char *way = arena_printf(&u->scratch, "%s/%s", u->project->root, path);
 
-	for (char *slash = strchr(way, '/'); slash; slash = strchr(slash + 1, '/')) {
+	for (char *slash = strchr(way + strlen(u->project->root) + 1, '/'); slash;
+	     slash = strchr(slash + 1, '/')) {
 		*slash = '\0';
-		add_folder(u, way);
+		if (is_absent(way))
+			add_new(u, way);
 		*slash = '/';
 	}
 }
@@ -121,16 +211,22 @@ void undo_note(struct undo *u, const char *path)
 {
 	struct stood *t;
 
-	if (map_get(&u->by_path, bytes_str(path)))
-		return;
-	t = arena_alloc(&u->arena, sizeof *t);
-	*t = (struct stood){ .older = u->last, .path = arena_str(&u->arena, path) };
-	*map_at(&u->by_path, bytes_str(t->path)) = t;
-	u->last = t;
-	look(u, t);
-	note_way(u, path);
-	arena_reset(&u->scratch);
+	pthread_mutex_lock(&u->lock);
+	t = map_get(&u->outputs, bytes_str(path));
+	if (!t) {
+		t = arena_alloc(&u->arena, sizeof *t);
+		*t = (struct stood){ .older = u->last, .path = arena_str(&u->arena, path) };
+		*map_at(&u->outputs, bytes_str(t->path)) = t;
+		u->last = t;
+		look(u, t);
+		note_way(u, path);
+		t->at = ++u->now;
+		arena_reset(&u->scratch);
+	}
+	pthread_mutex_unlock(&u->lock);
 }
+
+/* ---- and back */
 
 static bool stands_still(const struct stood *t, const struct ref_record *r,
 			 enum place_now now)
@@ -170,12 +266,44 @@ static void undo_one(struct undo *u, const struct stood *t)
 		put_back(u, t);
 }
 
-void undo_all(struct undo *u)
+/* When was the first thunk deferred that has failed? */
+static size_t first_failure(struct undo *u, bool (*fails)(void *arg, const struct id *thunk),
+			    void *arg)
 {
+	size_t first = SIZE_MAX;
+	struct ref_record r;
+	struct err e;
+
+	for (const struct stood *t = u->last; t; t = t->older)
+		if (t->at < first && ref_get(u->store, t->path, &u->scratch, &r, &e) == 0 &&
+		    fails(arg, &r.thunk))
+			first = t->at;
+	arena_reset(&u->scratch);
+	return first;
+}
+
+static void remove_new(struct undo *u, struct made *m, size_t failed_at)
+{
+	const char *plain = plain_of(u, m->path);
+	struct stat st;
+
+	if (!plain || m->is_gone || map_get(&u->outputs, bytes_str(plain)) ||
+	    lstat(m->path, &st) < 0)
+		return;
+	if (S_ISDIR(st.st_mode))
+		m->is_gone = rmdir(m->path) == 0;
+	else if (!u->has_taken && (m->at > failed_at || st.st_size < LARGE))
+		m->is_gone = unlink(m->path) == 0;
+}
+
+void undo_all(struct undo *u, bool (*fails)(void *arg, const struct id *thunk), void *arg)
+{
+	size_t failed_at = first_failure(u, fails, arg);
+
 	for (const struct stood *t = u->last; t; t = t->older) {
 		undo_one(u, t);
 		arena_reset(&u->scratch);
 	}
-	for (const struct made *m = u->folders; m; m = m->older)
-		unlinkat(u->project->root_fd, m->path, AT_REMOVEDIR);
+	for (struct made *m = u->newest; m; m = m->older)
+		remove_new(u, m, failed_at);
 }
