@@ -1,6 +1,6 @@
 /* http.h - requests over HTTP, many at once, on the loop
  *
- * src/exec/http.c (requests), http_sockets.c, fetch.c (one at a time), curl.c
+ * src/exec/http.c (requests), http_body.c, http_sockets.c, fetch.c (one at a time), curl.c
  * (libcurl, opened when it is first needed), curl_reason.c.
  *
  * A client keeps its connections and uses them again, by HTTP/2 where a server

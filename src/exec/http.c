@@ -6,6 +6,7 @@
  * easy handle; handles of ended calls are used again.
  */
 #include "http.h"
+#include "http_body.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -36,6 +37,7 @@ struct http {
 	struct http_sockets *sockets;
 	struct timer *timer;
 	struct http_call *calls;
+	struct http_bodies bodies;
 	CURL *spares[SPARE_MAX];
 	unsigned n_spares;
 	char *ca_file, *proxy, *no_proxy;
@@ -53,7 +55,7 @@ struct http_call {
 	struct curl_slist *headers;
 	struct arena arena;             /* of the answer's headers */
 	size_t n_header_bytes;
-	struct buf body;
+	struct buf body, late;          /* late: not yet in the file */
 	struct http_answer answer;
 	char *what;                     /* "GET host/path", for errors */
 	struct err err;                 /* found in a call back; code 0: none */
@@ -185,26 +187,6 @@ static int too_large(struct http_call *c, uint64_t max)
 		       (unsigned long long)max);
 }
 
-static int take_to_file(struct http_call *c, const char *p, size_t n)
-{
-	uint64_t at = c->answer.n_bytes;
-
-	if (at + n > c->to.n_bytes)
-		return too_large(c, c->to.n_bytes);
-	while (n) {
-		ssize_t put = pwrite(c->to.fd, p, n, (off_t)(c->to.offset + at));
-
-		if (put < 0 && errno == EINTR)
-			continue;
-		if (put < 0)
-			return err_sys(&c->err, "writing the answer");
-		p += put;
-		n -= (size_t)put;
-		at += (uint64_t)put;
-	}
-	return 0;
-}
-
 /* A large body that grew by doubling would be copied again and again. */
 static void make_room(struct http_call *c, uint64_t max)
 {
@@ -213,8 +195,7 @@ static void make_room(struct http_call *c, uint64_t max)
 	c->h->curl.easy_getinfo(c->easy, CURLINFO_CONTENT_LENGTH_DOWNLOAD_T, &n);
 	if (n < LARGE_BYTES || (uint64_t)n > max)
 		return;
-	c->body.room = (size_t)n + 1;
-	c->body.p = mem_alloc(c->body.room);
+	http_bodies_take(&c->h->bodies, (size_t)n, &c->body);
 }
 
 static int take_body(struct http_call *c, const char *p, size_t n)
@@ -223,7 +204,8 @@ static int take_body(struct http_call *c, const char *p, size_t n)
 	bool is_good = (c->r.to || c->r.piece) && status_of(c) / 100 == 2;
 
 	if (is_good && c->r.to)
-		return take_to_file(c, p, n);
+		return http_file_add(&c->to, c->answer.n_bytes, (struct bytes){ p, n }, &c->late,
+				     &c->err);
 	if (is_good)
 		return c->r.piece(c->r.arg, (struct bytes){ p, n }) ?
 			err_set(&c->err, ERR_REFUSED, "the answer was not wanted further") : 0;
@@ -319,7 +301,8 @@ static void detach(struct http_call *c)
 static void free_call(struct http_call *c)
 {
 	strs_release(&c->answer.headers);
-	buf_release(&c->body);
+	http_bodies_give(&c->h->bodies, &c->body);
+	buf_release(&c->late);
 	arena_release(&c->arena);
 	free(c);
 }
@@ -329,6 +312,9 @@ static void end_call(struct http_call *c, CURLcode code)
 	struct err e;
 
 	measure(c);
+	if (code == CURLE_OK && c->late.n &&
+	    http_file_end(&c->to, c->answer.n_bytes, &c->late, &c->err) < 0)
+		code = CURLE_WRITE_ERROR;
 	if (code != CURLE_OK)
 		explain(c, code, &e);
 	detach(c);
@@ -553,6 +539,7 @@ void http_free(struct http *h)
 		http_cancel(h->calls);
 	while (h->n_spares)
 		h->curl.easy_cleanup(h->spares[--h->n_spares]);
+	http_bodies_release(&h->bodies);
 	h->curl.multi_cleanup(h->multi);
 	http_sockets_free(h->sockets);
 	loop_cancel(h->timer);

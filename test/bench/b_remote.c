@@ -1,9 +1,10 @@
 /* b_remote.c - objects to and from S3: gg's remote, and a client as bare as can be
  *
- *	b_remote gg|bare put|get URI N BYTES ABREAST
+ *	b_remote gg|bare put|get|fetch URI N BYTES ABREAST
  *
- * N objects of BYTES, ABREAST requests in flight.  Prints seconds, and
- * microseconds of CPU an object.  The bare client writes requests that were
+ * N objects of BYTES, ABREAST requests in flight; what is fetched goes to files
+ * in the folder where this runs.  Prints seconds, and microseconds of CPU an
+ * object.  The bare client writes requests that were
  * signed before the clock runs, over ABREAST connections that stay open, by
  * epoll; of an answer it reads the status, the length and the body.
  */
@@ -23,7 +24,7 @@
 #include "remote.h"
 
 static size_t n_objects, size, abreast, n_begun, n_done;
-static bool puts_them, is_over;
+static bool puts_them, to_files, is_over;
 static char *body;
 static struct err e;
 
@@ -47,10 +48,20 @@ static void tell(double from_s, double cpu_s)
 	       (now_s(CLOCK_PROCESS_CPUTIME_ID) - cpu_s) / (double)n_objects * 1e6);
 }
 
+static int new_file(void)
+{
+	int fd = open(".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+
+	if (fd < 0)
+		die("no file can be made here");
+	return fd;
+}
+
 /* ---- by gg */
 
 struct one {
 	struct remote_call c;
+	struct http_file to;
 	char key[40];
 };
 
@@ -70,8 +81,10 @@ static void done(struct remote_call *c, const struct remote_answer *a, const str
 {
 	if (why)
 		die(why->text);
-	if (!puts_them && a->body.n != size)
+	if (!puts_them && (to_files ? a->n_bytes : a->body.n) != size)
 		die("another length came");
+	if (to_files)
+		close(((struct one *)c->arg)->to.fd);
 	n_done++;
 	is_over = n_done == n_objects;
 	if (n_begun < n_objects)
@@ -85,6 +98,10 @@ static void begin(struct one *o)
 				     .max_bytes = size, .done = done, .arg = o };
 	if (puts_them)
 		o->c.body = (struct bytes){ body, size };
+	if (to_files) {
+		o->to = (struct http_file){ .fd = new_file(), .n_bytes = size };
+		o->c.to = &o->to;
+	}
 	if (ops->start(remote, &o->c, &e) < 0)
 		die(e.text);
 }
@@ -121,7 +138,7 @@ static void by_gg(const char *uri)
 /* ---- barely */
 
 struct conn {
-	int fd;
+	int fd, file;
 	struct bytes request;
 	size_t sent, got, wanted, n_body;       /* wanted: of the whole answer, once known */
 	char head[4096];
@@ -192,6 +209,7 @@ static bool next(struct conn *c)
 		return false;
 	c->request = requests[n_begun++];
 	c->sent = c->got = c->wanted = 0;
+	c->file = to_files ? new_file() : -1;
 	send_more(c);
 	return true;
 }
@@ -215,6 +233,15 @@ static void read_head(struct conn *c)
 	c->wanted = (size_t)(end + 4 - c->head) + c->n_body;
 }
 
+/* What has come of the body. */
+static void keep(struct conn *c, const char *p, size_t n)
+{
+	size_t n_head = c->wanted - c->n_body;
+
+	if (pwrite(c->file, p, n, (off_t)(c->got - n - n_head)) != (ssize_t)n)
+		die("writing");
+}
+
 static void receive(struct conn *c, char *trash, size_t room)
 {
 	for (;;) {
@@ -229,7 +256,12 @@ static void receive(struct conn *c, char *trash, size_t room)
 		c->got += (size_t)n;
 		if (in_head)
 			read_head(c);
+		if (to_files && c->wanted)
+			keep(c, in_head ? c->head + (c->wanted - c->n_body) : trash,
+			     in_head ? c->got - (c->wanted - c->n_body) : (size_t)n);
 		if (c->wanted && c->got >= c->wanted) {
+			if (to_files)
+				close(c->file);
 			n_done++;
 			if (!next(c))
 				return;
@@ -277,8 +309,9 @@ static void barely(const char *uri)
 int main(int argc, char **argv)
 {
 	if (argc != 7)
-		return die("b_remote gg|bare put|get URI N BYTES ABREAST");
+		return die("b_remote gg|bare put|get|fetch URI N BYTES ABREAST");
 	puts_them = strcmp(argv[2], "put") == 0;
+	to_files = strcmp(argv[2], "fetch") == 0;
 	n_objects = strtoul(argv[4], NULL, 10);
 	size = strtoul(argv[5], NULL, 10);
 	abreast = strtoul(argv[6], NULL, 10);

@@ -14,6 +14,7 @@ if ! "$top/test/servers/radosgw.sh" "$dir" >"$work/said" 2>&1; then
 	exit 0
 fi
 . "$dir/env"
+cd "$dir"
 uri="s3://bucket/bench?endpoint=$S3_ENDPOINT"
 
 # once WHO VERB N BYTES ABREAST: seconds, and CPU an object in $cpu.
@@ -54,4 +55,5 @@ row remote-put '>= 0.90' "$small objects of 4 KiB, 32 in flight / bare client" \
 row remote-get '>= 0.90' 'the same, fetched' get "$small" 4096 32
 row remote-large '>= 0.90' "$large objects of 8 MiB, 4 in flight / bare client" \
 	put "$large" 8388608 4
-row remote-large-get '>= 0.90' 'the same, fetched' get "$large" 8388608 4
+row remote-large-get '>= 0.90' 'the same, fetched into memory' get "$large" 8388608 4
+row remote-large-file '>= 0.90' 'the same, into files' fetch "$large" 8388608 4
