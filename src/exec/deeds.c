@@ -3,8 +3,9 @@
  * What a path was is looked at when it is first touched, so that at the end
  * what is new can be told from what was there.  A path is known by where it
  * lies once the links on its way are followed; the last part keeps its name,
- * even if it is a link, unless it is written through.  Most calls are of a path
- * that came before and cost one look-up.
+ * even if it is a link, unless it is written through.  How the command called
+ * it is kept beside: that is where it will look again.  Most calls are of a
+ * path that came before and cost one look-up.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -125,6 +126,29 @@ static bool is_ignored(const struct deeds *d, const char *path)
 	return path_is_below(d->project->store_dir, path);
 }
 
+/* By its text alone, in the project; NULL if that does not lie there or goes
+ * back up, where a link may have led elsewhere. */
+static const char *spelled_in(struct deeds *d, const char *raw)
+{
+	const char *root = d->project->root, *full;
+	size_t n = root[1] ? strlen(root) : 0;
+
+	if (strstr(raw, "/.."))
+		return NULL;
+	full = path_clean(&d->arena, "/", raw);
+	return path_is_below(root, full) && full[n] && full[n + 1] ? full + n + 1 : NULL;
+}
+
+static void note_spelling(struct deeds *d, struct touched *at, const char *raw)
+{
+	const char *spelled = spelled_in(d, raw);
+
+	if (!spelled || strcmp(spelled, at->path) == 0)
+		at->is_plain = true;
+	else if (!at->spelled)
+		at->spelled = spelled;
+}
+
 /* NULL: nothing that counts. */
 static struct touched *deed_of(struct deeds *d, const char *raw)
 {
@@ -135,6 +159,8 @@ static struct touched *deed_of(struct deeds *d, const char *raw)
 		path = resolve(d, raw);
 		at = is_ignored(d, path) ? &d->ignored : deed_at(d, path);
 		*map_at(&d->by_raw, bytes_str(arena_str(&d->arena, raw))) = at;
+		if (at != &d->ignored)
+			note_spelling(d, at, raw);
 	}
 	return at == &d->ignored ? NULL : at;
 }

@@ -14,6 +14,9 @@
 /* One path: what it was when it was first touched, and what was done. */
 struct touched {
 	const char *path;               /* plain inside the project */
+	const char *spelled;            /* what it was called when the way there
+					 * went over a link in the project */
+	bool is_plain;                  /* it was called by path, too */
 	struct stamp first;
 	unsigned deeds;                 /* of those that only look */
 	enum { DEED_NOTHING, DEED_FILE, DEED_DIR, DEED_ODD } kind; /* at first */

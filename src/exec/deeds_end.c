@@ -113,6 +113,35 @@ static int by_path(const void *x, const void *y)
 	return strcmp(a->path, b->path);
 }
 
+/* By what a step is to find it: what was only read, over a link, as it was
+ * called.  That what is written lies where the link leads is for others to see. */
+static size_t put(const struct touched *at, unsigned deeds, struct arena *a,
+		  struct deed_at *out)
+{
+	bool is_only_read = at->spelled && !at->is_written;
+	size_t n = 0;
+
+	if (deeds && is_only_read)
+		out[n++] = (struct deed_at){ arena_str(a, at->spelled), deeds };
+	if (deeds && (!is_only_read || at->is_plain))
+		out[n++] = (struct deed_at){ arena_str(a, at->path), deeds };
+	return n;
+}
+
+/* Sorted, each path once. */
+static size_t in_order(struct deed_at *v, size_t n)
+{
+	size_t kept = 0;
+
+	qsort(v, n, sizeof *v, by_path);
+	for (size_t i = 0; i < n; i++)
+		if (kept && strcmp(v[kept - 1].path, v[i].path) == 0)
+			v[kept - 1].deeds |= v[i].deeds;
+		else
+			v[kept++] = v[i];
+	return kept;
+}
+
 int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
 	      struct err *e)
 {
@@ -121,7 +150,7 @@ int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
 	int rc = 0;
 
 	pthread_mutex_lock(&d->lock);
-	out = arena_alloc(a, (d->n + 1) * sizeof *out);
+	out = arena_alloc(a, (2 * d->n + 1) * sizeof *out);
 	for (size_t i = 0; rc == 0 && i < d->n; i++) {
 		const struct touched *at = d->v[i];
 		struct now now = { 0 };
@@ -137,12 +166,10 @@ int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
 		if (rc == 0 && now.is_link && at->path[0] != '/' &&
 		    deeds & (DEED_WROTE | DEED_UPDATED))
 			rc = refuse_link(d, at, e);
-		if (deeds)
-			out[k++] = (struct deed_at){ arena_str(a, at->path), deeds };
+		k += put(at, deeds, a, out + k);
 	}
 	pthread_mutex_unlock(&d->lock);
-	qsort(out, k, sizeof *out, by_path);
 	*v = out;
-	*n = k;
+	*n = in_order(out, k);
 	return rc;
 }
