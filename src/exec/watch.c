@@ -43,6 +43,16 @@ static bool stands_at(struct session *s, struct arena *a, const char *path,
 	return rc == 1 || (rc < 0 && e.code == ERR_BAD);
 }
 
+/* Where the placeholder lies that is seen at path, which may be a link to it. */
+static const char *behind_links(struct session *s, struct arena *a, const char *path)
+{
+	bool inside;
+	const char *at = project_path(s->o.project, a, s->o.project->root,
+				      arena_printf(a, "%s/.", path), &inside);
+
+	return inside ? at : path;
+}
+
 bool watch_placeholder(struct session *s, struct arena *a,
 			     const struct trace_event *ev, const char **at,
 			     struct placeholder *ph)
@@ -55,15 +65,19 @@ bool watch_placeholder(struct session *s, struct arena *a,
 		return false;
 	dir = arena_str(a, path);
 	*at = dir;
-	if (stands_at(s, a, dir, ph))
+	if (stands_at(s, a, dir, ph)) {
+		*at = behind_links(s, a, dir);
 		return ev->kind != TRACE_LOOK || looks_closely(s, ev);
+	}
 	if (!strchr(dir, '/') ||
 	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return false;
 	while ((slash = strrchr(dir, '/'))) {
 		*slash = 0;
-		if (stands_at(s, a, dir, ph))
+		if (stands_at(s, a, dir, ph)) {
+			*at = behind_links(s, a, dir);
 			return true;
+		}
 	}
 	return false;
 }
