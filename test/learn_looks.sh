@@ -125,4 +125,41 @@ sed -i 's/1 2/1 2 3/' sweep.sh ../plain/sweep.sh
 plainly
 check "one member more" counts 1 2 0 "$GG" run bash sweep.sh
 check "is found by each of them" as_plain
+mkdir "$work/data"
+echo 1 >"$work/data/x"
+begin <<'B'
+cat >fit.py <<'P'
+import os, sys
+with open('o' + sys.argv[2], 'w') as f:
+    f.write(open(sys.argv[1]).read() + open('inner/z').read())
+os.makedirs('runs/' + sys.argv[2])
+open('runs/%s/m' % sys.argv[2], 'w').write(sys.argv[2])
+P
+ln -s ../data data
+mkdir real
+echo z >real/z
+ln -s real inner
+cat >sweep.sh <<'S'
+set -e
+rm -rf runs
+for i in 1 2 3; do python3 fit.py data/x $i; done
+ln -sf o2 best
+cat best >of-best
+ln -sfn 3 runs/latest
+tar cf - --mtime=@0 --sort=name --exclude latest runs | md5sum >sum
+cat runs/latest/m >m
+S
+B
+check "what is read over links is known by the first run" counts 2 1 0 "$GG" run bash sweep.sh
+check "a placeholder behind a link is made, a folder is whole before it is packed" as_plain
+check "nothing is made again" counts 0 3 0 "$GG" run bash sweep.sh
+echo 2 >"$work/data/x"
+plainly
+check "what a link leads to has changed, outside the project" counts 3 0 0 "$GG" run bash sweep.sh
+check "that is seen" as_plain
+echo y >real/z
+echo y >../plain/real/z
+plainly
+check "and within it" counts 3 0 0 "$GG" run bash sweep.sh
+check "too" as_plain
 plan

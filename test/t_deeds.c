@@ -101,7 +101,7 @@ static void reads(void)
 		   "d listed folder\nd/x looked\nin read looked\nno absent\n"));
 	CHECK(does("echo 1 >in; ln -s in l; ln -s /etc/hostname out; mkdir d; ln -s d e;"
 		   "echo 3 >d/x", "open('l').read(); open('out').read(); open('e/x')",
-		   "d/x read\nl read\nout read\n"));
+		   "e/x read\nl read\nout read\n"));
 }
 
 static void writes(void)

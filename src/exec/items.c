@@ -194,12 +194,15 @@ static int sort(struct layout *l, struct err *e)
 	return 0;
 }
 
-static void add_place(struct layout *l, const struct output *o)
+/* A folder that was learned to be made by the program is not there before: it
+ * may look, or insist on making it.  Who writes a model by hand finds it made. */
+static void add_place(struct cell *c, const struct output *o)
 {
+	struct layout *l = c->next;
 	const char *path = arena_str(&l->arena, o->path);
 
 	add_above(l, path);
-	if (o->is_dir)
+	if (o->is_dir && !c->request->is_watched)
 		add(l, ITEM_DIR, path);
 }
 
@@ -214,9 +217,9 @@ int items_want(struct cell *c, struct err *e)
 		if (t->in[i].path[0] != '/' && add_input(c, &t->in[i], e) < 0)
 			return -1;
 	for (size_t i = 0; i < t->n_out; i++)
-		add_place(l, &t->out[i]);
+		add_place(c, &t->out[i]);
 	if (c->checkpoint.path)
-		add_place(l, &c->checkpoint);
+		add_place(c, &c->checkpoint);
 	if (t->cwd && strcmp(t->cwd, ".") != 0) {
 		const char *cwd = arena_str(&l->arena, t->cwd);
 

@@ -281,6 +281,9 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status)
 		if (held_settle(s, h, &e) < 0)
 			s->o.complain(s->o.arg, &e);
 	}
+	at = below_packed(s, &s->arena, &ev);
+	if (at && below_force(s, k, at))
+		return TRACE_LATER;
 	if (k->t == s->tracer)
 		note_real(s, k, &ev);
 	return TRACE_GO;
@@ -336,7 +339,8 @@ static bool quick(void *arg, const struct trace_event *ev)
 	if (is_root(s, ev) || ev->kind == TRACE_RENAME || watch_follows_links(ev) ||
 	    may_be_judged(s, ev, &is_script))
 		return false;
-	goes = !watch_placeholder(s, &a, ev, &at, &ph) && note_quickly(s, ev);
+	goes = !watch_placeholder(s, &a, ev, &at, &ph) && !below_packed(s, &a, ev) &&
+	       note_quickly(s, ev);
 	arena_release(&a);
 	return goes;
 }

@@ -103,6 +103,8 @@ enum trace_answer session_judge(struct session *s, struct ask *k, int *status);
 /* Make what stands at path real, then ask again. */
 enum trace_answer ask_force(struct session *s, const struct ask *k, const char *path,
 			    const struct placeholder *ph, int *status);
+/* What it (a struct ask) waited for was made, or could not be: a want's done. */
+void ask_forced(void *ask, const struct err *e);
 /* A copy that waits, and the end of the wait: k is freed. */
 struct ask *ask_keep(const struct ask *k);
 void ask_again(struct ask *k);
@@ -137,6 +139,12 @@ bool looks_closely(struct session *s, const struct trace_event *ev);
 void looks_note_starter(struct session *s, pid_t tid);
 void looks_init(struct looks *l);
 void looks_release(struct looks *l);
+
+/* The folder of the project that a program which packs it looks at, or NULL; on
+ * any thread.  below_force: begin to make all below it, and k, which waits, is
+ * asked again then; false: there is nothing to be made. */
+const char *below_packed(struct session *s, struct arena *a, const struct trace_event *ev);
+bool below_force(struct session *s, const struct ask *k, const char *dir);
 
 /* Run the helper that infer asked for; k is asked again when it has ended. */
 enum trace_answer helper_start(struct session *s, const struct ask *k,

@@ -42,7 +42,7 @@ void ask_again(struct ask *k)
 	ask_free(k);
 }
 
-static void forced(void *arg, const struct err *e)
+void ask_forced(void *arg, const struct err *e)
 {
 	struct ask *k = arg;
 
@@ -84,7 +84,7 @@ enum trace_answer ask_force(struct session *s, const struct ask *k, const char *
 {
 	struct ask *kept = ask_keep(k);
 	struct want w = { .thunk = ph->thunk, .out = ph->out, .path = path,
-			  .done = forced, .arg = kept };
+			  .done = ask_forced, .arg = kept };
 	struct err e;
 
 	kept->thunk = ph->thunk;
