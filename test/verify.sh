@@ -101,6 +101,34 @@ x = t[\"difference\"]
 assert x[\"output\"] == \"out\" and x[\"file\"] == \"sub/c\" and x[\"offset\"] >= 0
 assert len(x[\"sizes\"]) == 2 and x[\"kept\"]"' - "$GG"
 
+# --- elsewhere
+elsewhere() # WORD... : verify with a worker by hand and this machine
+{
+	local i worker
+
+	rm -f "$work/ticket"
+	for i in $(seq 100); do
+		[ -s "$work/ticket" ] && break
+		sleep 0.1
+	done && exec "$GG" worker --connect "$work/ticket" -j 2 >"$work/worker.log" 2>&1 &
+	worker=$!
+	timeout 60 "$GG" verify --json --engine local:jobs=2 \
+		--engine "connect:unix=$work/pool,ticket=$work/ticket" "$@" >"$work/.json"
+	kill $worker
+	wait $worker 2>/dev/null
+	cat "$work/.json"
+}
+ran_on() # PLACE N: N thunks of the last did
+{
+	[ "$(jq "[.thunks[] | select(.ran_on == \"$1\")] | length" "$work/.json")" = "$2" ]
+}
+elsewhere same.txt joined.txt random.txt >/dev/null 2>&1
+check "with several engines what was made here runs elsewhere" ran_on connect 3
+check "and is compared with what was made here" \
+	[ "$(jq -c '[.same, .differ, .thunks[0].made_on]' "$work/.json")" = '[2,1,"local"]' ]
+check "an engine alone is good enough" bash -c \
+	'"$1" verify --json same.txt | jq -e ".same == 1 and .thunks[0].ran_on == \"local\""' - "$GG"
+
 # --- what cannot be
 echo 'sh broken.sh --out=broken.txt' >broken-script.sh
 "$GG" infer sh broken-script.sh >/dev/null

@@ -13,14 +13,7 @@
 #include "quantity.h"
 #include "verify.h"
 
-enum { TRIES = 3, GRACE_MS = 3000, TICK_MS = 100 };
-
-/* One run. */
-struct trial {
-	struct job job;                 /* first: the engine gives it back */
-	struct check *k;
-	struct trial *prev, *next;
-};
+enum { TRIES = 3, GRACE_MS = 3000, TICK_MS = 100, LOOK_AHEAD = 256 };
 
 static int fill(struct verify *v);
 
@@ -106,92 +99,115 @@ static void end_trial(struct trial *t)
 	if (t->next)
 		t->next->prev = t->prev;
 	v->n_running--;
-	v->used.cpus -= t->job.needs.cpus;
-	v->used.gpus -= t->job.needs.gpus;
-	v->used.mem_bytes -= t->job.needs.mem_bytes;
+	verify_place_free(t);
 	free(t);
+}
+
+/* What the place is to blame for says nothing of the thunk. */
+static bool runs_again(struct check *k, struct place *p, const struct run_report *r)
+{
+	switch (r->status) {
+	case RUN_THROTTLED:
+		verify_place_rests(k->v, p);
+		break;
+	case RUN_NOT_STARTED:
+		verify_place_refused(k, p);
+		if (!k->may)
+			return false;
+		break;
+	case RUN_CELL_FAILED: case RUN_LOST_WORKER: case RUN_UNREACHABLE: case RUN_OUT_OF_REACH:
+		verify_place_rests(k->v, p);
+		if (++k->n_tries >= TRIES)
+			return false;
+		break;
+	default:
+		return false;
+	}
+	k->n_begun--;
+	return true;
+}
+
+static void take_result(struct check *k, const struct place *p, const struct run_report *r)
+{
+	k->n_results++;
+	k->ran_on = p->engine->ops->name;
+	if (k->n_results == 1)
+		copy_result(k->v, &r->result, &k->first);
+	else
+		compare(k, &r->result);
+	if (k->n_results == k->v->n_wanted)
+		settle(k, VERDICT_SAME, NULL);
 }
 
 static void done(struct job *j, const struct run_report *r)
 {
 	struct trial *t = (struct trial *)j;
+	struct place *p = t->place;
 	struct check *k = t->k;
 	struct verify *v = k->v;
 
 	end_trial(t);
-	if (r->status == RUN_CELL_FAILED && ++k->n_tries < TRIES) {
-		k->n_begun--;
-	} else if (r->status != RUN_OK) {
-		if (!v->is_stopping)
-			settle(k, VERDICT_FAILED, r->text && *r->text ? r->text : "it failed");
-	} else if (k->verdict == VERDICT_OPEN) {
-		k->n_results++;
-		if (k->n_results == 1)
-			copy_result(v, &r->result, &k->first);
-		else
-			compare(k, &r->result);
-		if (k->n_results == v->n_wanted)
-			settle(k, VERDICT_SAME, NULL);
-	}
+	if (r->status == RUN_OK && k->verdict == VERDICT_OPEN)
+		take_result(k, p, r);
+	else if (r->status != RUN_OK && !v->is_stopping && !runs_again(k, p, r))
+		settle(k, VERDICT_FAILED, r->text && *r->text ? r->text : "it failed");
 	if (fill(v) == 0 && !v->n_running)
 		v->is_idle = true;
 }
 
 /* ---- begins */
 
-static bool fits(const struct verify *v, const struct room *n)
-{
-	const struct room *all = &v->room, *used = &v->used;
-
-	return !v->n_running || (used->cpus + n->cpus <= all->cpus &&
-				 used->gpus + n->gpus <= all->gpus &&
-				 used->mem_bytes + n->mem_bytes <= all->mem_bytes);
-}
-
-static void begin(struct check *k)
+static void begin(struct check *k, struct place *p)
 {
 	struct verify *v = k->v;
-	const struct engine *en = v->engine;
+	const struct engine *en = p->engine;
 	struct trial *t = memset(mem_alloc(sizeof *t), 0, sizeof *t);
 	struct err e;
 
-	k->n_begun++;
 	*t = (struct trial){ .k = k, .next = v->trials, .job = {
 		.reduced = k->reduced, .text = k->reduced_text, .host = k->host,
 		.is_watched = k->hints.is_watched, .needs = k->needs,
 		.timeout_s = k->hints.time_s, .done = done } };
 	if (en->ops->start(en->backend, &t->job, &e) < 0) {
 		free(t);
-		settle(k, VERDICT_FAILED, e.text);
+		if (e.code == ERR_RETRY)
+			verify_place_rests(v, p);
+		else
+			verify_place_refused(k, p);
+		if (!k->may)
+			settle(k, VERDICT_FAILED, e.text);
 		return;
 	}
+	k->n_begun++;
+	verify_place_known(k, p);
 	if (t->next)
 		t->next->prev = t;
 	v->trials = t;
 	v->n_running++;
-	v->used.cpus += k->needs.cpus;
-	v->used.gpus += k->needs.gpus;
-	v->used.mem_bytes += k->needs.mem_bytes;
+	verify_place_used(t, p);
 	if (v->d.c->o.verbose)
 		fprintf(stderr, "%s\n", k->label);
 }
 
-/* Start what fits; how many are left to be started. */
+static bool is_all_begun(const struct check *k)
+{
+	return k->verdict != VERDICT_OPEN || k->n_begun + k->has_kept >= k->v->n_wanted;
+}
+
+/* Start what fits; how many of the first ones are left to be started. */
 static int fill(struct verify *v)
 {
 	int n_left = 0;
 
-	for (struct check *k = v->checks; k && !v->is_stopping; k = k->next) {
-		unsigned kept = k->has_kept;
+	for (struct check *k = v->checks; k && !v->is_stopping && n_left < LOOK_AHEAD;
+	     k = k->next) {
+		struct place *p = NULL;
 
-		while (k->verdict == VERDICT_OPEN && k->n_begun + kept < v->n_wanted) {
-			if (!fits(v, &k->needs)) {
-				n_left++;
-				break;
-			}
-			begin(k);
-		}
+		while (!is_all_begun(k) && (p = verify_place(k)))
+			begin(k, p);
+		n_left += !is_all_begun(k);
 	}
+	verify_tell_demand(v);
 	return n_left;
 }
 
@@ -209,16 +225,16 @@ static void tick(void *arg)
 	    (v->d.n_interrupts > 1 || now >= v->stop_ms)) {
 		v->has_cancelled = true;
 		for (struct trial *t = v->trials; t; t = t->next)
-			v->engine->ops->cancel(v->engine->backend, &t->job);
+			t->place->engine->ops->cancel(t->place->engine->backend, &t->job);
 	}
-	if (v->is_stopping && !v->n_running)
+	/* Workers may have come. */
+	if (fill(v) == 0 && !v->n_running)
 		v->is_idle = true;
 	verify_draw(v);
 }
 
 static void run_all(struct verify *v)
 {
-	v->room = v->engine->ops->room(v->engine->backend);
 	v->timer = loop_after(v->d.c->loop, TICK_MS, tick, v);
 	v->is_idle = false;
 	if (fill(v) > 0 || v->n_running)
@@ -289,10 +305,7 @@ static int reduce(struct check *k, struct err *e)
 	if (rc == 0) {
 		k->reduced_text = arena_bytes(&v->arena, buf_bytes(&text));
 		k->reduced = id_of(k->reduced_text);
-		rc = v->engine->ops->is_here ?
-			exec_runtime_is_here(v->d.c->exec, &k->thunk, e) : 0;
-		if (rc == 0)
-			rc = exec_runtime_host(v->d.c->exec, &k->thunk, &k->host, e);
+		rc = exec_runtime_host(v->d.c->exec, &k->thunk, &k->host, e);
 	}
 	buf_release(&text);
 	return rc;
@@ -318,6 +331,8 @@ static void prepare(struct check *k)
 		k->hints = (struct hints){ 0 };
 	k->needs = (struct room){ k->hints.cpus > 0 ? k->hints.cpus : 1, k->hints.gpus,
 				  k->hints.mem_bytes };
+	if (verify_places_of(k, &e) < 0)
+		settle(k, VERDICT_FAILED, e.text);
 }
 
 /* ---- which thunks */
@@ -428,7 +443,7 @@ int cmd_verify(struct ctx *c, int argc, char **argv, struct err *e)
 
 	v.checks_end = &v.checks;
 	drive_begin(&v.d, c);
-	v.engine = &c->engines[0];
+	verify_places_open(&v);
 	rc = add_all(&v, argc, argv, e);
 	if (rc == 0)
 		rc = take_sample(&v, e);

@@ -100,7 +100,8 @@ const struct verb verbs[] = {
 	  "What the difference looks like is guessed at: a time, an order, rounding. "
 	  "--all without PATH means every output that gg knows. --sample 0.1 takes a "
 	  "tenth of the thunks behind each PATH, at random, one at least. With --engine "
-	  "they run there. Exit status: 0 all are the same, 1 one differs or failed." },
+	  "they run there; of several on another than the one that the kept result is "
+	  "from, where that can be. Exit status: 0 all are the same, 1 one differs or failed." },
 	{ "lock", cmd_lock, NEED_STORE, "quiet", "[PATH...]",
 	  "write gg.lock: what each output is, and which thunk makes it",
 	  "To be committed: gg run --locked and gg force --locked then fail, with exit "

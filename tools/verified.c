@@ -108,6 +108,9 @@ void verify_tell(const struct check *k)
 		printf("         %s\n", shown(&a, b.p));
 		if (cause(k))
 			printf("         this looks like %s\n", cause(k));
+		if (k->made_on && k->ran_on && strcmp(k->made_on, k->ran_on) != 0)
+			printf("         the first was made on %s, the other on %s\n", k->made_on,
+			       k->ran_on);
 		if (k->kept_at)
 			printf("         both are kept: %s/a%s and b\n", shown(&a, k->kept_at),
 			       k->has_kept ? " (as the store has it)" : "");
@@ -180,6 +183,10 @@ static void print_json(const struct verify *v, const size_t n[VERDICT_COUNT])
 		o = json_pack("{s:s s:o s:s s:i s:b}", "thunk", id_hex(&k->id).s, "command",
 			      json_name(k->label), "verdict", names[k->verdict], "results",
 			      (int)k->n_results, "compared_with_kept", k->has_kept);
+		if (k->made_on)
+			json_object_set_new(o, "made_on", json_string(k->made_on));
+		if (k->ran_on)
+			json_object_set_new(o, "ran_on", json_string(k->ran_on));
 		if (k->verdict == VERDICT_DIFFERS)
 			json_object_set_new(o, "difference", json_difference(k));
 		if (k->verdict == VERDICT_FAILED)

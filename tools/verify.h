@@ -1,4 +1,5 @@
-/* verify.h - what cmd_verify.c (runs) and verified.c (what is told of them) share */
+/* verify.h - what cmd_verify.c (runs), verify_places.c (where) and verified.c (what is
+ * told of them) share */
 #ifndef GG_VERIFY_H
 #define GG_VERIFY_H
 
@@ -6,6 +7,24 @@
 #include "gg.h"
 
 enum verdict { VERDICT_OPEN, VERDICT_SAME, VERDICT_DIFFERS, VERDICT_FAILED, VERDICT_COUNT };
+
+enum { PLACES_MAX = 32 };
+
+/* An engine. */
+struct place {
+	const struct engine *engine;
+	struct room used;
+	unsigned n_running;
+	uint64_t rests_until_ms;
+};
+
+/* One run. */
+struct trial {
+	struct job job;                 /* first: the engine gives it back */
+	struct check *k;
+	struct place *place;
+	struct trial *prev, *next;
+};
 
 /* One thunk. */
 struct check {
@@ -22,6 +41,11 @@ struct check {
 	unsigned n_begun, n_results, n_tries;
 	enum verdict verdict;
 	const char *text;               /* failed: why */
+	/* Places, as bits: which take it; which it has run on, or its kept
+	 * result is from, by the engine's name. */
+	uint32_t may, known;
+	const char *made_on, *ran_on;   /* ran_on: the latest; either NULL */
+	uint64_t waits_since_ms;        /* for one that is not known */
 	/* Differs: the first output that does, where, and where both are. */
 	const struct result_out *output;
 	struct difference diff;
@@ -30,7 +54,9 @@ struct check {
 
 struct verify {
 	struct drive d;
-	const struct engine *engine;    /* the first of the user's */
+	struct place places[PLACES_MAX];
+	size_t n_places;
+	uint64_t told_demand_ms;
 	struct arena arena;
 	struct map by_id;
 	struct check *checks, **checks_end;
@@ -38,11 +64,25 @@ struct verify {
 	unsigned n_wanted;              /* results to compare */
 	struct trial *trials;
 	unsigned n_running;
-	struct room room, used;
 	struct timer *timer;
 	uint64_t stop_ms;
 	bool is_idle, is_stopping, has_cancelled, is_drawn;
 };
+
+/* verify_places.c */
+void verify_places_open(struct verify *v);
+/* Which take this check, whose text and needs are known; -1: none, and why. */
+int verify_places_of(struct check *k, struct err *e);
+/* Where it can run now; NULL: nowhere yet. */
+struct place *verify_place(struct check *k);
+/* A trial begins and ends there. */
+void verify_place_used(struct trial *t, struct place *p);
+void verify_place_free(struct trial *t);
+/* It takes nothing for a moment; it does not take this one; it has run it. */
+void verify_place_rests(struct verify *v, struct place *p);
+void verify_place_refused(struct check *k, const struct place *p);
+void verify_place_known(struct check *k, const struct place *p);
+void verify_tell_demand(struct verify *v);
 
 /* Keep both values of the outputs that differ, below .gg/verify. */
 void verify_keep(struct check *k);
