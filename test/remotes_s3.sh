@@ -118,22 +118,59 @@ check "a server that says 503 gets everything in the end" \
 check "it did say so" sh -c '[ "$(head -1 "$1" | cut -d" " -f1)" -gt 3000 ]' - "$work/.log"
 again ''
 
-# Away for ten seconds, with two hundred calls under way and a large one.
+# A project with one value of 64 MiB that no compression makes smaller.
+big()
+{
+	rm -rf "${work:?}/$1"
+	project "$1"
+	printf 'sh fill.sh @out\n' >gg.models
+	printf 'openssl enc -aes-128-ctr -nosalt -pbkdf2 -pass pass:x </dev/zero 2>/dev/null |
+		head -c 67108864 >"$1"\n' >fill.sh
+	"$GG" infer sh fill.sh big >/dev/null 2>&1
+}
+uri_of_big="s3://bucket/push?endpoint=$S3_ENDPOINT"
+"$GG" key new >/dev/null 2>&1
+big sender
+"$GG" force >/dev/null 2>&1
+sum=$(sha256sum <big)
+
+# Away for ten seconds, with two hundred calls under way, a large one, and a push.
 "$calls" "$uri" many 15000 4096 >"$work/many" 2>&1 &
 many=$!
 "$calls" "$uri" large 209715200 >"$work/large" 2>&1 &
 large=$!
 sleep 1
+"$GG" push --remote "$uri_of_big" >"$work/push" 2>&1 &
+push=$!
+# In the middle of it, if it takes that long.
+while kill -0 $push 2>/dev/null && ! request GET '?uploads=&prefix=push/' | grep -q '<UploadId>'; do
+	:
+done
 kill -9 "$(cat "$work/s3/rgw.pid")"
 sleep 10
 "$here/test/servers/radosgw.sh" "$work/s3" again
 wait $many; many_rc=$?
 wait $large; large_rc=$?
+wait $push; push_rc=$?
 check "a server killed for ten seconds: nothing is lost" \
 	sh -c 'cat "$1"; tail -1 "$1" | grep -q all && [ $2 = 0 ]' - "$work/many" $many_rc
 check "nor is any part of a large object" \
 	sh -c 'cat "$1"; tail -1 "$1" | grep -q whole && [ $2 = 0 ]' - "$work/large" $large_rc
+check "gg push of 64 MiB waits for the server, and says that all is there" \
+	sh -c 'cat "$1"; grep -q "^1 results, 1 new objects" "$1" && [ $2 = 0 ]' - "$work/push" $push_rc
 check "no upload is left half done" no_uploads_left
+big receiver
+"$GG" pull --remote "$uri_of_big" >"$work/pull" 2>&1 &
+pull=$!
+sleep 0.3
+kill -9 "$(cat "$work/s3/rgw.pid")"
+sleep 2
+"$here/test/servers/radosgw.sh" "$work/s3" again
+wait $pull; pull_rc=$?
+check "gg pull of it does, too" \
+	sh -c 'cat "$1"; grep -q "1 outputs placed" "$1" && [ $2 = 0 ]' - "$work/pull" $pull_rc
+check "the same bytes are there" [ "$(sha256sum <big)" = "$sum" ]
+cd "$work"
 
 # The server's clock is twenty minutes ahead, which ends the session too.
 again +20m
