@@ -61,12 +61,20 @@ continued() { [ "$(jq -c 'select(.event=="start" and .continued)' "$(last_run)" 
 # printed TEXT PATH: wait until the step that runs has printed that.
 printed()
 {
-	for ((i = 0; i < 300; i++)); do
-		timeout 60 "$GG" log -f "$2" 2>/dev/null | grep -qm1 "$1" && return 0
+	local follower= rc=1
+
+	: >"$work/.follow"
+	for ((i = 0; i < 600 && rc; i++)); do
+		if [ -z "$follower" ] || ! kill -0 $follower 2>/dev/null; then
+			"$GG" log -f "$2" >>"$work/.follow" 2>/dev/null &
+			follower=$!
+		fi
 		sleep 0.1
+		grep -q "$1" "$work/.follow" && rc=0
 	done
-	echo "never printed: $1"
-	return 1
+	kill $follower 2>/dev/null
+	wait $follower 2>/dev/null
+	return $rc
 }
 
 # obeys SEED: wait until its trainer has said what it does at SIGTERM.
@@ -122,7 +130,7 @@ check "one whose place ends it in turns goes on each time" counts 1 0 0 \
 check "and gives what it gives in one run" is_true m 3 100
 check "it was ended early" eval '! stopped 0'
 
-infer --seed 4 --steps 60 --pause 0.05 --out k
+infer --seed 4 --steps 80 --pause 0.05 --out k
 "$GG" force k >"$work/force.log" 2>&1 &
 forced=$!
 pids=$forced
@@ -133,7 +141,19 @@ check "Ctrl-C lets a step leave its checkpoint" grep -q "it goes on from its che
 	"$work/force.log"
 check "which gg gc keeps" "$GG" gc
 check "the next force goes on from it" eval 'counts 1 0 0 "$GG" force k && continued 1'
-check "and gives what one run gives" is_true k 4 60
+check "and gives what one run gives" is_true k 4 80
+
+# ---- gg itself is killed: what was left before that is there
+infer --seed 7 --steps 60 --at 3 --pause 0.05 --out q
+"$GG" force q >/dev/null 2>&1 &
+forced=$!
+pids="$pids $forced"
+printed "step 5" q
+kill -9 $forced
+wait $forced 2>/dev/null
+check "after kill -9 of gg a step goes on from the checkpoint before" eval \
+	'counts 1 0 0 "$GG" force q && continued 1 && stopped 0'
+check "and gives what one run gives" is_true q 7 60
 
 # ---- workers of a pool, one of which is told to go
 worker() # NAME

@@ -60,6 +60,8 @@ const struct ml_option ml_options[] = {
 	TEXT('S', schedule, "schedule", "NAME", "constant, step, cosine, cyclic (constant)"),
 	TEXT('R', resume, "resume", "FILE", "go on from a state"),
 	TEXT('P', state, "state", "FILE", "write the state there at the end"),
+	TEXT('l', checkpoint, "checkpoint", "FILE",
+	     "write the state there if told to end, as gg does"),
 	TEXT('i', init, "init", "FILE", "begin with these weights"),
 	TEXT('M', metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
 	TEXT('D', device, "device", "NAME",

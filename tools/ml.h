@@ -20,7 +20,7 @@ enum {
 /* Options of all commands.  Lists ("0.1,0.05") give each member its own, the
  * last one to all that are left. */
 struct ml {
-	const char *data, *model, *output, *state, *resume, *init, *metrics;
+	const char *data, *model, *output, *state, *checkpoint, *resume, *init, *metrics;
 	const char *rule, *loss, *schedule, *device, *profile, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
 	const char *gamma, *label, *split, *normalise, *residual, *head, *augment;

@@ -50,7 +50,7 @@ static int check(const struct ml *m, struct err *e)
 	if (!m->output || (m->members > 1 && !strstr(m->output, "{}")))
 		return err_set(e, ERR_REFUSED, "--output says where the middles go, with {} "
 			       "where a member's number goes");
-	if (m->state || m->resume || m->snapshots)
+	if (m->state || m->checkpoint || m->resume || m->snapshots)
 		return err_set(e, ERR_REFUSED, "kmeans has no state and no snapshots: --init "
 			       "goes on from middles");
 	if (m->device && strcmp(m->device, "cpu") != 0)

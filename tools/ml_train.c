@@ -218,7 +218,7 @@ static float *slab(struct job *j, size_t i, int which)
 	       trainer_state(j->trainer, i, which - 1);
 }
 
-static int save_state(struct job *j, struct err *e)
+static int save_state(struct job *j, const char *path, struct err *e)
 {
 	struct tensor *all = NULL;
 	size_t n = 0;
@@ -249,7 +249,7 @@ static int save_state(struct job *j, struct err *e)
 			       j->net.n_params * sizeof *all);
 			n += j->net.n_params;
 		}
-	rc = tensors_write(j->m->state, all, n, r, n_remarks, e);
+	rc = tensors_write(path, all, n, r, n_remarks, e);
 	free(losses);
 	free(all);
 	return rc;
@@ -400,7 +400,20 @@ static int save_all(struct job *j, struct err *e)
 				   ml_numbered(j->m, j->m->metrics, i),
 				   JSON_COMPACT | JSON_REAL_PRECISION(9)) < 0)
 			return err_set(e, ERR_IO, "cannot write %s", j->m->metrics);
-	return j->m->state ? save_state(j, e) : 0;
+	return j->m->state ? save_state(j, j->m->state, e) : 0;
+}
+
+/* Told to end: what --resume goes on from. */
+static int leave(struct job *j, struct err *e)
+{
+	const char *path = j->m->checkpoint ? j->m->checkpoint : j->m->state;
+
+	if (path && (bring(j, e) < 0 || save_state(j, path, e) < 0))
+		return -1;
+	fprintf(stderr, "gg-ml: told to end at step %zu%s%s\n", trainer_at(j->trainer),
+		path ? "; go on with --resume " : "; --state FILE would have kept it",
+		path ? path : "");
+	return EXIT_STOPPED;
 }
 
 static int train(struct job *j, struct err *e)
@@ -410,16 +423,8 @@ static int train(struct job *j, struct err *e)
 	sigaction(SIGINT, &sa, NULL);
 	sigaction(SIGTERM, &sa, NULL);
 	while (trainer_at(j->trainer) < j->recipe.steps) {
-		if (was_told) {
-			if (j->m->state && (bring(j, e) < 0 || save_state(j, e) < 0))
-				return -1;
-			fprintf(stderr, "gg-ml: told to end at step %zu%s%s\n",
-				trainer_at(j->trainer),
-				j->m->state ? "; go on with --resume " :
-				"; --state FILE would have kept it",
-				j->m->state ? j->m->state : "");
-			return EXIT_STOPPED;
-		}
+		if (was_told)
+			return leave(j, e);
 		if (advance(j, e) < 0)
 			return -1;
 		note_losses(j);

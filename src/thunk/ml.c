@@ -41,6 +41,7 @@ static const struct opt options[] = {
 	{ "--augment", OPT_EQ, PASS, 0, NULL },
 	{ "--batch", OPT_EQ, PASS, 0, NULL },
 	{ "--beta2", OPT_EQ, PASS, 0, NULL },
+	{ "--checkpoint", OPT_EQ, PASS, 0, NULL },
 	{ "--classes", OPT_EQ, PASS, 0, NULL },
 	{ "--decay", OPT_EQ, PASS, 0, NULL },
 	{ "--epochs", OPT_EQ, PASS, 0, NULL },
@@ -158,8 +159,8 @@ static void train(struct call *l)
 	write_option(l, STATE, "state");
 }
 
-/* What --state and --resume are good for.  Snapshots are written on the way: they
- * would have to be kept as well, and k-means has no state. */
+/* Snapshots are written on the way: they would have to be kept as well, and k-means
+ * has no state. */
 static const struct resume *how_it_goes_on(struct call *l)
 {
 	struct arena *a = l->d.a;
@@ -169,10 +170,9 @@ static const struct resume *how_it_goes_on(struct call *l)
 
 	if (l->v[SNAPSHOTS] || strncmp(model + strspn(model, " "), "kmeans", 6) == 0)
 		return NULL;
-	*r = (struct resume){ .state = w, .n_state = l->v[STATE] ? 0 : 2, .words = w + 2,
-			      .n_words = 2 };
-	r->path = l->v[STATE] ? l->v[STATE] : arena_printf(a, "%s.gg-state", l->v[OUTPUT]);
-	w[0] = "--state";
+	*r = (struct resume){ .path = arena_printf(a, "%s.gg-state", l->v[OUTPUT]),
+			      .state = w, .n_state = 2, .words = w + 2, .n_words = 2 };
+	w[0] = "--checkpoint";
 	w[2] = "--resume";
 	w[1] = w[3] = r->path;
 	return r;
