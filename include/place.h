@@ -90,5 +90,10 @@ int place_back(struct store *s, const struct project *p, const char *path,
 /* Remove what killed gg were writing, in the project and in .gg/work.  Only
  * while no other gg uses the store.  What cannot be removed stays. */
 void litter_sweep(const struct project *p);
+/* The same in all folders with outputs, the first time after this machine was
+ * started: what told of them may have gone with the power. */
+int litter_sweep_after_start(struct store *s, const struct project *p, struct err *e);
+/* Is it the name of something that gg was writing there? */
+bool litter_is_temporary(const char *name);
 
 #endif

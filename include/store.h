@@ -3,7 +3,7 @@
  * src/thunk/db.c (the only file that knows the database), store.c (opening,
  * flushing, results), table.c (records), object.c, object_file.c, pack.c,
  * compact.c (objects), claim.c, stat.c and stat_tree.c (which file has which
- * name).
+ * name), names.c (what else must be on the disk).
  *
  * A store is one directory, .gg.  Bytes go in once and never change.  Any
  * number of processes share one store.  What is put is seen at once by this
@@ -33,11 +33,17 @@ int store_open(const char *dir, unsigned flags, struct store **out,
 	       struct err *e);
 int store_close(struct store *s, struct err *e);
 
+/* Another number for each start of this machine, as far as can be known. */
+uint64_t store_boot(const struct store *s);
+
 /* Commit and sync all that was put.  store_settle() also waits out the
  * file system's clock tick (4 ms at most), so that any later edit of a file
  * that gg has just named or written shows in its ctime. */
 int store_flush(struct store *s, struct err *e);
 int store_settle(struct store *s, struct err *e);
+/* Something new stands at path below dirfd, which stays open as long as s: the
+ * next flush waits for the folders on the way to it first. */
+void store_note_name(struct store *s, int dirfd, const char *path);
 /* Bytes put and not yet flushed: the owner flushes at leisure. */
 size_t store_pending_bytes(const struct store *s);
 
@@ -180,6 +186,9 @@ int stat_name(struct store *s, int dirfd, const char *path, unsigned flags,
 /* The same from the stamp alone, without a call to the kernel: false if no
  * name is known that can be trusted. */
 bool stat_known(struct store *s, const struct stamp *t, struct id *out);
+/* Is what was noted for this stamp still so, though within its tick of the clock
+ * the file may have been edited?  False if a power cut may have come between. */
+bool stat_has_lasted(struct store *s, const struct stamp *t);
 /* Keep id for a stamp that was old before what it names was looked at: also
  * of a directory, where id is the name of its names. */
 int stat_learn(struct store *s, const struct stamp *t, const struct id *id,

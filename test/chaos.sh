@@ -1,8 +1,9 @@
 #!/bin/bash
 # chaos.sh - a random graph, and everything that can befall a machine meanwhile
 #
-# ROUNDS=300 SEED=7 make it longer, and repeat what a report names.  POWER=1 cuts
-# the power too, where results have been seen that name objects which are gone.
+# ROUNDS=300 SEED=7 make it longer, and repeat what a report names; DEEDS=power_cut
+# does one thing only, DISK_KIND=xfs on that file system.  KEEP=1 stops at the
+# first that is wrong and leaves all as it is.
 . "$(dirname "$0")/lib.sh"
 rounds=${ROUNDS:-14}
 seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
@@ -12,9 +13,27 @@ seed=${SEED:-$((RANDOM * 32768 + RANDOM))}
 [ -e /usr/lib/python3/dist-packages/fusepy.py ] || skip "needs python3-fusepy"
 faketime=$(echo /usr/lib/*/faketime/libfaketime.so.1)
 [ -e "$faketime" ] || skip "needs libfaketime"
-own_gg
-trap 'umount "$work/chaos/small" "$work/chaos/faulty" 2>/dev/null
-	chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+own_gg || exit
+program=$work/disk
+gcc -std=c17 -D_GNU_SOURCE -O2 -o "$program" "$here/test/chaos/disk.c" \
+	$(pkg-config --cflags --libs fuse3 2>/dev/null) 2>/dev/null || program=
+[ -e /dev/loop-control ] && losetup --find >/dev/null 2>&1 || program=
+[ -n "$program" ] || echo "# the power is not cut: needs libfuse3-dev and loop devices"
+
+# What a harness that was ended itself has left.
+finish()
+{
+	local loop
+
+	umount "$work/chaos/small" "$work/chaos/faulty" "$work/chaos/fs" 2>/dev/null
+	for loop in $(losetup -n -O NAME -j "$work/chaos/raw/disk" 2>/dev/null); do
+		losetup -d "$loop"
+	done
+	umount "$work/chaos/raw" 2>/dev/null
+	chmod -R u+w "$work" 2>/dev/null
+	rm -rf "$work"
+}
+[ -n "${KEEP:-}" ] && trap - EXIT || trap finish EXIT
 mkdir "$work/chaos"
-FAKETIME_LIBRARY=$faketime /usr/bin/python3 -B "$here/test/chaos/chaos.py" "$GG" \
-	"$BUILD/test/check_store" "$work/chaos" "$seed" "$rounds"
+FAKETIME_LIBRARY=$faketime DISK_PROGRAM=$program /usr/bin/python3 -B "$here/test/chaos/chaos.py" \
+	"$GG" "$BUILD/test/check_store" "$work/chaos" "$seed" "$rounds"

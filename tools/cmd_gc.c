@@ -13,6 +13,7 @@
 #include <unistd.h>
 #include "closure.h"
 #include "container.h"
+#include "file.h"
 #include "gg.h"
 
 struct gc {
@@ -129,6 +130,11 @@ static int root_file(const char *path, const struct stat *st, int kind, struct F
 
 	if (kind == FTW_D && strcmp(path + at->base, PROJECT_DIR) == 0)
 		return FTW_SKIP_SUBTREE;
+	if (litter_is_temporary(path + at->base)) {
+		if (!walking->c->o.dry_run)
+			dir_remove(AT_FDCWD, path, &e);
+		return kind == FTW_D ? FTW_SKIP_SUBTREE : FTW_CONTINUE;
+	}
 	if (kind == FTW_F && st->st_size <= PLACEHOLDER_MAX &&
 	    placeholder_at(AT_FDCWD, path, &a, &ph, &e) == 1)
 		keep_thunk(walking, &ph.thunk);

@@ -83,6 +83,9 @@ need_test()
 	need curl have curl
 	need nginx-light test -x /usr/sbin/nginx
 	need python3-botocore module botocore
+	need libfuse3-dev pkg-config --exists fuse3
+	need xfsprogs have mkfs.xfs
+	need btrfs-progs have mkfs.btrfs
 	need python3-fusepy test -e /usr/lib/python3/dist-packages/fusepy.py
 	need_stores
 	need_slurm

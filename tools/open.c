@@ -10,42 +10,54 @@
 
 enum { MODELS_MAX = 16 << 20 };
 
+static const char *lock_path(struct ctx *c)
+{
+	return arena_printf(&c->arena, "%s/lock", c->project.store_dir);
+}
+
+static int share_lock(struct ctx *c, struct err *e)
+{
+	struct flock l = { .l_type = F_RDLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(c->lock_fd, F_OFD_SETLKW, &l) < 0)
+		return err_sys(e, "cannot lock %s", lock_path(c));
+	return 0;
+}
+
 /* Any number of commands share a store; gc has it alone.  Who finds nobody
- * else there clears away what killed ones have left. */
-static int lock(struct ctx *c, bool alone, struct err *e)
+ * else there (*is_first) clears away what killed ones have left. */
+static int lock(struct ctx *c, bool alone, bool *is_first, struct err *e)
 {
 	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-	char *path = arena_printf(&c->arena, "%s/lock", c->project.store_dir);
+	const char *path = lock_path(c);
 
+	*is_first = false;
 	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
 	if (c->lock_fd < 0)
 		return errno == EROFS || errno == EACCES ? 0 :
 		       err_sys(e, "cannot open %s", path);
 	if (fcntl(c->lock_fd, F_OFD_SETLK, &l) == 0) {
 		litter_sweep(&c->project);
-		if (alone)
-			return 0;
-	} else if (alone) {
+		*is_first = true;
+		return 0;
+	}
+	if (alone)
 		return err_set(e, ERR_REFUSED,
 			       "another gg is using %s; try again when it has ended",
 			       c->project.store_dir);
-	}
-	l.l_type = F_RDLCK;
-	if (fcntl(c->lock_fd, F_OFD_SETLKW, &l) < 0)
-		return err_sys(e, "cannot lock %s", path);
-	return 0;
+	return share_lock(c, e);
 }
 
 /* Those that only look can do so in a store that cannot be written.  One that
  * another is just making, or was killed making, is made. */
-static int open_store(struct ctx *c, unsigned needs, struct err *e)
+static int open_store(struct ctx *c, unsigned needs, bool is_first, struct err *e)
 {
 	unsigned flags = needs & MAKES_STORE && !getenv("GG_DIR") ? STORE_CREATE : 0;
 	struct err ignored;
 
 	damage_watch(c->project.store_dir);
 	if (store_open(c->project.store_dir, flags, &c->store, e) == 0)
-		return 0;
+		return is_first ? litter_sweep_after_start(c->store, &c->project, e) : 0;
 	if ((needs & (NEED_EXEC | ALONE)) || (e->code != ERR_IO && e->code != ERR_REFUSED))
 		return -1;
 	return store_open(c->project.store_dir, STORE_READ_ONLY, &c->store, &ignored);
@@ -119,6 +131,8 @@ static int find_project(struct ctx *c, unsigned needs, struct err *e)
 
 int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 {
+	bool is_first;
+
 	c->cwd = getcwd(NULL, 0);
 	if (!c->cwd)
 		return err_sys(e, "cannot tell the current folder");
@@ -126,8 +140,10 @@ int ctx_open(struct ctx *c, unsigned needs, struct err *e)
 	c->has_color = isatty(2) && !getenv("NO_COLOR");
 	if (!(needs & NEED_STORE))
 		return 0;
-	if (find_project(c, needs, e) < 0 || lock(c, needs & ALONE, e) < 0 ||
-	    open_store(c, needs, e) < 0)
+	if (find_project(c, needs, e) < 0 || lock(c, needs & ALONE, &is_first, e) < 0 ||
+	    open_store(c, needs, is_first, e) < 0)
+		return -1;
+	if (is_first && !(needs & ALONE) && share_lock(c, e) < 0)
 		return -1;
 	if ((needs & NEED_MODELS) && open_models(c, e) < 0)
 		return -1;

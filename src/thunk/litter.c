@@ -3,11 +3,13 @@
  * What appears in the project is written beside its place first, by a name
  * that begins with ".gg-".  Each gg notes the folders in which it does so, in
  * a file of its own in .gg/work; the next gg that has the store for itself
- * looks for such names there, and nowhere else.
+ * looks for such names there, and nowhere else.  Notes can go with the power
+ * and what they told of be there; then all folders with outputs are looked at.
  */
 #include "litter.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -23,7 +25,7 @@ enum { NOTES_MAX = 64 << 20 };
 struct litter {
 	int fd;                 /* of the notes; -1: none yet */
 	char *path, *last;      /* of the notes; the folder noted last */
-	bool is_useless;
+	bool is_useless, is_left;
 };
 
 struct litter *litter_new(void)
@@ -68,6 +70,23 @@ void litter_note(const struct project *p, const char *path)
 		l->is_useless = true;
 }
 
+void litter_keep(const struct project *p, const char *path)
+{
+	struct litter *l = p->litter;
+
+	if (!l)
+		return;
+	if (l->is_useless) {
+		if (l->fd >= 0)
+			close(l->fd);
+		free(l->path);
+		free(l->last);
+		*l = (struct litter){ .fd = -1 };
+		litter_note(p, path);
+	}
+	l->is_left = true;
+}
+
 void litter_free(struct project *p)
 {
 	struct litter *l = p->litter;
@@ -75,7 +94,8 @@ void litter_free(struct project *p)
 	if (!l)
 		return;
 	if (l->fd >= 0) {
-		unlink(l->path);
+		if (!l->is_left)
+			unlink(l->path);
 		close(l->fd);
 	}
 	free(l->path);
@@ -84,7 +104,7 @@ void litter_free(struct project *p)
 	p->litter = NULL;
 }
 
-static bool is_temporary(const char *name)
+bool litter_is_temporary(const char *name)
 {
 	const char *dot = strrchr(name, '.');
 
@@ -92,34 +112,45 @@ static bool is_temporary(const char *name)
 		(strcmp(dot, ".tmp") == 0 || strcmp(dot, ".old") == 0);
 }
 
-static void sweep_folder(int root, const char *folder)
+/* False if some is there still. */
+static bool sweep_folder(int root, const char *folder)
 {
 	int fd = openat(root, *folder ? folder : ".",
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	const struct dirent *ent;
 	struct err ignored;
+	bool is_clean;
 
-	while (d && (ent = readdir(d)))
-		if (is_temporary(ent->d_name))
-			dir_remove(dirfd(d), ent->d_name, &ignored);
-	if (d)
-		closedir(d);
-	else if (fd >= 0)
-		close(fd);
+	if (!d) {
+		is_clean = fd < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP);
+		if (fd >= 0)
+			close(fd);
+		return is_clean;
+	}
+	is_clean = true;
+	while (errno = 0, (ent = readdir(d)))
+		if (litter_is_temporary(ent->d_name) &&
+		    dir_remove(dirfd(d), ent->d_name, &ignored) < 0)
+			is_clean = false;
+	is_clean = is_clean && !errno;
+	closedir(d);
+	return is_clean;
 }
 
-static void sweep_noted(const struct project *p, int work, const char *name)
+static bool sweep_noted(const struct project *p, int work, const char *name)
 {
 	struct arena a = { 0 };
 	struct bytes b;
-	struct err ignored;
+	struct err e;
+	bool is_clean = file_read(work, name, NOTES_MAX, &a, &b, &e) == 0;
 
-	if (file_read(work, name, NOTES_MAX, &a, &b, &ignored) == 0)
+	if (is_clean)
 		for (const char *nul; (nul = memchr(b.p, 0, b.n)); b.n -= (size_t)(nul + 1 - b.p),
 							    b.p = nul + 1)
-			sweep_folder(p->root_fd, b.p);
+			is_clean &= sweep_folder(p->root_fd, b.p);
 	arena_release(&a);
+	return is_clean;
 }
 
 void litter_sweep(const struct project *p)
@@ -128,13 +159,59 @@ void litter_sweep(const struct project *p)
 	char *work = arena_printf(&a, "%s/work", p->store_dir);
 	DIR *d = opendir(work);
 	const struct dirent *ent;
+	bool is_clean = d || errno == ENOENT;
 	struct err ignored;
 
-	while (d && (ent = readdir(d)))
+	while (d && (errno = 0, ent = readdir(d)))
 		if (bytes_start(bytes_str(ent->d_name), NOTES))
-			sweep_noted(p, dirfd(d), ent->d_name);
+			is_clean &= sweep_noted(p, dirfd(d), ent->d_name);
+	is_clean = is_clean && !errno;
 	if (d)
 		closedir(d);
-	dir_remove(AT_FDCWD, work, &ignored);
+	/* The notes go last, with all else, or stay for the next. */
+	if (is_clean)
+		dir_remove(AT_FDCWD, work, &ignored);
 	arena_release(&a);
+}
+
+struct known {
+	int root;
+	struct arena a;
+	struct map folders;
+	bool is_clean;
+};
+
+static int sweep_beside(void *arg, const char *path, const struct ref_record *r)
+{
+	struct known *k = arg;
+	size_t n = (size_t)(path_base(path) - path);
+	char *folder;
+
+	(void)r;
+	if (map_get(&k->folders, (struct bytes){ path, n }))
+		return 0;
+	folder = arena_strn(&k->a, path, n);
+	*map_at(&k->folders, (struct bytes){ folder, n }) = folder;
+	k->is_clean &= sweep_folder(k->root, folder);
+	return 0;
+}
+
+int litter_sweep_after_start(struct store *s, const struct project *p, struct err *e)
+{
+	uint64_t boot = store_boot(s), last = 0;
+	struct known k = { .root = p->root_fd, .is_clean = true };
+	struct bytes b;
+	int rc = 0;
+
+	if (store_table_get(s, TABLE_RUN, bytes_str("boot"), &k.a, &b, e) == 0 &&
+	    b.n == sizeof(last))
+		memcpy(&last, b.p, sizeof(last));
+	if (last != boot)
+		rc = ref_each(s, sweep_beside, &k, e);
+	if (rc == 0 && last != boot && k.is_clean)
+		rc = store_table_put(s, TABLE_RUN, bytes_str("boot"),
+				     (struct bytes){ (char *)&boot, sizeof(boot) }, e);
+	map_release(&k.folders);
+	arena_release(&k.a);
+	return rc;
 }

@@ -236,7 +236,8 @@ static bool reads_outputs(const struct memo *m)
 
 int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
 {
-	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks };
+	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks,
+				  .boot = store_boot(m->store) };
 	struct buf b = { 0 };
 	int rc = 0;
 

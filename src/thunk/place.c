@@ -4,7 +4,8 @@
  * reader and a crash find the old or the new.  Where a directory is in the
  * way of the rename the two change places and the old one goes afterwards.
  * Nothing here waits for the disk: what is lost with it is in the store, and
- * a placeholder is made again by inferring.
+ * a placeholder is made again by inferring.  What a power cut has left of it is
+ * told from an edit (remains.c).
  */
 #include <dirent.h>
 #include <errno.h>
@@ -16,6 +17,7 @@
 #include "lay.h"
 #include "litter.h"
 #include "place.h"
+#include "remains.h"
 #include "trade.h"
 #include "undo.h"
 
@@ -53,12 +55,21 @@ static int temp_make(int root, const char *path, bool is_dir, mode_t mode,
 	return err_sys(e, "%s: cannot make a file there", path);
 }
 
+/* What cannot be removed now is so by a later gg. */
+static void drop_temp(const struct project *p, const char *temp)
+{
+	struct err ignored;
+
+	if (dir_remove(p->root_fd, temp, &ignored) < 0)
+		litter_keep(p, temp);
+}
+
 /* Old and new change places, or, where the file system cannot do that, the
  * old one steps aside first. */
-static int swap(int root, const char *temp, const char *path)
+static int swap(const struct project *p, const char *temp, const char *path)
 {
 	char aside[PATH_MOST + 8];
-	struct err ignored;
+	int root = p->root_fd;
 
 	if (renameat2(root, temp, root, path, RENAME_EXCHANGE) == 0) {
 		snprintf(aside, sizeof(aside), "%s", temp);
@@ -76,7 +87,7 @@ static int swap(int root, const char *temp, const char *path)
 			return -1;
 		}
 	}
-	dir_remove(root, aside, &ignored);
+	drop_temp(p, aside);
 	return 0;
 }
 
@@ -138,10 +149,9 @@ static bool is_ours_unsaid(struct store *s, int root, const char *path,
 	return is_ours;
 }
 
-/* What stands at path, and *st of it unless that is NOW_ABSENT. */
-static int look(struct store *s, int root, const char *path,
-		const struct ref_record *r, enum place_now *out, struct stat *st,
-		struct err *e)
+static int look_at(struct store *s, int root, const char *path,
+		   const struct ref_record *r, enum place_now *out, struct stat *st,
+		   struct err *e)
 {
 	bool is_ours = r && r->state != PLACE_PLACEHOLDER, is_same;
 	enum place_now whole = r && r->state == PLACE_LEFT ? NOW_LEFT : NOW_REAL;
@@ -160,7 +170,8 @@ static int look(struct store *s, int root, const char *path,
 	stamp = stamp_of(st);
 	is_same = r && stamp_equal(&stamp, &r->stamp);
 	if (is_same && S_ISREG(st->st_mode)) {
-		*out = is_ours ? whole : NOW_PLACEHOLDER;
+		*out = is_ours && !has_lost_bytes(s, root, path, r, &stamp) ? whole :
+			NOW_PLACEHOLDER;
 		return 0;
 	}
 	if (S_ISDIR(st->st_mode) || st->st_size <= PLACEHOLDER_MAX) {
@@ -192,6 +203,18 @@ static int look(struct store *s, int root, const char *path,
 	return found < 0 && e->code != ERR_BAD && e->code != ERR_REFUSED ? -1 : 0;
 }
 
+/* What stands at path, and *st of it unless that is NOW_ABSENT. */
+static int look(struct store *s, int root, const char *path,
+		const struct ref_record *r, enum place_now *out, struct stat *st,
+		struct err *e)
+{
+	int rc = look_at(s, root, path, r, out, st, e);
+
+	if (rc == 0 && *out == NOW_EDITED && r && is_left_by_cut(s, root, path, r))
+		*out = NOW_PLACEHOLDER;
+	return rc;
+}
+
 int place_look(struct store *s, const struct project *p, const char *path,
 	       const struct ref_record *r, enum place_now *out, struct err *e)
 {
@@ -211,17 +234,19 @@ static int ref_find(struct store *s, const char *path, struct arena *a,
 }
 
 /* May the directory in the way of a placeholder go? */
-static int may_replace(struct store *s, int root, const char *path, struct err *e)
+static int may_replace(struct store *s, int root, const char *path,
+		       const struct placeholder *ph, struct err *e)
 {
+	struct ref_record space, *r, none = { .thunk = ph->thunk, .out = ph->out };
 	struct arena a = { 0 };
-	struct ref_record space, *r;
 	enum place_now now;
 	struct stat st;
 	int rc;
 
 	rc = ref_find(s, path, &a, &space, &r, e);
+	/* The record may have gone with the power. */
 	if (rc == 0)
-		rc = look(s, root, path, r, &now, &st, e);
+		rc = look(s, root, path, r ? r : &none, &now, &st, e);
 	arena_release(&a);
 	if (rc < 0)
 		return -1;
@@ -232,16 +257,14 @@ static int may_replace(struct store *s, int root, const char *path, struct err *
 }
 
 /* Make temp stand at path; it is gone if that fails. */
-static int land(int root, const char *temp, const char *path, struct err *e)
+static int land(const struct project *p, const char *temp, const char *path, struct err *e)
 {
-	struct err ignored;
-
-	if (renameat(root, temp, root, path) == 0)
+	if (renameat(p->root_fd, temp, p->root_fd, path) == 0)
 		return 0;
-	if (is_in_the_way(errno) && swap(root, temp, path) == 0)
+	if (is_in_the_way(errno) && swap(p, temp, path) == 0)
 		return 0;
 	err_sys(e, "%s: cannot put the new one in place", path);
-	dir_remove(root, temp, &ignored);
+	drop_temp(p, temp);
 	return -1;
 }
 
@@ -264,13 +287,12 @@ static int write_and_close(int fd, struct bytes b, const char *path, struct err 
 }
 
 /* The placeholder text as a file or a directory by a temporary name. */
-static int temp_placeholder(int root, const char *path, struct bytes text,
+static int temp_placeholder(const struct project *p, const char *path, struct bytes text,
 			    mode_t mode, char temp[PATH_MOST], struct err *e)
 {
 	bool is_dir = mode == 0;
 	char inner[PATH_MOST + 32];
-	struct err ignored;
-	int fd = temp_make(root, path, is_dir, is_dir ? 0777 : mode, temp, e);
+	int root = p->root_fd, fd = temp_make(root, path, is_dir, is_dir ? 0777 : mode, temp, e);
 
 	if (fd < 0)
 		return -1;
@@ -282,7 +304,7 @@ static int temp_placeholder(int root, const char *path, struct bytes text,
 		err_sys(e, "%s: cannot write", path);
 	else if (write_and_close(fd, text, path, e) == 0)
 		return 0;
-	dir_remove(root, temp, &ignored);
+	drop_temp(p, temp);
 	return -1;
 }
 
@@ -301,7 +323,6 @@ int place_placeholder(struct store *s, const struct project *p, const char *path
 	int root = p->root_fd, rc;
 	char temp[PATH_MOST];
 	struct buf text = { 0 };
-	struct err ignored;
 	struct stat st;
 
 	if (!path_is_plain(path))
@@ -309,24 +330,25 @@ int place_placeholder(struct store *s, const struct project *p, const char *path
 	about_to_put(p, path);
 	rc = placeholder_encode(ph, &text, e);
 	if (rc == 0)
-		rc = temp_placeholder(root, path, buf_bytes(&text),
+		rc = temp_placeholder(p, path, buf_bytes(&text),
 				      is_dir ? 0 : is_exec ? 0755 : 0644, temp, e);
 	buf_release(&text);
 	if (rc < 0)
 		return -1;
 	if (renameat(root, temp, root, path) < 0) {
-		rc = is_in_the_way(errno) ? may_replace(s, root, path, e) :
+		rc = is_in_the_way(errno) ? may_replace(s, root, path, ph, e) :
 			err_sys(e, "%s: cannot put a placeholder there", path);
 		if (rc < 0) {
-			dir_remove(root, temp, &ignored);
+			drop_temp(p, temp);
 			return -1;
 		}
-		if (land(root, temp, path, e) < 0)
+		if (land(p, temp, path, e) < 0)
 			return -1;
 	}
 	if (stamp_at(root, path, &st, e) < 0)
 		return -1;
 	r.stamp = stamp_of(&st);
+	store_note_name(s, root, path);
 	return ref_put(s, path, &r, e);
 }
 
@@ -378,12 +400,11 @@ static int explain_unlaid(const char *path, struct err *e)
 }
 
 /* Write value beside path and make it stand there. */
-static int put_real(const struct lay *l, const char *path, const struct ref *value,
-		    struct stat *st, struct err *e)
+static int put_real(const struct project *p, const struct lay *l, const char *path,
+		    const struct ref *value, struct stat *st, struct err *e)
 {
 	bool is_dir = value->kind == REF_TREE;
 	char temp[PATH_MOST];
-	struct err ignored;
 	int fd, rc;
 
 	fd = temp_make(l->dirfd, path, is_dir, value->kind == REF_VALUE ? 0666 : 0777,
@@ -398,10 +419,10 @@ static int put_real(const struct lay *l, const char *path, const struct ref *val
 			rc = err_sys(e, "cannot write");
 	}
 	if (rc < 0) {
-		dir_remove(l->dirfd, temp, &ignored);
+		drop_temp(p, temp);
 		return explain_unlaid(path, e);
 	}
-	if (land(l->dirfd, temp, path, e) < 0)
+	if (land(p, temp, path, e) < 0)
 		return -1;
 	return stamp_at(l->dirfd, path, st, e);
 }
@@ -422,7 +443,7 @@ static int make_real(const struct project *p, const struct lay *l, const char *p
 	}
 	if (swapped < 0)
 		return explain_unlaid(path, e);
-	return swapped ? stamp_at(l->dirfd, path, st, e) : put_real(l, path, value, st, e);
+	return swapped ? stamp_at(l->dirfd, path, st, e) : put_real(p, l, path, value, st, e);
 }
 
 static int refuse_edited(const char *path, const struct stat *st, struct err *e)
@@ -459,7 +480,8 @@ int place_real(struct store *s, const struct project *p, const char *path,
 		goto out;
 	if (rc == 0 && now == NOW_EDITED) {
 		if (!is_same_content(s, l.dirfd, path, value, &st))
-			rc = refuse_edited(path, &st, e);
+			rc = is_remains(s, l.dirfd, path, value, NULL) ? 0 :
+				refuse_edited(path, &st, e);
 		else if (S_ISDIR(st.st_mode))
 			is_there = true;
 		else
@@ -473,6 +495,8 @@ int place_real(struct store *s, const struct project *p, const char *path,
 		rc = make_real(p, &l, path, value, &st, e);
 	if (rc == 0)
 		rc = note_real(s, path, ph, value, &st, e);
+	if (rc == 0)
+		store_note_name(s, p->root_fd, path);
 out:
 	arena_release(&a);
 	return rc;

@@ -127,6 +127,7 @@ struct recall {
 	struct arena *a;
 	struct memo_recall *out;
 	size_t wants_room;
+	bool is_of_this_boot;           /* else a power cut may have come since */
 	struct memo_reader reader;
 	struct buf renewed;             /* the record with stamps of now */
 	struct memo_change *changes;    /* heap */
@@ -257,7 +258,7 @@ static bool closure_holds(struct recall *r, const struct memo_entry *x)
 static bool entry_holds(struct recall *r, const struct memo_entry *x)
 {
 	struct memo_entry now = { 0 };
-	bool is_there, is_same;
+	bool is_there, is_same, is_known;
 	int rc;
 
 	if (x->kind == MEMO_CLOSURE)
@@ -265,6 +266,7 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 	memo_look(r->project->root_fd, x->path, &now);
 	is_there = now.kind != MEMO_ABSENT;
 	is_same = now.kind == MEMO_LOOKED && stamp_equal(&now.stamp, &x->stamp);
+	is_known = is_there && r->is_of_this_boot && stamp_equal(&now.stamp, &x->stamp);
 	if (x->kind != MEMO_OUTPUT && !memo_same_form(&now, x))
 		return differs(r, x->path, is_there ? "has changed" : "is gone");
 	switch (x->kind) {
@@ -279,7 +281,7 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		return is_same || differs(r, x->path, "has changed");
 	case MEMO_FILE:
 	case MEMO_LIST:
-		if (is_there && stamp_equal(&now.stamp, &x->stamp))
+		if (is_known)
 			return true;
 		if (!(x->kind == MEMO_FILE ? file_holds(r, x) : list_holds(r, x)) &&
 		    !(now.kind == MEMO_LOOKED && note_change(r, x, now.flags)))
@@ -290,7 +292,7 @@ static bool entry_holds(struct recall *r, const struct memo_entry *x)
 		return tree_holds(r, x);
 	case MEMO_OUTPUT:
 		r->out->n_outputs++;
-		if (is_same)
+		if (is_same && is_known)
 			return true;
 		rc = output_holds(r, x);
 		if (rc == 1 && now.kind == MEMO_LOOKED)
@@ -326,6 +328,12 @@ static int recall_once(struct recall *r, const struct id *key, struct err *e)
 	if (open_record(r->store, key, r->a, &r->reader, &head, e) < 0) {
 		r->out->reason = "it was not run like this before";
 		return e->code == ERR_MISSING ? 0 : -1;
+	}
+	r->is_of_this_boot = head.boot == store_boot(r->store);
+	if (!r->is_of_this_boot) {
+		head.boot = store_boot(r->store);
+		buf_add(&r->renewed, r->reader.all.p, r->reader.all.n);
+		memcpy(r->renewed.p, &head, sizeof head);
 	}
 	r->out->n_thunks = head.n_thunks;
 	for (uint32_t i = 0; i < head.n_entries && rc == 1; i++) {

@@ -10,6 +10,10 @@
  * was read is marked, and read again next time.  What gg itself has just
  * written is marked too, and trusted once the clock has gone on (stat_trust).
  *
+ * After a power cut a file can have the times that it had and not the bytes.
+ * So an entry that was made when its file was so young that the kernel may not
+ * have written it out counts until the machine is started anew, and no longer.
+ *
  *	device, inode  ->  struct entry, in this machine's byte order
  */
 #include <errno.h>
@@ -27,9 +31,13 @@ struct entry_key {
 struct stat_entry {
 	uint64_t size;
 	int64_t mtime_ns, ctime_ns;
-	uint64_t is_racy;
+	uint64_t marks;         /* and in the other bits, of which boot it is */
 	struct id id;
 };
+
+enum { MARK_RACY = 1, MARK_WRITTEN_OUT = 2, MARKS = 3 };
+/* Linux begins to write out what is 30 seconds old. */
+enum { WRITTEN_OUT_S = 120 };
 
 enum { SECOND_NS = 1000000000 };
 
@@ -109,12 +117,16 @@ static int entry_put(struct store *s, const struct stamp *t,
 		     const struct id *id, bool racy, struct err *e)
 {
 	struct stat_entry n = { .size = t->size, .mtime_ns = t->mtime_ns,
-				.ctime_ns = t->ctime_ns, .is_racy = racy,
-				.id = *id };
+				.ctime_ns = t->ctime_ns, .id = *id,
+				.marks = s->boot & ~(uint64_t)MARKS };
 	struct entry_key k;
 
 	if (s->is_read_only)
 		return 0;
+	if (racy)
+		n.marks |= MARK_RACY;
+	if (stamp_clock() - t->ctime_ns > WRITTEN_OUT_S * (int64_t)SECOND_NS)
+		n.marks |= MARK_WRITTEN_OUT;
 	return store_table_put(s, TABLE_STAT, key_of(t->dev, t->ino, &k),
 			       (struct bytes){ (char *)&n, sizeof(n) }, e);
 }
@@ -126,15 +138,29 @@ bool stamp_is_old(const struct stamp *t)
 	return !is_racy(t, now, now);
 }
 
+/* The entry of this very stamp, unless a power cut may have come since. */
+static bool entry_find(struct store *s, const struct stamp *t, struct stat_entry *n)
+{
+	return entry_get(s, t->dev, t->ino, n) && n->size == t->size &&
+		n->mtime_ns == t->mtime_ns && n->ctime_ns == t->ctime_ns &&
+		(n->marks & MARK_WRITTEN_OUT || !((n->marks ^ s->boot) & ~(uint64_t)MARKS));
+}
+
 bool stat_known(struct store *s, const struct stamp *t, struct id *out)
 {
 	struct stat_entry n;
 
-	if (!entry_get(s, t->dev, t->ino, &n) || n.is_racy || n.size != t->size ||
-	    n.mtime_ns != t->mtime_ns || n.ctime_ns != t->ctime_ns)
+	if (!entry_find(s, t, &n) || n.marks & MARK_RACY)
 		return false;
 	*out = n.id;
 	return true;
+}
+
+bool stat_has_lasted(struct store *s, const struct stamp *t)
+{
+	struct stat_entry n;
+
+	return entry_find(s, t, &n);
 }
 
 int stat_learn(struct store *s, const struct stamp *t, const struct id *id,

@@ -7,7 +7,8 @@
  *	locks           one byte for each thunk that is being made
  *
  * The order in a flush is what makes a power cut harmless: first the folders
- * that hold new object files, then the records that speak of them.
+ * that hold new object files and new names in the project, then the records
+ * that speak of them.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -140,6 +141,7 @@ static void release(struct store *s)
 	claim_release(s);
 	object_file_release(s);
 	table_release(s);
+	names_release(s);
 	if (s->is_mine)
 		munmap((void *)s->is_mine, (size_t)sysconf(_SC_PAGESIZE));
 	if (s->objects_fd >= 0)
@@ -154,6 +156,29 @@ static void release(struct store *s)
 	free(s);
 }
 
+/* Where it cannot be known all is as if the machine were never started anew. */
+static uint64_t read_boot(void)
+{
+	char text[37] = "";
+	int fd = open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	uint64_t boot = 0;
+	struct id id;
+
+	if (fd < 0)
+		return 0;
+	if (file_read_fd(fd, text, sizeof(text) - 1) > 0) {
+		id = id_of(bytes_str(text));
+		memcpy(&boot, id.b, sizeof(boot));
+	}
+	close(fd);
+	return boot;
+}
+
+uint64_t store_boot(const struct store *s)
+{
+	return s->boot;
+}
+
 int store_open(const char *dir, unsigned flags, struct store **out,
 	       struct err *e)
 {
@@ -166,6 +191,7 @@ int store_open(const char *dir, unsigned flags, struct store **out,
 		s->claim_fds[i] = -1;
 	s->is_read_only = flags & STORE_READ_ONLY;
 	s->is_volatile = flags & STORE_VOLATILE;
+	s->boot = read_boot();
 	s->piece = mem_alloc(PIECE_BYTES);
 	s->hash = hash_new();
 	if (mark_as_mine(s, e) < 0 ||
@@ -212,7 +238,7 @@ int store_flush(struct store *s, struct err *e)
 	if (s->is_read_only)
 		return 0;
 	if (store_is_mine(s, e) < 0 || stat_trust(s, e) < 0 ||
-	    object_file_sync(s, e) < 0)
+	    object_file_sync(s, e) < 0 || names_sync(s, e) < 0)
 		return -1;
 	return table_commit(s, e);
 }

@@ -2,7 +2,7 @@
  *
  * store.c (open, close, flush), table.c (what is put and not yet committed),
  * object.c, object_file.c (large ones), pack.c and compact.c (small ones),
- * claim.c, stat.c, stat_tree.c.
+ * claim.c, stat.c, stat_tree.c, names.c.
  */
 #ifndef GG_STORE_PRIVATE_H
 #define GG_STORE_PRIVATE_H
@@ -32,6 +32,7 @@ struct store {
 	char *dir;
 	int dir_fd, objects_fd, claim_fds[CLAIM_FILES];
 	bool is_read_only, is_volatile;
+	uint64_t boot;
 	/* A page that the kernel clears in the child of a fork. */
 	const unsigned char *is_mine;
 	struct db *db;
@@ -46,6 +47,11 @@ struct store {
 	struct hash *hash;
 	struct mapping *mappings;       /* large objects that are lent */
 	struct map mapped;              /* their ids */
+
+	int folders_fd;                 /* names.c: what is to be synced below it */
+	struct map folders;
+	struct arena folder_names;
+	const char *last_folder;
 
 	struct claim *claims[CLAIM_BUCKETS];
 	struct noted *noted;
@@ -73,6 +79,10 @@ int table_each(struct store *s, enum table t, struct bytes prefix,
  * st still holds afterwards is the caller's to see. */
 int object_put_fd(struct store *s, int fd, const struct stat *st,
 		  struct id *id, struct err *e);
+
+/* Wait for all that store_note_name told of; forget it. */
+int names_sync(struct store *s, struct err *e);
+void names_release(struct store *s);
 
 /* Large objects, in files. */
 int object_file_put(struct store *s, const struct id *id, struct bytes b,

@@ -3,14 +3,16 @@
     chaos.py GG CHECK_STORE FOLDER SEED ROUNDS
 
 The graph is made of small and large files, folders, tails and steps that fail
-by chance, and is the same for the same seed.  It lives in three places: on the
-disk, on a tmpfs of 48 MB, and on the file system of faulty.py.  Each round does
-one thing of `deeds` to a gg that forces it.  After that no process or mount may
-be left, each object must be what its name says, and what had been made real in
-the project must be known still.  Now and then, and at the end, an undisturbed
-gg must go on to what the script gives by itself.  Prints TAP.
+by chance, and is the same for the same seed.  It lives in four places: on the
+disk, on a tmpfs of 48 MB, on the file system of faulty.py, and on a file system
+of the kernel's on the disk of disk.c.  Each round does one thing of SAID to a gg
+that forces it.  After that no process or mount may be left, each object must be
+what its name says, and what had been made real in the project must be known
+still.  Now and then, and at the end, an undisturbed gg must go on to what the
+script gives by itself.  Prints TAP.
 """
 import ctypes
+import math
 import os
 import random
 import shutil
@@ -18,12 +20,16 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 
+from disk import Disk, kinds_here
 from graph import MODELS, SCRIPTS, hash_of, is_real, random_script
 
 PR_SET_CHILD_SUBREAPER = 36
 LEASE_S = 2
 FAKETIME = os.environ["FAKETIME_LIBRARY"]
+DISK = os.environ.get("DISK_PROGRAM")   # where loop devices can be had
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 class Wrong(Exception):
     pass
@@ -35,6 +41,7 @@ class Place:
     def __init__(self, chaos, name, root):
         self.chaos, self.name, self.root = chaos, name, root
         self.content, self.n_contents, self.is_dirty = "", 0, False
+        self.is_done = False    # a force ended well: all is known, whatever comes
 
     def begin(self):
         os.makedirs(self.root)
@@ -58,8 +65,8 @@ class Place:
         self.n_contents += 1
         self.content = f"{self.chaos.seed} {self.name} {self.n_contents}\n"
         self.write("seed", self.content)
+        self.is_dirty, self.is_done = True, False
         self.chaos.gg(self, "infer", "sh", "run.sh", must=True)
-        self.is_dirty = True
 
     def real(self):
         return {o: hash_of(os.path.join(self.root, o)) for o in self.chaos.outs
@@ -71,18 +78,28 @@ class Chaos:
         self.gg_path, self.check_store, self.folder, self.seed = gg, check_store, folder, seed
         self.rng = random.Random(seed)
         self.script, self.outs = random_script(self.rng)
-        self.n_sums, self.typical_s, self.faulty = 0, 1.0, None
+        self.booted_s, self.typical_s, self.faulty = 0, 1.0, None
         self.expected = {}
         self.helpers = set()
         self.log = os.path.join(folder, "log")
-        self.places = {n: Place(self, n, os.path.join(folder, n, "p"))
-                       for n in ("disk", "small", "faulty")}
+        roots = {"disk": "disk", "small": "small", "faulty": "faulty"}
+        self.disk = None
+        if "power_cut" in DEEDS:
+            kind = self.rng.choice(kinds_here())
+            self.disk = Disk(DISK, folder, os.environ.get("DISK_KIND", kind), self.rng)
+            roots["cut"] = "fs"
+        self.places = {n: Place(self, n, os.path.join(folder, r, "p")) for n, r in roots.items()}
 
     # Starting and ending.
 
     def spawn(self, place, args, env=None):
+        words = [self.gg_path, *args]
+        if place.name == "cut":
+            # As after a real cut, the kernel says that it was started anew.
+            words = ["unshare", "-m", "-T", "--boottime", str(-self.booted_s), "sh", "-c",
+                     f'mount --bind "$0" {BOOT_ID} && exec "$@"', self.folder + "/boot", *words]
         with open(self.log, "ab") as log:
-            return subprocess.Popen([self.gg_path, *args], cwd=place.root, stdout=log, stderr=log,
+            return subprocess.Popen(words, cwd=place.root, stdout=log, stderr=log,
                                     stdin=subprocess.DEVNULL, start_new_session=True,
                                     env={**os.environ, **(env or {})})
 
@@ -106,15 +123,11 @@ class Chaos:
         state, at = self.folder + "/state", self.folder + "/faulty"
         os.makedirs(state, exist_ok=True)
         os.makedirs(at, exist_ok=True)
-        for name in ("eio", "cut"):
-            if os.path.exists(f"{state}/{name}"):
-                os.unlink(f"{state}/{name}")
-        shutil.rmtree(state + "/grave", ignore_errors=True)
         with open(self.folder + "/faulty.log", "ab") as log:
             self.faulty = subprocess.Popen(
                 [sys.executable, os.path.join(os.path.dirname(__file__), "faulty.py"), state, at,
                  str(self.rng.random())], stdout=log, stderr=log)
-        self.helpers = {self.faulty.pid}
+        self.helpers.add(self.faulty.pid)
         for _ in range(200):
             if os.path.ismount(at):
                 return
@@ -142,10 +155,22 @@ class Chaos:
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "gg-chaos",
                         self.folder + "/small"], check=True)
         self.mount_faulty()
+        if self.disk:
+            self.disk.open()
+            self.helpers.add(self.disk.server.pid)
+            self.boot()
         for place in self.places.values():
             place.begin()
 
+    def boot(self):
+        self.booted_s = math.ceil(uptime())
+        time.sleep(self.booted_s - uptime() + 0.01)
+        with open(self.folder + "/boot", "w", encoding="ascii") as f:
+            print(uuid.UUID(int=self.rng.getrandbits(128)), file=f)
+
     def close(self):
+        if self.disk:
+            self.disk.close()
         self.unmount_faulty()
         subprocess.run(["umount", self.folder + "/small"], check=False)
 
@@ -179,7 +204,7 @@ class Chaos:
         with open("/proc/mounts", encoding="utf-8") as f:
             mounts = [m.split()[1] for m in f]
         extra = [m for m in mounts if m.startswith(self.folder + "/") and
-                 m not in (self.folder + "/small", self.folder + "/faulty")]
+                 m[len(self.folder) + 1:] not in ("small", "faulty", "raw", "fs")]
         if extra:
             raise Wrong("mounts are left: " + " ".join(extra))
 
@@ -220,7 +245,7 @@ class Chaos:
             path = os.path.join(place.root, o)
             if os.path.isdir(path):
                 shutil.rmtree(path)
-            else:
+            elif os.path.lexists(path):
                 os.unlink(path)
         self.gg(place, "infer", "--fresh", "sh", "run.sh", must=True)
         now = place.real()
@@ -242,18 +267,19 @@ class Chaos:
         self.gg(place, "force", "-j3", "--retries=30", must=True)
         self.typical_s = 0.5 * self.typical_s + 0.5 * (time.monotonic() - begun)
         self.is_as_expected(place, place.real(), True)
-        # Where removing itself may have ended with EIO, some can be left.
-        if place.name != "faulty":
-            self.nothing_temporary(place)
-        place.is_dirty = False
+        # Where writing the note of it failed too, it is for gc.
+        if place.name == "faulty":
+            self.gg(place, "gc", must=True)
+        self.nothing_temporary(place)
+        place.is_dirty, place.is_done = False, True
 
     # What goes wrong.
 
     def a_while(self, most=1.0):
         time.sleep(self.rng.random() * min(most * self.typical_s, 3.0))
 
-    def begin_force(self, place, env=None):
-        return self.spawn(place, ["force", "-j3", "--retries=30"], env)
+    def begin_force(self, place, env=None, retries=30):
+        return self.spawn(place, ["force", "-j3", f"--retries={retries}"], env)
 
     def end(self, p, limit_s=90):
         try:
@@ -340,7 +366,8 @@ class Chaos:
     def full_disk(self):
         place = self.ready("small")
         os.makedirs(self.folder + "/small/tmp", exist_ok=True)
-        p = self.begin_force(place, {"TMPDIR": self.folder + "/small/tmp"})
+        # While it is full every step fails, each time after a longer while.
+        p = self.begin_force(place, {"TMPDIR": self.folder + "/small/tmp"}, 3)
         self.a_while()
         filler = self.folder + "/small/filler"
         fill(filler)
@@ -363,17 +390,51 @@ class Chaos:
         return place
 
     def power_cut(self):
-        place = self.ready("faulty")
-        p = self.begin_force(place)
-        self.a_while()
-        touch(self.folder + "/state/cut")
-        time.sleep(0.05)
-        p.kill()
-        self.end(p)
+        """At some write of an infer or a force, or between them."""
+        place, deed = self.places["cut"], self.rng.choice(["infer", "force", "force", "nothing"])
+        if deed == "infer" or not place.n_contents:
+            place.renew()
+        elif deed == "force":
+            self.ready("cut")
+        elif place.is_dirty and self.rng.random() < 0.7:
+            self.settle(place)
+        p = self.spawn(place, {"infer": ["infer", "--fresh", "sh", "run.sh"],
+                               "force": ["force", "-j3", "--retries=30"],
+                               "nothing": ["status"]}[deed])
+        if deed != "nothing":
+            self.a_while()
+            self.some_is_written_back(place)
+        self.disk.cut(self.rng.choice([0, self.rng.randint(1, 100)]))
+        if self.rng.random() < 0.5:
+            self.a_while(0.3)
+            p.kill()
+        is_done = self.end(p) == 0 and deed == "force"
+        place.is_done = place.is_done or is_done
+        self.disk.cut(0)
         self.none_left()
-        self.unmount_faulty()
-        self.mount_faulty()
+        self.disk.back()
+        self.boot()
         return place
+
+    def some_is_written_back(self, place):
+        """By the kernel, whenever it likes."""
+        for o in self.rng.sample(self.outs, 5):
+            path = os.path.join(place.root, o)
+            if os.path.isfile(path):
+                fd = os.open(path, os.O_RDONLY)
+                os.fdatasync(fd)
+                os.close(fd)
+
+    def after_cut(self, place):
+        """What a person would type next; nothing says to him what was lost."""
+        self.store_is_right(place)
+        if place.is_done and self.rng.random() < 0.5:
+            self.nothing_lost(place, self.outs)
+        if self.rng.random() < 0.5:
+            self.gg(place, "force", "-j3", "--retries=30")
+        self.gg(place, "infer", "sh", "run.sh", must=True)
+        place.is_dirty = True
+        self.settle(place)
 
     def clock_jumps(self):
         place = self.ready("disk")
@@ -405,13 +466,10 @@ class Chaos:
             pass
         place = getattr(self, deed)()
         self.none_left()
+        if deed == "power_cut":
+            self.after_cut(place)
         self.store_is_right(place)
         got = place.real()
-        if deed == "power_cut":
-            # Copies in the project are not synced one by one: it is the store
-            # that must give them back.
-            self.nothing_lost(place, got)
-            got = place.real()
         self.is_as_expected(place, got, False)
         if self.rng.random() < 0.5:
             self.nothing_lost(place, got)
@@ -432,10 +490,10 @@ class Chaos:
 
 DEEDS = ["kill_gg", "kill_cell", "kill_worker", "kill_dispatcher", "stop_gg", "stop_worker",
          "stop_dispatcher", "full_disk", "io_errors", "clock_jumps"]
-if os.environ.get("POWER") == "only":
-    DEEDS = ["power_cut"]
-elif os.environ.get("POWER"):
+if DISK:
     DEEDS.append("power_cut")
+if os.environ.get("DEEDS"):
+    DEEDS = os.environ["DEEDS"].split()
 SAID = {
     "kill_gg": "gg is killed", "kill_cell": "steps are killed", "kill_worker": "a worker is killed",
     "kill_dispatcher": "gg is killed while workers work for it",
@@ -445,6 +503,10 @@ SAID = {
     "power_cut": "the power is cut, and what was not synced may be gone",
     "clock_jumps": "the clock jumps by hours, years and back",
 }
+
+
+def uptime():
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def stand_still(process, seconds):
@@ -503,6 +565,8 @@ def main():
             except (Wrong, OSError) as e:
                 bad.setdefault(deed, f"seed {seed}, round {i}: {e!r}")
                 print(f"# {deed}: seed {seed}, round {i}: {e}", flush=True)
+                if os.environ.get("KEEP"):
+                    os._exit(1)
         try:
             chaos.finish()
         except (Wrong, OSError) as e:

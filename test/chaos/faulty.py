@@ -1,15 +1,9 @@
-"""A file system that fails, and forgets what was not synced.
+"""A file system that fails now and then.
 
     faulty.py STATE MOUNT SEED
 
 STATE/fs is shown at MOUNT, one call at a time.  While STATE/eio exists, calls
-end with EIO, one in four by chance.  Once STATE/cut exists all of them do: the
-power is gone, and when the file system is unmounted STATE/fs is put back to
-what a disk might hold then.  Of each page that was written after the last
-fsync of its file either the old content is kept or the new, and of what was
-appended some part from its beginning.  What happened to names (made, renamed,
-removed) is undone from the last one back to some moment after the last fsync of
-one of their folders.
+end with EIO, one in four by chance.
 """
 import errno
 import os
@@ -18,8 +12,6 @@ import sys
 
 from fusepy import FUSE, FuseOSError, Operations
 
-PAGE = 4096
-
 
 class Faulty(Operations):
     use_ns = True
@@ -27,79 +19,20 @@ class Faulty(Operations):
 
     def __init__(self, state, seed):
         self.state, self.root = state, os.path.join(os.path.abspath(state), "fs")
-        self.grave = os.path.join(state, "grave")
         self.chance = random.Random(seed)
-        self.pages = {}      # inode -> [size when synced, {page: what it was}]
-        self.names = []      # [folders, how to undo], the oldest first
-        self.n_buried = 0
-        self.is_cut = False
-        for folder in (self.root, self.grave):
-            os.makedirs(folder, exist_ok=True)
+        os.makedirs(self.root, exist_ok=True)
 
     def __call__(self, op, path, *args):
-        if op not in ("init", "destroy"):
-            self.may_go_on(op)
+        if op not in ("init", "destroy", "release", "releasedir", "getattr"):
+            self.may_go_on()
         try:
             return getattr(self, op)(path and self.root + path, *args)
         except OSError as e:
             raise FuseOSError(e.errno) from e
 
-    def may_go_on(self, op):
-        self.is_cut = self.is_cut or os.path.exists(self.state + "/cut")
-        if self.is_cut or (op not in ("release", "releasedir", "getattr") and
-                           os.path.exists(self.state + "/eio") and
-                           self.chance.random() < 0.25):
+    def may_go_on(self):
+        if os.path.exists(self.state + "/eio") and self.chance.random() < 0.25:
             raise FuseOSError(errno.EIO)
-
-    # What is remembered until it is synced.
-
-    def about_to_write(self, fd, at, size):
-        st = os.fstat(fd)
-        synced = self.pages.setdefault(st.st_ino, [st.st_size, {}])[1]
-        for page in range(at // PAGE, (at + size + PAGE - 1) // PAGE):
-            if page not in synced:
-                synced[page] = os.pread(fd, PAGE, page * PAGE)
-
-    def renamed(self, undo, *paths):
-        self.names.append([{os.path.dirname(p) for p in paths}, undo])
-
-    def bury(self, path):
-        self.n_buried += 1
-        kept = f"{self.grave}/{self.n_buried}"
-        os.rename(path, kept)
-        return kept
-
-    def put_back(self):
-        oldest = self.chance.randint(0, len(self.names))
-        for _, undo in reversed(self.names[oldest:]):
-            undo()
-        by_inode = {}
-        for folder, _, files in os.walk(self.state):
-            for path in (os.path.join(folder, f) for f in files):
-                if not os.path.islink(path):
-                    by_inode[os.stat(path).st_ino] = path
-        for inode, (size, synced) in self.pages.items():
-            if inode in by_inode:
-                self.forget(by_inode[inode], size, synced)
-
-    def forget(self, path, size, synced):
-        mode = os.stat(path).st_mode
-        os.chmod(path, 0o600)
-        with open(path, "r+b", buffering=0) as f:
-            now = os.fstat(f.fileno()).st_size
-            # What was appended is there up to some page, as file systems that
-            # journal have it; what was written over, page by page.
-            new = max(size, min(now, self.chance.randint(0, now // PAGE + 1) * PAGE))
-            for page, was in synced.items():
-                if was and self.chance.random() < 0.5:
-                    f.seek(page * PAGE)
-                    f.write(was)
-            f.truncate(new)
-        os.chmod(path, mode)
-
-    def destroy(self, _):
-        if self.is_cut or os.path.exists(self.state + "/cut"):
-            self.put_back()
 
     # Names.
 
@@ -130,39 +63,21 @@ class Faulty(Operations):
 
     def mkdir(self, path, mode):
         os.mkdir(path, mode)
-        self.renamed(lambda: self.bury(path), path)
 
     def rmdir(self, path):
-        mode = os.stat(path).st_mode
         os.rmdir(path)
-        self.renamed(lambda: os.mkdir(path, mode), path)
 
     def symlink(self, path, target):
         os.symlink(target, path)
-        self.renamed(lambda: os.unlink(path), path)
 
     def link(self, path, old):
         os.link(self.root + old, path)
-        self.renamed(lambda: os.unlink(path), path)
 
     def unlink(self, path):
-        kept = self.bury(path)
-        self.renamed(lambda: os.rename(kept, path), path)
+        os.unlink(path)
 
     def rename(self, old, new):
-        new = self.root + new
-        is_there = os.path.lexists(new)
-        if os.path.isdir(old) and is_there:
-            os.rmdir(new)
-            is_there = False
-        kept = self.bury(new) if is_there else None
-
-        def undo():
-            os.rename(new, old)
-            if kept:
-                os.rename(kept, new)
-        os.rename(old, new)
-        self.renamed(undo, old, new)
+        os.rename(old, self.root + new)
 
     def chmod(self, path, mode):
         os.chmod(path, mode)
@@ -182,36 +97,22 @@ class Faulty(Operations):
         return os.open(path, flags & ~os.O_TRUNC)
 
     def create(self, path, mode, fi=None):
-        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
-        self.renamed(lambda: self.bury(path), path)
-        return fd
+        return os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, mode)
 
     def read(self, path, size, offset, fh):
         return os.pread(fh, size, offset)
 
     def write(self, path, data, offset, fh):
-        self.about_to_write(fh, offset, len(data))
         return os.pwrite(fh, data, offset)
 
     def truncate(self, path, length, fh=None):
-        fd = fh if fh is not None else os.open(path, os.O_RDWR)
-        try:
-            size = os.fstat(fd).st_size
-            self.about_to_write(fd, min(length, size), abs(size - length))
-            os.ftruncate(fd, length)
-        finally:
-            if fh is None:
-                os.close(fd)
+        os.truncate(path if fh is None else fh, length)
 
     def fsync(self, path, datasync, fh):
         os.fsync(fh)
-        self.pages.pop(os.fstat(fh).st_ino, None)
 
     def fsyncdir(self, path, datasync, fh):
-        for i in reversed(range(len(self.names))):
-            if path in self.names[i][0]:
-                del self.names[:i + 1]
-                return
+        pass
 
     def release(self, path, fh):
         os.close(fh)

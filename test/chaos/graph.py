@@ -16,7 +16,8 @@ sh whole.sh @out @in/...
 """
 
 # By itself, outside gg, the script must give the same without tails or failures.
-SCRIPTS = {
+# Each step tells of the first of its writes that fails.
+SCRIPTS = {n: "set -e\n" + text for n, text in {
     "small": 'sleep 0.02\n{ cat "$1"; echo small; } >"$2"\n',
     "large": 'sleep 0.02\n{ cat "$1"; yes large | head -c 90000; } >"$2"\n',
     "many": 'for i in 1 2 3; do { echo "$i"; cat "$1"; } >"$2/$i"; done\n'
@@ -25,8 +26,8 @@ SCRIPTS = {
     "flaky": 'if [ -n "$GG_RUNTIME" ] && [ $(($(od -An -N1 -tu1 /dev/urandom) % 3)) = 0 ]; then\n'
              '\techo by chance >&2; exit 9\nfi\nsleep 0.01\n{ cat "$1"; echo flaky; } >"$2"\n',
     "join": 'out=$1; shift\ncat "$@" >"$out"\n',
-    "whole": 'out=$1; shift\nfind "$@" -type f | sort | xargs sha256sum >"$out"\n',
-    "tail": r'''if [ -z "$GG_RUNTIME" ]; then exec sh small.sh "$1" "$2"; fi
+    "whole": 'out=$1; shift\nall=$(find "$@" -type f)\necho "$all" | sort | xargs sha256sum >"$out"\n',
+    "tail": r"""if [ -z "$GG_RUNTIME" ]; then exec sh small.sh "$1" "$2"; fi
 name() { sha256sum | cut -c1-64; }
 step()
 {
@@ -35,9 +36,10 @@ step()
 	echo "in value $(name <small.sh) small.sh"
 	printf 'out out b\nruntime %s\n' "$GG_RUNTIME"
 }
-{ printf 'gg-tail 1\nthunk %s out\n\n' "$(step "$1" | name)"; step "$1"; } >"$2"
-''',
-}
+text=$(step "$1")
+{ printf 'gg-tail 1\nthunk %s out\n\n' "$(echo "$text" | name)"; echo "$text"; } >"$2"
+""",
+}.items()}
 
 
 def random_script(rng):
