@@ -572,7 +572,8 @@ int place_back(struct store *s, const struct project *p, const char *path,
 	struct stat st;
 
 	litter_note(p, path);
-	if (put_real(&l, path, &r->value, &st, e) < 0)
+	if (put_real(p, &l, path, &r->value, &st, e) < 0)
 		return -1;
+	store_note_name(s, p->root_fd, path);
 	return note_value(s, path, &ph, r->state, &r->value, &st, e);
 }

@@ -156,7 +156,7 @@ bool is_remains(struct store *s, int root, const char *path, const struct ref *v
 }
 
 bool is_left_by_cut(struct store *s, int root, const char *path,
-			   const struct ref_record *r)
+		    const struct ref_record *r)
 {
 	struct arena a = { 0 };
 	const struct ref *value = NULL;
@@ -174,7 +174,7 @@ bool is_left_by_cut(struct store *s, int root, const char *path,
 }
 
 bool has_lost_bytes(struct store *s, int root, const char *path,
-			   const struct ref_record *r, const struct stamp *stamp)
+		    const struct ref_record *r, const struct stamp *stamp)
 {
 	struct err ignored;
 	struct id id;
