@@ -77,6 +77,34 @@ static int copy_hints(struct rebind *r, const struct id *old, const struct id *n
 	return store_table_put(r->store, TABLE_HINT, id_key(new_id), hints, e);
 }
 
+/* Do all bytes of a path stand for themselves in a thunk's text? */
+static bool is_written_so(const char *path)
+{
+	for (; *path; path++)
+		if ((unsigned char)*path <= ' ' || *path == 0x7f || *path == '\\')
+			return false;
+	return true;
+}
+
+enum { SOUGHT_MOST = 8 };
+
+/* Might there be anything to replace?  That costs less than to decode. */
+static bool may_read(const struct rebind *r, struct bytes text)
+{
+	static const char in_thunk[] = "\nin thunk ";
+	struct bytes path;
+	size_t pos = 0;
+	void *change;
+
+	if (r->changes.n > SOUGHT_MOST ||
+	    memmem(text.p, text.n, in_thunk, sizeof in_thunk - 1))
+		return true;
+	while (map_each(&r->changes, &pos, &path, &change))
+		if (!is_written_so(path.p) || memmem(text.p, text.n, path.p, path.n))
+			return true;
+	return false;
+}
+
 /* The thunk with its new inputs: 1 it has another name than was known, 0 not. */
 static int rebind_thunk(struct rebind *r, const struct id *old, struct arena *a,
 			struct err *e)
@@ -86,8 +114,11 @@ static int rebind_thunk(struct rebind *r, const struct id *old, struct arena *a,
 	struct thunk t;
 	struct id id, *kept;
 
-	if (store_get(r->store, old, a, &text, e) < 0 ||
-	    thunk_decode(text, a, &t, e) < 0)
+	if (store_get(r->store, old, a, &text, e) < 0)
+		return -1;
+	if (!may_read(r, text))
+		return 0;
+	if (thunk_decode(text, a, &t, e) < 0)
 		return -1;
 	if (!replace(r, &t))
 		return 0;
