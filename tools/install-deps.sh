@@ -140,6 +140,8 @@ need_bench()
 	need_demo
 	need_stores
 	need python3-pandas module pandas
+	need python3-matplotlib module matplotlib
+	need python3-sympy module sympy
 	need python3-torch module torch
 	need dataset-fashion-mnist test -d /usr/share/datasets/fashion-mnist
 	need libopenblas0-pthread any /usr/lib/*/libopenblas.so.0

@@ -20,12 +20,21 @@ cd "$dir" || die "no $dir"
 ${CC:-gcc} -O2 -static -o "$work/exits" "$rows/exits.c" || die 'cannot compile exits.c'
 "$gg" init >/dev/null || die 'gg init failed'
 
+# More than 17,000 calls with a path (strace -f -c -e trace=file).
 cat >forest.py <<'END'
 import sys
 import numpy as np
 import pandas
-import scipy.stats
-import sklearn.pipeline, sklearn.linear_model, sklearn.feature_extraction.text
+import matplotlib.pyplot
+import logging.config, sqlite3
+import scipy.cluster.hierarchy, scipy.integrate, scipy.interpolate, scipy.io
+import scipy.ndimage, scipy.signal, scipy.stats
+import sklearn.cluster, sklearn.datasets, sklearn.decomposition
+import sklearn.feature_extraction.text, sklearn.feature_selection
+import sklearn.gaussian_process, sklearn.inspection, sklearn.linear_model
+import sklearn.manifold, sklearn.mixture, sklearn.model_selection
+import sklearn.naive_bayes, sklearn.neural_network, sklearn.pipeline, sklearn.svm
+import sympy
 from sklearn.ensemble import RandomForestClassifier
 
 rng = np.random.default_rng(0)
@@ -106,7 +115,7 @@ exiting()
 }
 
 command=cnn row 'learn, cnn' '<= 1.05' 'PyTorch, two worker processes, traced / plain'
-command=forest row 'learn, forest' '<= 1.15' 'scikit-learn and pandas, traced / plain'
+command=forest row 'learn, forest' '<= 1.15' 'scikit-learn, pandas, matplotlib, traced / plain'
 command=compiler row 'learn, gcc' '<= 1.15' 'gcc -O2 of one file, traced / plain'
 "$gg" learn -- python3 member.py --data data.txt --seed 1 --rate 1 --out out/1.txt \
 	>"$work/said" 2>&1 || die 'the member was not learned'
