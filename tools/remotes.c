@@ -140,7 +140,11 @@ void remotes_help(void)
 		      "than once, the nearest comes first. GG_REMOTE holds such URIs, with "
 		      "spaces or commas between. What comes from a remote is checked: objects "
 		      "against their names, results against the signature of a key that is "
-		      "trusted (gg key).", 0, 0);
+		      "trusted (gg key). Of servers with TLS those count whose certificates are "
+		      "signed by the authorities of CURL_CA_BUNDLE or SSL_CERT_FILE, else of "
+		      "the system; AWS_CA_BUNDLE comes first for S3. What a run has put there "
+		      "or taken from there gg remote gc keeps for 30 days after; what gg push "
+		      "has put there, with what gg.lock names, for good.", 0, 0);
 	printf("\n    gg force --remote dir:/scratch/gg --remote s3://bucket/gg\n\n");
 	for (size_t i = 0; remotes[i]; i++) {
 		printf("  %-8s ", remotes[i]->scheme);
