@@ -74,6 +74,8 @@
  *     time 90s | 1h30m        s m h d
  *     priority N              -1000 to 1000, higher is sooner
  *     network yes             it needs the network
+ *     aside OPTION...         of the pattern: no part of the step's name, for they
+ *                             change nothing that is written (--threads)
  *     fuse WORD...            how several such commands are one process: fuse.h
  *     lists yes               @FILE stands for FILE's lines, an argument each
  *     shortening no           long options must be written in full
@@ -145,6 +147,10 @@ struct hints {
 	const char *fuse;               /* words of fuse.h, or NULL; lent */
 	const struct resume *resume;    /* NULL: it cannot go on; borrowed */
 	unsigned gpus_most;             /* it can use up to so many; 0: as gpus */
+	/* Words that the command was given and its thunk has not, since they
+	 * change nothing that it writes: it is run with them all the same; lent. */
+	const char **aside;
+	size_t n_aside;
 };
 
 struct bound_read {
@@ -173,6 +179,9 @@ struct binding {
 	size_t n_env;
 	struct hints hints;
 	bool uses_network;
+	/* The arguments without hints.aside; NULL: there are none such. */
+	const char **args;
+	size_t n_args;
 	/* Not NULL: a command that prints, as make rules, what is read besides
 	 * (compilers: headers); it runs in the command's cwd and environment. */
 	const char **scan;

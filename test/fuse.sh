@@ -52,6 +52,22 @@ check "and that they ran alone then is told" said 'as one process failed .*runs 
 check "the others are what they should be" \
 	eval 'for f in models/*-0.[12].*; do grep -q "$(sha256sum $f | cut -c1-64)  $f" "$work/alone.txt" || exit 1; done'
 
+# How many threads is no part of a name, and is heeded all the same.
+fresh aside
+thread() { echo "gg-ml data --examples 300 --features 6 -o d.st; gg-ml train --data d.st \
+	--model 'mlp 6-4-3' --steps 40 $1 -o w.st" >run.sh; }
+thread "--threads 1"
+check "with one thread" counts 2 0 0 "$GG" run sh run.sh
+thread "--threads=2"
+check "two threads are the same step" counts 0 2 0 "$GG" run sh run.sh
+check "gg show tells of them" says "# aside: --threads=2" 0 "$GG" show w.st
+printf 'sh own.sh -j=@ @out\n\taside -j\n' >gg.models
+printf 'echo "$@" >seen.txt; [ "$#" = 3 ] && echo made >"$1"\n' >own.sh
+echo 'sh own.sh -j 3 out.txt' >run.sh
+check "so it is of any program whose model says so" counts 1 0 0 "$GG" run sh run.sh
+sed -i 's/3/4/' run.sh
+check "with another number it is known" counts 0 1 0 "$GG" run sh run.sh
+
 # A program that is anybody's: what it may take together stands in gg.models.
 project own
 printf 'sh square.sh --of=@ --add=@=0 -o=@out\n\tfuse --of=, --add=,0 -o={}\n' >gg.models

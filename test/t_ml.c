@@ -117,7 +117,28 @@ static void hints(void)
 	arena_release(&a);
 }
 
+static void put_aside(void)
+{
+	struct arena a = { 0 };
+	struct binding b;
+	const char *text;
+
+	bind_line("gg-ml train --threads 4 --data d --device=cuda -o w", &a, &text, &b);
+	CHECK_STR(joined(b.args, b.n_args, &a), "gg-ml train --data d -o w");
+	CHECK_STR(joined(b.hints.aside, b.hints.n_aside, &a), "--threads 4 --device=cuda");
+	bind_line("gg-ml eval --data d w --threads 2 --json", &a, &text, &b);
+	CHECK_STR(joined(b.args, b.n_args, &a), "gg-ml eval --data d w --json");
+	bind_line("gg-ml train --data d --profile exact --device loops -o w", &a, &text, &b);
+	CHECK_STR(joined(b.args, b.n_args, &a), "gg-ml train --data d --profile exact -o w");
+	bind_line("gg-ml train --data d --device cuda --profile cublas -o w", &a, &text, &b);
+	CHECK(!b.args && !b.hints.n_aside);
+	bind_line("gg-ml train --data d -o w", &a, &text, &b);
+	CHECK(!b.args && !b.hints.n_aside);
+	arena_release(&a);
+}
+
 static const struct test tests[] = {
+	{ "in exact numbers threads and device are no part of the name", put_aside },
 	{ "a command line gives these reads and writes", rows_bind },
 	{ "what cannot be expressed runs for real, with a reason", refusals_say_why },
 	{ "threads and devices steer where it runs", hints },

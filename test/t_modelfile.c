@@ -68,6 +68,8 @@ static void bad_files(void)
 		{ "t\n\tcpus 0\n", "say a number such as" },
 		{ "t\n\tcpus -1\n", "say a number such as" },
 		{ "t\n\tgpus nan\n", "say a number such as" },
+		{ "t -j=@\n\taside -k\n", "an option of the pattern" },
+		{ "t -i=@in\n\taside -i\n", "an option of the pattern" },
 		{ "t\n\tgpus 4-1\n", "such as 1-4" }, { "t\n\tgpus 1-\n", "such as 1-4" },
 		{ "t\n\tgpus -4\n", "such as 1-4" }, { "t\n\tgpus 1-4x\n", "such as 1-4" },
 		{ "t\n\tcpus 0x10\n", "say a number such as" },

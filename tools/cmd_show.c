@@ -29,7 +29,7 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 	struct checkpoint k;
 	struct observation o;
 	struct result r;
-	struct hints h;
+	struct hints h = { 0 };
 
 	printf("# thunk %s\n", id_hex(&n->id).s);
 	print_lines(c, text);
@@ -48,6 +48,9 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		printf("# hints: cpus %g, gpus %g, mem %llu, time %g s, priority %d\n",
 		       h.cpus, h.gpus, (unsigned long long)h.mem_bytes, h.time_s,
 		       h.priority);
+	for (size_t i = 0; i < h.n_aside; i++)
+		printf("%s %s%s", i ? "" : "# aside:", shown(&c->arena, h.aside[i]),
+		       i + 1 < h.n_aside ? "" : "\n");
 	if (checkpoint_get(c->store, &n->id, &k, e) == 0)
 		printf("# ended early %u times, after %.2f s in all; goes on from %s\n",
 		       k.n_stops, k.seconds, id_hex(&k.ref.id).s);

@@ -50,6 +50,8 @@ const struct notation notation[] = {
 	{ "state WORD...", "below resume: words that every run of it gets as well, so that it "
 	  "writes a checkpoint, as --state {out}.ckpt" },
 	{ "network yes", "it needs the network" },
+	{ "aside OPTION...", "options of the pattern that change nothing that is written, such as "
+	  "--threads: no part of the step's name, and it is run with them all the same" },
 	{ "fuse WORD...", "how several of these commands that are ready at once are "
 	  "given to one process: --rate=, takes their values with commas between, --seed=,0 the "
 	  "same where 0 is what an absent one means, --out={} a path in which {} is the command's "

@@ -143,6 +143,7 @@ struct node {
 	bool is_remote : 1;             /* a remote knew its result */
 	bool is_asked : 1;              /* remotes, as reduced */
 	bool is_unpublished : 1;        /* until the second run has ended */
+	bool has_aside : 1;             /* as hints.aside: words to run with */
 	bool is_resumable : 1;          /* it can leave a checkpoint */
 	bool has_restarted : 1;         /* one was of no use */
 	uint8_t n_preempted;
@@ -176,6 +177,7 @@ struct run {
 	struct arena arena;
 	const char *label;
 	struct company *company;        /* others that go with it, or NULL */
+	double weight;                  /* defaults_weight() of its thunk */
 	bool timeout_is_guess;          /* of defaults.c */
 	bool is_second;                 /* of a node that takes too long */
 	bool is_beaten;                 /* the other was first; gave `first` */
@@ -416,6 +418,8 @@ void company_free(struct run *r);
 /* resume.c.  r is about to run: add what it goes on with.  false: its checkpoint
  * is fetched first, and r is of no use. */
 bool resume_prepare(struct exec *x, struct run *r);
+/* r, alone or as others too, runs with words that its thunk has not. */
+void aside_prepare(struct exec *x, struct run *r);
 /* Is n to run in no company, as it has left a checkpoint or may have to? */
 bool resume_goes_alone(struct exec *x, const struct node *n);
 bool run_may_stop(const struct run *r);

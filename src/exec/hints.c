@@ -1,7 +1,7 @@
 /* hints.c - what a model hints of a thunk, as it is kept
  *
  * A version byte, numbers as this machine has them (the store never leaves it),
- * and texts, each with a letter before it and a NUL behind it: f, fuse; p, s and w,
+ * and texts, each with a letter before it and a NUL behind it: f, fuse; a, aside; p, s and w,
  * the path and the words of what goes on after an early end.
  */
 #include <string.h>
@@ -40,6 +40,7 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 	buf_add(&b, &r, sizeof r);
 	if (h->fuse)
 		put_texts(&b, 'f', &h->fuse, 1);
+	put_texts(&b, 'a', h->aside, h->n_aside);
 	if (how) {
 		put_texts(&b, 'p', &how->path, 1);
 		put_texts(&b, 's', how->state, how->n_state);
@@ -57,11 +58,14 @@ static void read_texts(struct bytes rest, struct arena *a, struct hints *h)
 
 	*r = (struct resume){ .state = arena_alloc(a, rest.n * sizeof *r->state),
 			      .words = arena_alloc(a, rest.n * sizeof *r->words) };
+	h->aside = arena_alloc(a, rest.n * sizeof *h->aside);
 	for (const char *at = rest.p, *end = at + rest.n; at < end; at += strlen(at) + 1) {
 		const char *text = *at ? at + 1 : at;
 
 		if (*at == 'f')
 			h->fuse = arena_str(a, text);
+		else if (*at == 'a')
+			h->aside[h->n_aside++] = arena_str(a, text);
 		else if (*at == 'p')
 			r->path = arena_str(a, text);
 		else if (*at == 's')

@@ -347,22 +347,19 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 			rep->status == RUN_OK ? 0 : rep->code ? rep->code : 1,
 		.status = rep->status, .dollars = rep->dollars, .waited_s = rep->waited_s,
 	};
-	double weight = 0;
 	struct err ignored;
 	struct thunk t;
 
 	snprintf(o.place, sizeof o.place, "%s%s%s", r->site->engine->ops->name,
 		 rep->place ? " " : "", rep->place ? rep->place : "");
-	if (thunk_decode(r->job.text, &x->scratch, &t, &ignored) == 0) {
-		weight = defaults_weight(&t);
+	if (thunk_decode(r->job.text, &x->scratch, &t, &ignored) == 0)
 		for (size_t i = 0; i < t.n_in; i++)
 			o.in_bytes += size_of(s, &t.in[i].ref);
-	}
 	for (size_t i = 0; rep->status == RUN_OK && i < rep->result.n; i++)
 		o.out_bytes += size_of(s, &rep->result.v[i].ref);
 	if (took)
 		*took = (struct sample){ rep->seconds, rep->max_rss_bytes, o.in_bytes,
-					 o.out_bytes, weight };
+					 o.out_bytes, r->weight };
 	/* It is kept beside: nothing is wrong when it cannot be kept. */
 	if (rep->log.n && store_put(s, rep->log, &o.log, &ignored) < 0)
 		o.log = (struct id){ { 0 } };

@@ -83,9 +83,37 @@ static void add_words(struct run *r, const struct resume *how, struct thunk *t)
 	set_input(a, t, arena_strn(a, how->path, n), &r->from.ref);
 }
 
+/* What runs is a thunk of its own; false: there can be no such. */
+static bool set_text(struct exec *x, struct run *r, const struct thunk *t)
+{
+	struct err ignored;
+
+	buf_reset(&x->text);
+	if (thunk_encode(t, &x->text, &ignored) < 0)
+		return false;
+	r->job.text = arena_bytes(&r->arena, buf_bytes(&x->text));
+	r->job.reduced = id_of(r->job.text);
+	return true;
+}
+
+void aside_prepare(struct exec *x, struct run *r)
+{
+	struct arena *a = &r->arena;
+	struct hints h;
+	struct thunk t;
+	struct err e;
+
+	if (!r->node->has_aside || hints_get(x->o.store, &r->node->id, a, &h, &e) < 0 ||
+	    thunk_decode(r->job.text, a, &t, &e) < 0)
+		return;
+	t.args = joined(a, t.args, &t.n_args, h.aside, h.n_aside);
+	set_text(x, r, &t);
+}
+
 bool resume_prepare(struct exec *x, struct run *r)
 {
 	struct arena *a = &r->arena;
+	struct job before;
 	struct hints h;
 	struct thunk t;
 	struct err e;
@@ -97,16 +125,17 @@ bool resume_prepare(struct exec *x, struct run *r)
 	r->continues = find(x, r->node, &r->from);
 	add_words(r, h.resume, &t);
 	thunk_sort(&t);
-	buf_reset(&x->text);
-	/* A place that the thunk leaves no room for. */
-	if (thunk_encode(&t, &x->text, &e) < 0) {
+	/* A checkpoint that cannot be had is for later, and a place that the thunk
+	 * leaves no room for for never. */
+	before = r->job;
+	if (!set_text(x, r, &t)) {
 		r->continues = false;
 		return true;
 	}
-	if (r->continues && away_fetch_inputs(x, r->node, &t, r->site))
+	if (r->continues && away_fetch_inputs(x, r->node, &t, r->site)) {
+		r->job = before;
 		return false;
-	r->job.text = arena_bytes(a, buf_bytes(&x->text));
-	r->job.reduced = id_of(r->job.text);
+	}
 	r->job.checkpoint = h.resume->path;
 	if (r->continues)
 		r->job.timeout_s = time_left(r->job.timeout_s, r->from.seconds);

@@ -354,6 +354,7 @@ struct run *sched_prepare(struct exec *x, struct node *n, struct site *site)
 				       .timeout_s = n->timeout_s > 0 ? (double)n->timeout_s :
 						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
+		r->weight = defaults_weight(&red.thunk);
 		profile_expect(n, &r->job);
 		if (r->job.timeout_s <= 0) {
 			r->job.timeout_s = defaults_timeout(x, n, &red.thunk);
@@ -383,6 +384,7 @@ void sched_start(struct exec *x)
 		if (!r)
 			continue;
 		company_gather(x, r);
+		aside_prepare(x, r);
 		if (r->company || resume_prepare(x, r))
 			launch(x, r);
 		else

@@ -355,6 +355,53 @@ static void bind_env(struct fit *f, const char *name)
 	}
 }
 
+/* How many words from args[i] on are an option that is put aside. */
+static size_t n_aside(const struct model *m, const struct command *c, size_t i)
+{
+	const char *w = c->args[i];
+
+	for (size_t k = 0; k < m->n_names; k++) {
+		const struct option_name *n = &m->names[k];
+		const struct option *o = &m->options[n->option];
+		bool has_value = o->value.hole != HOLE_NONE;
+
+		if (!o->is_aside || o->value.repeats || strncmp(w, n->s, n->n) != 0)
+			continue;
+		if (has_value && w[n->n] == '=')
+			return 1;
+		if (!w[n->n] && !o->is_key)
+			return has_value && i + 1 < c->n_args ? 2 : 1;
+	}
+	return 0;
+}
+
+/* Other spellings of getopt stay in the name, where they do no harm. */
+static void bind_aside(struct fit *f, const struct command *c)
+{
+	struct binding *b = f->b;
+	bool is_over = false;
+
+	b->args = NULL;
+	b->n_args = 0;
+	if (!f->m->has_aside)
+		return;
+	b->args = arena_alloc(f->a, (c->n_args + 1) * sizeof *b->args);
+	b->hints.aside = arena_alloc(f->a, (c->n_args + 1) * sizeof *b->args);
+	for (size_t i = 0, n; i < c->n_args; i++) {
+		is_over = is_over || strcmp(c->args[i], "--") == 0;
+		n = i && !is_over ? n_aside(f->m, c, i) : 0;
+		if (!n)
+			b->args[b->n_args++] = c->args[i];
+		for (; n; n--, i += n > 0)
+			b->hints.aside[b->hints.n_aside++] = c->args[i];
+	}
+	/* Behind -- it would be no option any more. */
+	if (is_over || !b->hints.n_aside) {
+		b->args = NULL;
+		b->n_args = b->hints.n_aside = 0;
+	}
+}
+
 bool bind_properties(struct fit *f)
 {
 	const struct model *m = f->m;
@@ -366,6 +413,7 @@ bool bind_properties(struct fit *f)
 		bind_env(f, m->env[i]);
 	f->b->hints = m->hints;
 	f->b->hints.is_watched = m->is_learned;
+	bind_aside(f, f->c);
 	if (!bind_resume(f))
 		return false;
 	f->b->is_learned = m->is_learned;

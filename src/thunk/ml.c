@@ -11,7 +11,7 @@
 /* What an option is kept as; PASS and SWITCH name no file. */
 enum act {
 	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, RESUME, STATE, METRICS, RESIDUAL,
-	MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, N_ACTS
+	MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, PROFILE, N_ACTS
 };
 
 enum { FILES_MAX = 4096 };
@@ -62,7 +62,7 @@ static const struct opt options[] = {
 	{ "--momentum", OPT_EQ, PASS, 0, NULL },
 	{ "--normalise", OPT_EQ, PASS, 0, NULL },
 	{ "--period", OPT_EQ, PASS, 0, NULL },
-	{ "--profile", OPT_EQ, PASS, 0, NULL },
+	{ "--profile", OPT_EQ, PROFILE, 0, NULL },
 	{ "--rate", OPT_EQ, PASS, 0, NULL },
 	{ "--rule", OPT_EQ, PASS, 0, NULL },
 	{ "--schedule", OPT_EQ, PASS, 0, NULL },
@@ -77,6 +77,7 @@ static const struct opt options[] = {
 struct call {
 	struct draft d;
 	const char *v[N_ACTS];  /* values, by act */
+	struct strs named, aside;       /* arguments that change the bytes; others */
 	struct strs files;      /* what is no option, without the command's name */
 };
 
@@ -221,6 +222,11 @@ static const struct {
 	{ "train", train },
 };
 
+static bool is_aside(const struct opt *o)
+{
+	return o && (o->act == THREADS || o->act == DEVICE);
+}
+
 static void gather(struct call *l)
 {
 	struct draft *d = &l->d;
@@ -229,7 +235,7 @@ static void gather(struct call *l)
 	for (size_t i = 1; i < d->args.n && !d->reason; i += hit.n_args) {
 		const char *arg = d->args.v[i];
 
-		hit.n_args = 1;
+		hit = (struct opt_hit){ .n_args = 1 };
 		if (strcmp(arg, "-o") != 0 && (strncmp(arg, "--", 2) != 0 || !arg[2]))
 			strs_add(&l->files, arg);
 		else if (!opt_match(options, &d->args, i, &hit))
@@ -238,7 +244,41 @@ static void gather(struct call *l)
 			draft_refuse(d, "%s: it is run for what it prints", arg);
 		else
 			l->v[hit.o->act] = hit.value;
+		for (size_t k = 0; k < hit.n_args && !d->reason; k++)
+			strs_add(is_aside(hit.o) && arg[0] == '-' ? &l->aside : &l->named,
+				 d->args.v[i + k]);
 	}
+}
+
+static const char **words(struct arena *a, const char *first, const struct strs *l, size_t *n)
+{
+	const char **v = arena_alloc(a, (l->n + 2) * sizeof *v);
+
+	*n = 0;
+	if (first)
+		v[(*n)++] = first;
+	if (l->n)
+		memcpy(v + *n, l->v, l->n * sizeof *v);
+	*n += l->n;
+	return v;
+}
+
+/* In exact numbers the bytes are the same by any number of threads, on any device;
+ * in others it is the device whose bytes they are. */
+static void put_aside(struct call *l, const char *name, struct binding *out)
+{
+	const char *profile = l->v[PROFILE];
+	struct arena *a = l->d.a;
+	struct strs all = { 0 };
+
+	if (!l->aside.n || (profile && strcmp(profile, "exact") != 0))
+		return;
+	out->hints.aside = words(a, NULL, &l->aside, &out->hints.n_aside);
+	strs_add(&all, name);
+	for (size_t i = 0; i < l->named.n; i++)
+		strs_add(&all, l->named.v[i]);
+	out->args = words(a, l->d.c->args[0], &all, &out->n_args);
+	strs_release(&all);
 }
 
 /* In exact numbers a member ends with the bytes of one alone.  What is told of a
@@ -256,6 +296,7 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 	const char *name;
 	double cpus, gpus;
 	bool is_known = false;
+	enum match verdict;
 
 	draft_begin(d, c, a);
 	d->is_in_place = true;
@@ -273,8 +314,13 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 		draft_refuse(d, "no command that gg knows");
 	cpus = (double)count(&l, THREADS);
 	gpus = l.v[DEVICE] && strncmp(l.v[DEVICE], "cuda", 4) == 0;
+	verdict = draft_end(d, out, why);
+	if (verdict == MATCH_BOUND)
+		put_aside(&l, name, out);
 	strs_release(&l.files);
-	if (draft_end(d, out, why) != MATCH_BOUND)
+	strs_release(&l.named);
+	strs_release(&l.aside);
+	if (verdict != MATCH_BOUND)
 		return MATCH_REAL;
 	out->hints.cpus = cpus;
 	out->hints.fuse = strcmp(name, "train") == 0 ? train_fuse : NULL;

@@ -78,6 +78,7 @@ struct option {
 	struct value value;
 	bool may_miss;          /* stood in [ ] */
 	bool is_key;            /* name=value without dashes */
+	bool is_aside;          /* no part of the name */
 };
 
 struct option_name {
@@ -121,6 +122,7 @@ struct model {
 	size_t n_resume, n_state;
 	struct hints hints;
 	bool uses_network, has_lists, has_no_short_forms, is_never;
+	bool has_aside;         /* one of its options is */
 	bool is_learned;        /* strict: a value may be no file */
 };
 

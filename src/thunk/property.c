@@ -192,6 +192,25 @@ static const char *read_priority(struct source *s, struct words *w)
 	return NULL;
 }
 
+static const char *read_aside(struct source *s, struct words *w)
+{
+	struct model *m = s->m;
+
+	for (size_t i = w->bad = 1; i < w->n; w->bad = ++i) {
+		size_t k = 0;
+
+		while (k < m->n_names && strcmp(m->names[k].s, w->v[i].s) != 0)
+			k++;
+		if (k == m->n_names || m->options[m->names[k].option].value.hole == HOLE_IN ||
+		    m->options[m->names[k].option].value.hole == HOLE_OUT)
+			return arena_printf(s->a, "aside %s: say an option of the pattern that "
+					    "is no path, such as --threads", w->v[i].s);
+		m->options[m->names[k].option].is_aside = true;
+		m->has_aside = true;
+	}
+	return NULL;
+}
+
 static const char *read_fuse(struct source *s, struct words *w)
 {
 	struct buf b = { 0 };
@@ -244,6 +263,7 @@ static const struct property properties[] = {
 	{ "mem",        "2G",      read_mem,      1, 1 },
 	{ "time",       "30m",     read_time,     1, 1 },
 	{ "priority",   "N",       read_priority, 1, 1 },
+	{ "aside",      "OPTION...", read_aside,  1, SIZE_MAX },
 	{ "fuse",       "OPTION=... OPTION={}", read_fuse, 1, SIZE_MAX },
 	{ "resume",     "PATH [WORD...]", read_resume, 1, SIZE_MAX },
 	{ "state",      "WORD...", read_state,    1, SIZE_MAX },

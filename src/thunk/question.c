@@ -293,8 +293,8 @@ static int build(struct question *q, struct err *e)
 	const struct command *c = q->g.c;
 	bool inside;
 
-	q->t.args = c->args;
-	q->t.n_args = c->n_args;
+	q->t.args = q->b.args ? q->b.args : c->args;
+	q->t.n_args = q->b.args ? q->b.n_args : c->n_args;
 	q->t.cwd = project_path(in->o.project, q->g.a, c->cwd, ".", &inside);
 	q->t.uses_network = q->b.uses_network;
 	if (bind_runtime(q, e) < 0)
@@ -363,7 +363,7 @@ static bool is_plain(const struct question *q)
 static bool has_hints(const struct hints *h)
 {
 	return h->cpus || h->gpus || h->time_s || h->mem_bytes || h->priority ||
-	       h->is_watched || h->fuse || h->resume;
+	       h->is_watched || h->n_aside || h->fuse || h->resume;
 }
 
 /* Why path, a plain one, can be no input of its own beside t's; or NULL. */
