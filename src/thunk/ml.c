@@ -286,7 +286,7 @@ static void put_aside(struct call *l, const char *name, struct binding *out)
 static const char train_fuse[] =
 	"--members={n} --seed=,0 --rate=,0.05 --momentum=,0.9 --beta2=,0.999 --epsilon=,1e-8 "
 	"--decay=,0 --l1=,0 --smoothing=,0 --gamma=,0.1 -o,--output={} --metrics={} !--state "
-	"!--resume !--snapshots !--profile=cublas !--profile=fast";
+	"!--checkpoint !--resume !--snapshots !--profile=cublas !--profile=fast";
 
 enum match ml_bind(const struct command *c, struct arena *a, struct binding *out,
 		   struct buf *why)
