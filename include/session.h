@@ -101,5 +101,9 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out);
 bool stream_comm(pid_t pid, char *name, size_t room);
 /* The parent of a process, 0 if it has died. */
 pid_t stream_parent(pid_t pid);
+/* By which number a process has this file open, first that number; -1: it has
+ * not. */
+struct stat;
+int stream_fd_of(pid_t pid, const struct stat *st, int first);
 
 #endif

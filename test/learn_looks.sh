@@ -125,6 +125,28 @@ sed -i 's/1 2/1 2 3/' sweep.sh ../plain/sweep.sh
 plainly
 check "one member more" counts 1 2 0 "$GG" run bash sweep.sh
 check "is found by each of them" as_plain
+begin <<'B'
+echo 'import sys; open(sys.argv[1], "w").write("x"); print(sys.argv[1])' >fit.py
+cat >drive.py <<'P'
+import subprocess
+for i in '12':
+    with open('log' + i, 'w') as f:
+        subprocess.run(['python3', 'fit.py', 'd' + i], stdout=f, check=True)
+        f.write('end\n')
+P
+cat >sweep.sh <<'S'
+python3 fit.py a >alone
+exec 3>log
+python3 fit.py b >&3
+echo between >&3
+python3 fit.py c >&3
+echo end >&3
+python3 drive.py
+S
+B
+check "a file that who starts a step has open by another number" "$GG" run bash sweep.sh
+check "holds what both wrote" as_plain
+
 mkdir "$work/data"
 echo 1 >"$work/data/x"
 begin <<'B'

@@ -144,8 +144,9 @@ bool held_is_known(struct session *s, const struct held *h)
 static void move_offset(const struct held *h, off_t to)
 {
 	int pidfd = (int)syscall(SYS_pidfd_open, h->writer, 0);
-	int fd = pidfd < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, h->fd, 0);
-	struct stat st;
+	struct stat st = { .st_dev = h->dev, .st_ino = h->ino };
+	int theirs = pidfd < 0 ? -1 : stream_fd_of(h->writer, &st, h->fd);
+	int fd = theirs < 0 ? -1 : (int)syscall(SYS_pidfd_getfd, pidfd, theirs, 0);
 
 	if (fd >= 0 && fstat(fd, &st) == 0 && st.st_ino == h->ino)
 		lseek(fd, to, SEEK_SET);

@@ -83,6 +83,28 @@ static bool parent_has(pid_t pid, int fd, const struct stat *st)
 	return stat(path, &theirs) == 0 && same_file(st, &theirs);
 }
 
+int stream_fd_of(pid_t pid, const struct stat *st, int first)
+{
+	char path[64];
+	struct stat theirs;
+	struct dirent *de;
+	int found = -1;
+	DIR *d;
+
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, first);
+	if (stat(path, &theirs) == 0 && same_file(st, &theirs))
+		return first;
+	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	d = opendir(path);
+	while (d && found < 0 && (de = readdir(d)))
+		if (de->d_name[0] != '.' && fstatat(dirfd(d), de->d_name, &theirs, 0) == 0 &&
+		    same_file(st, &theirs))
+			found = atoi(de->d_name);
+	if (d)
+		closedir(d);
+	return found;
+}
+
 /* How far a process has read, or -1. */
 static long long offset_of(pid_t pid, int fd)
 {
@@ -108,7 +130,9 @@ static long long offset_of(pid_t pid, int fd)
 static void regular(pid_t pid, int fd, const struct stat *st, const char *link,
 		    struct stream *out)
 {
-	bool shared = parent_has(pid, fd, st);
+	/* `exec 3>log; train >&3; echo done >&3`: by whatever number. */
+	bool shared = fd ? stream_fd_of(stream_parent(pid), st, fd) >= 0 :
+			   parent_has(pid, fd, st);
 
 	out->kind = STREAM_OTHER;
 	if (st->st_nlink == 0) {
