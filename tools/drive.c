@@ -68,6 +68,7 @@ static void look_why(void *arg)
 	struct drive *d = arg;
 	struct ctx *c = d->c;
 	struct buf all = { 0 };
+	bool is_new;
 
 	for (size_t i = 0; i < c->n_engines; i++) {
 		const struct engine *en = &c->engines[i];
@@ -83,7 +84,11 @@ static void look_why(void *arg)
 	} else if (!all.n) {
 		d->was_stuck = false;
 	}
-	if (all.n && (!d->told_why || strcmp(d->told_why, all.p) != 0)) {
+	is_new = all.n && (!d->told_why || strcmp(d->told_why, all.p) != 0);
+	if (all.n ? is_new || !d->is_why_open : d->is_why_open)
+		record_waits(d->record, all.n ? all.p : "");
+	d->is_why_open = all.n > 0;
+	if (is_new) {
 		free(d->told_why);
 		d->told_why = mem_str(all.p);
 		if (!c->o.quiet) {

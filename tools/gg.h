@@ -232,6 +232,7 @@ struct drive {
 	struct forecast forecast;
 	bool is_finishing;              /* all is wanted */
 	char *told_why;                 /* why an engine's workers do not come */
+	bool is_why_open;               /* and still do not */
 	struct session *session;        /* its script is still running */
 	bool has_asked;                 /* there was one of which a learned
 					 * model said too little */
@@ -275,6 +276,7 @@ json_t *summary_json(const struct drive *d, const struct exec_counts *n, size_t 
  * (record.c, journal.h).  record_end() takes end over: how it went, or NULL. */
 struct record *record_begin(struct ctx *c);
 void record_event(struct record *r, const struct exec_event *ev);
+void record_waits(struct record *r, const char *text);
 void record_want(struct record *r, const char *path, const struct placeholder *ph);
 void record_end(struct record *r, json_t *end);
 /* A step has started; all has ended; "predicted" of the last line, or NULL. */

@@ -24,6 +24,8 @@ const struct notation events[] = {
 	{ "failed", "a thunk failed for good: t, thunk, label, text, cause (the thunk that itself "
 	  "failed; others only need it)" },
 	{ "notice", "of an engine or a remote: t, text" },
+	{ "waits", "steps wait and an engine's workers do not come: t, text; an empty text: no "
+	  "longer" },
 	{ "progress", "with --json only, now and then: t, done, cached, running, waiting, failed, "
 	  "left (seconds, a guess)" },
 	{ "targets", "paths: an array of [path, thunk, output], all that was wanted" },

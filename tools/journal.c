@@ -297,6 +297,13 @@ void journal_event(struct journal *j, const struct exec_event *ev)
 	puts_it[ev->kind](j, ev);
 }
 
+void journal_waits(struct journal *j, const char *text)
+{
+	begin(j);
+	put(j, json_pack("{s:s s:f s:o}", "event", "waits", "t", now(j), "text",
+			 json_name(text)), false);
+}
+
 void journal_progress(struct journal *j, const struct exec_counts *n)
 {
 	if (!j->o.line)

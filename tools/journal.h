@@ -41,6 +41,8 @@ struct journal_opts {
  * cannot be written is no reason not to run; journal_close() says so once. */
 struct journal *journal_open(const struct journal_opts *o);
 void journal_event(struct journal *j, const struct exec_event *ev);
+/* Why workers of an engine do not come, or "": no longer. */
+void journal_waits(struct journal *j, const char *text);
 void journal_progress(struct journal *j, const struct exec_counts *n);
 struct journal_target {
 	const char *path;

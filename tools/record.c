@@ -68,6 +68,11 @@ void record_event(struct record *r, const struct exec_event *ev)
 	journal_event(r->journal, ev);
 }
 
+void record_waits(struct record *r, const char *text)
+{
+	journal_waits(r->journal, text);
+}
+
 void record_want(struct record *r, const char *path, const struct placeholder *ph)
 {
 	struct arena *a = &r->c->arena;

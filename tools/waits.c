@@ -8,6 +8,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include "running.h"
 #include "steps.h"
 
 enum { TOLD_MOST = 12, NAMED_MOST = 4, LABEL_WIDTH = 60 };
@@ -22,6 +23,7 @@ struct unmade {
 	struct strs needs;              /* paths that other such steps make */
 	const char *failed;             /* how, the last time; or NULL */
 	const char *misfit;             /* why no engine takes it; or NULL */
+	const char *now;                /* what a force that goes on does with it */
 	bool is_made;                   /* it has a result after all */
 };
 
@@ -32,6 +34,7 @@ struct look {
 	size_t n, room;
 	struct map seen;                /* id -> struct unmade */
 	bool has_engines;
+	struct running running;
 };
 
 static bool has_result(struct look *l, const struct id *thunk)
@@ -183,15 +186,29 @@ static void tell(struct look *l, const struct unmade *u, const char *what)
 	l->w->tell(l->w->arg, u->path, arena_printf(l->a, "%s (%s)", what, u->label));
 }
 
-/* Those that failed, then those that fit nowhere, then those that could start. */
+/* Those that run, those that failed, those that fit nowhere, those that could start. */
 static const char *state(const struct unmade *u, int turn)
 {
-	if (turn == 0)
-		return u->failed;
-	if (turn == 1)
-		return u->misfit;
-	return u->failed || u->misfit || u->needs.n ? NULL :
-		"has all that it reads, and could start now";
+	const char *first[] = { u->now, u->failed, u->misfit };
+
+	for (int i = 0; i < 3; i++)
+		if (first[i])
+			return i == turn ? first[i] : NULL;
+	return u->needs.n || turn < 3 ? NULL : "has all that it reads, and could start now";
+}
+
+static const char *what_is_done(struct look *l, const struct unmade *u)
+{
+	const struct running *r = &l->running;
+	const char *engine = running_on(r, &u->id);
+
+	if (engine)
+		return arena_printf(l->a, "runs just now on %s, for the gg with the number %ld",
+				    engine, r->pid);
+	if (!r->run || !r->waits || u->needs.n)
+		return NULL;
+	return arena_printf(l->a, "waits for room in the gg with the number %ld: %s", r->pid,
+			    r->waits);
 }
 
 static void tell_all(struct look *l)
@@ -204,7 +221,7 @@ static void tell_all(struct look *l)
 		   l->n == 1 ? "it" : "them"));
 	if (top->needs.n)
 		tell(l, top, arena_printf(l->a, "waits for %s", names(l, &top->needs)));
-	for (int turn = 0; turn < 3; turn++)
+	for (int turn = 0; turn < 4; turn++)
 		for (size_t i = 0; i < l->n; i++) {
 			const char *what = state(l->v[i], turn);
 
@@ -224,6 +241,7 @@ static void look_at_engines(struct look *l)
 	struct ctx *c = l->w->c;
 	struct err e;
 
+	running_look(c, &l->running);
 	l->has_engines = c->n_engines ||
 		((c->loop || loop_new(&c->loop, &e) == 0) && engines_open_idle(c, &e) == 0);
 	if (!l->has_engines)
@@ -231,6 +249,7 @@ static void look_at_engines(struct look *l)
 	for (size_t i = 0; i < l->n; i++) {
 		l->v[i]->failed = how_it_failed(l, l->v[i]);
 		l->v[i]->misfit = why_nowhere(l, l->v[i]);
+		l->v[i]->now = what_is_done(l, l->v[i]);
 	}
 }
 
@@ -253,5 +272,6 @@ int waits_tell(const struct waits *w, const char *path, const struct id *thunk,
 		strs_release(&l.v[i]->needs);
 	free(l.v);
 	map_release(&l.seen);
+	running_release(&l.running);
 	return rc < 0 ? -1 : 0;
 }

@@ -326,6 +326,20 @@ static const char *container_notice(const struct backend *b)
 	return b->notice[0] ? b->notice : NULL;
 }
 
+/* What broke down the steps say themselves. */
+static const char *container_why_waiting(struct backend *b)
+{
+	if (b->broken.code || !all_demand(b).n_ready)
+		return NULL;
+	if (b->is_image_coming)
+		return is_made_of_closures(b) ?
+			"container: the image of what its steps use is being made" :
+			"container: its image is being fetched";
+	if (pool_n_workers(b->pool))
+		return pool_why_waiting(b->pool);
+	return b->notice[0] ? b->notice : "container: its containers are still starting";
+}
+
 /* ---- the whole */
 
 static void container_close(struct backend *b);
@@ -437,4 +451,5 @@ const struct backend_ops backend_container = {
 	.cancel = container_cancel,
 	.stop = container_stop,
 	.notice = container_notice,
+	.why_waiting = container_why_waiting,
 };
