@@ -37,8 +37,10 @@ static void help_notation(const struct notation *n)
 {
 	for (; n->name || n->text; n++) {
 		if (n->name && n->text) {
-			printf("  %-17s ", n->name);
-			print_wrapped(n->text, 20, 20);
+			int at = printf("  %-17s", n->name);
+
+			at += at <= 20 ? printf(" ") : 0;
+			print_wrapped(n->text, 20, at);
 			continue;
 		}
 		putchar('\n');
