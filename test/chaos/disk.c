@@ -18,12 +18,14 @@
 #define FUSE_USE_VERSION 31
 #include <errno.h>
 #include <fuse.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 
 enum { SECTOR = 512, COMMAND_MAX = 64 };
 
@@ -238,6 +240,8 @@ int main(int argc, char **argv)
 		fprintf(stderr, "disk FOLDER BYTES\n");
 		return 2;
 	}
+	/* It does not outlive the harness, however that ends. */
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
 	d.last = &d.first;
 	d.now = room(d.size);
 	d.safe = room(d.size);
