@@ -127,7 +127,8 @@ static const struct watch watches[] = {
 /* What besides says how a command deals with other processes, and how it ends.
  * A memfd, a pipe, a socket pair stay among its own.  Messages are not watched
  * (sendmsg): they are how worker processes hand each other tensors, hundreds a
- * second, and who talks to the network by them connects first.  The exit that call_end()
+ * second, the listener itself comes to the tracer by one, and who talks to the
+ * network by them connects first.  The exit that call_end()
  * makes is none of the command's: its status has another upper half. */
 static const struct watch watches_all[] = {
 	{ SYS_exit_group,     KIND_END,      NO,  0, NO, NO, NO, UPPER_ZERO },
