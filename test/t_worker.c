@@ -263,7 +263,7 @@ static enum run_status within(double limit_s, const char *script, struct message
 
 	message_put_request(&q, &text);
 	MUST(worker_do(worker, buf_bytes(&text), limit_s, &out, &e), e);
-	MUST(message_read_answer(buf_bytes(&out), &arena, back, &e), e);
+	MUST(message_read_answer(arena_bytes(&arena, buf_bytes(&out)), &arena, back, &e), e);
 	buf_release(&text);
 	buf_release(&out);
 	return back->reports[0].report.status;

@@ -53,7 +53,8 @@ static void set_input(struct arena *a, struct thunk *t, const char *path, const 
 	struct input *v = arena_alloc(a, (t->n_in + 1) * sizeof *v);
 	size_t i = 0;
 
-	memcpy(v, t->in, t->n_in * sizeof *v);
+	if (t->n_in)
+		memcpy(v, t->in, t->n_in * sizeof *v);
 	while (i < t->n_in && strcmp(v[i].path, path) != 0)
 		i++;
 	t->n_in += i == t->n_in;
