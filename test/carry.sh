@@ -147,7 +147,7 @@ same()
 
 both()
 {
-	local n=$1 rc_plain rc_gg
+	local n=$1 rc_plain rc_gg want_rc
 
 	shift
 	(cd plain && "$@") >plain.out 2>plain.err </dev/null
@@ -155,9 +155,10 @@ both()
 	(cd gg && "$GG" run "$@") >gg.all 2>gg.err </dev/null
 	rc_gg=$?
 	sed '$d' gg.all >gg.out
+	[ $rc_plain = 0 ] && want_rc=0 || want_rc=1
 	tree_of plain >plain.tree
 	tree_of gg >gg.tree
-	diff plain.tree gg.tree && diff plain.out gg.out && [ $rc_gg = $rc_plain ] &&
+	diff plain.tree gg.tree && diff plain.out gg.out && [ $rc_gg = $want_rc ] &&
 		case $(tail -1 gg.all) in "forced $n, "*) true ;; *) false ;; esac &&
 		return 0
 	echo "plain ended with $rc_plain, gg with $rc_gg"
@@ -460,7 +461,7 @@ cd ..
 
 # gg inside gg.
 cp -a seed nested && cd nested && "$GG" init >/dev/null
-inner() { says "already watching" 3 "$GG" run --fresh sh -c "'$GG' run sh step.sh --in a.txt --out b"; }
+inner() { says "already watching" 1 "$GG" run --fresh sh -c "'$GG' run sh step.sh --in a.txt --out b"; }
 check "gg run below gg run is refused in clear words" inner
 force() { "$GG" run --fresh sh -c "sh step.sh --in a.txt --out b --mode q; '$GG' force b && cat b" >"$work/o" 2>&1; grep -q '^q$' "$work/o" && [ "$(head -1 b)" = q ]; }
 check "gg force below gg run makes it real" force

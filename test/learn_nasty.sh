@@ -273,7 +273,7 @@ echo whole >out$1.txt
 END
 touch broken
 printf 'sh train.sh 1\nsh train.sh 2\n' | sweep
-check "a trainer that fails is told of as failing" says "exit status 3" 3 "$GG" run ./sweep.sh
+check "a trainer that fails is told of as failing" says "exit status 3" 1 "$GG" run ./sweep.sh
 check "and teaches nothing" eval '! "$GG" models | grep train.sh'
 rm broken
 check "once it is right, it is learned" counts 1 1 0 "$GG" run ./sweep.sh
@@ -283,7 +283,7 @@ echo partial >out.txt
 kill -SEGV $$
 END
 echo 'sh crash.sh' | sweep
-check "a trainer that dies of a signal is told of as failing" says "status 139" 139 "$GG" run ./sweep.sh
+check "a trainer that dies of a signal is told of as failing" says "status 139" 1 "$GG" run ./sweep.sh
 check "and teaches nothing either" eval '! "$GG" models | grep crash.sh'
 
 # ---- what is kept, and the hand-written

@@ -82,5 +82,5 @@ check "every file is the one that the plain script wrote" same_files
 check "the same again forces nothing" counts 0 12 0 "$GG" run sh run.sh
 sed -i 's/--steps 50/--steps 60/' run.sh
 check "one step changed: it and what reads it" counts 2 10 0 "$GG" run sh run.sh
-check "a wrong option is told by gg-ml itself" says "no option --lr" 2 "$GG" run gg-ml train --lr 3
+check "a wrong option is told by gg-ml itself" says "no option --lr" 1 "$GG" run gg-ml train --lr 3
 plan

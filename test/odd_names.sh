@@ -129,7 +129,7 @@ each_fails()
 
 	for i in "${!names[@]}"; do
 		"$GG" run --fresh sh fail.sh "./${names[i]}" "bad-${names[i]}" >"$work/.failed" 2>&1
-		[ $? = 3 ] && harmless cat "$work/.failed" && continue
+		[ $? = 1 ] && harmless cat "$work/.failed" && continue
 		printf '%q\n' "${names[i]}"
 		return 1
 	done

@@ -319,7 +319,7 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 	}
 	undo_free(c->project.undo);
 	c->project.undo = NULL;
-	r.d.script_status = r.was_refused ? EXIT_THUNK : status;
+	r.d.script_failed = r.was_refused || status;
 	code = drive_end(&r.d);
 	return rc < 0 ? -1 : code;
 }

@@ -282,13 +282,11 @@ int drive_end(struct drive *d)
 	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);
-	if (rc == EXIT_FINE && (n.failed > d->n_answered || d->n_unmade || d->n_interrupts))
+	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts || d->script_failed))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
 	    rc == EXIT_FINE)
 		rc = EXIT_THUNK;
-	if (rc == EXIT_FINE)
-		rc = d->script_status;
 	end = summary_json(d, &n, cached, seconds);
 	predicted = forecast_json(d);
 	if (predicted)

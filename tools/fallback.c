@@ -107,7 +107,6 @@ void fallback_begin(struct drive *d, const char *script)
 		note("%s is run again: %s", shown(&a, script),
 		     d->untrue ? d->untrue : "what it does when a step fails is its own");
 	}
-	d->n_answered += d->n_news;
 	d->n_news = d->n_unmade = 0;
 	d->untrue = NULL;
 	map_release(&d->unmade);

@@ -244,9 +244,8 @@ struct drive {
 					 * for which others stand now, by id */
 	size_t n_failed_gone, n_unrun_gone;
 	struct map ended;               /* how programs ended (fallback.c) */
-	size_t n_news, n_answered;      /* failures that the script is to hear of,
-					 * and that it has heard of */
-	int script_status;              /* what gg ends with if all else is well */
+	size_t n_news;                  /* failures that the script is to hear of */
+	bool script_failed;
 	const char *untrue;             /* it has to be run again: why */
 	unsigned n_interrupts;
 	bool was_stuck;                 /* at the last look */

@@ -28,9 +28,9 @@ static void help_all(void)
 	printf("\ngg COMMAND --help says more; gg help models the notation of gg.models, gg help\n"
 	       "engines where thunks may run, gg help remotes where objects may rest, gg help\n"
 	       "events what --json prints of a run.\n"
-	       "Exit status: 0 fine; 1 a thunk failed, or what was made differs from what gg\n"
-	       "verify, gg.lock or gg diff hold it against; 2 usage; 3 the store or the machine;\n"
-	       "of gg run, infer and learn else that of the script.\n");
+	       "Exit status: 0 fine; 1 a thunk or the script failed, or what was made differs\n"
+	       "from what gg verify, gg.lock or gg diff hold it against; 2 usage; 3 the store\n"
+	       "or the machine.\n");
 }
 
 static void help_notation(const struct notation *n)
