@@ -64,6 +64,8 @@ struct backend_opts {
 	struct depot *depot;
 	setting_fn *setting;            /* as in remote_opts */
 	void *setting_arg;
+	struct devices *devices;        /* shared with others on this machine;
+					 * NULL: its own */
 	/* Room has come or gone: the scheduler looks again. */
 	void (*changed)(void *arg);
 	void *changed_arg;

@@ -10,7 +10,8 @@
  *       "steps": [ { "thunk": TEXT,        a reduced thunk
  *                    "host": TEXT,         that its runtime names, if any
  *                    "timeout": 60, "watched": true,
- *                    "checkpoint": PATH }, ... ],   if it can go on from one
+ *                    "checkpoint": PATH,   if it can go on from one
+ *                    "gpus": 1 }, ... ],   of the worker's
  *       "objects": { ID: BASE64 }, what inputs hold, trees' texts included
  *       "remotes": [ URI, ... ],   where the others are, nearest first
  *       "max_bytes": 4194304 }     of the answer
@@ -66,6 +67,7 @@ struct message_step {
 	double timeout_s;               /* 0: none */
 	bool is_watched;
 	const char *checkpoint;         /* as in struct job, or NULL */
+	double gpus;                    /* that it needs */
 };
 
 struct message_request {

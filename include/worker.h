@@ -29,6 +29,7 @@ struct worker_opts {
 					 * be made here; is there */
 	const struct backend_ops *engine;
 	unsigned jobs;                  /* 0: as many as there are cpus */
+	struct devices *devices;        /* that its steps share; NULL: none */
 	const struct id *closures;      /* whose trees are in the store */
 	size_t n_closures;
 	uint64_t max_bytes;             /* of outputs in an answer; 0: 4 MiB,

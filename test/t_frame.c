@@ -86,7 +86,7 @@ static void cut_bodies(void)
 {
 	struct run_report r = sample(), s;
 	struct object object = { { { 1 } }, { "one", 3 } };
-	struct request q = { 1, false, bytes_str("t"), bytes_str("h"), &object, 1, 0, NULL }, p;
+	struct request q = { 1, false, bytes_str("t"), bytes_str("h"), &object, 1, 0, NULL, "0,2" }, p;
 	struct buf b = { 0 }, c = { 0 };
 	struct bytes body;
 

@@ -10,6 +10,7 @@
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
+#include "devices.h"
 #include "file.h"
 #include "gg.h"
 #include "http.h"
@@ -30,6 +31,7 @@ struct service {
 	struct id *closures;
 	size_t n_closures;
 	struct worker *worker;
+	struct devices *devices;
 	struct http *http;
 	struct worker_stop stop;
 };
@@ -214,16 +216,14 @@ static uint64_t memory_bytes(void)
 	return least;
 }
 
-static unsigned count_gpus(void)
+static const char *visible_gpus(void)
 {
-	glob_t g;
-	unsigned n = 0;
+	return setting_of(NULL, "CUDA_VISIBLE_DEVICES");
+}
 
-	if (glob("/dev/nvidia[0-9]*", 0, NULL, &g) == 0) {
-		n = (unsigned)g.gl_pathc;
-		globfree(&g);
-	}
-	return n;
+static double n_gpus(const struct service *s)
+{
+	return s->c->o.gpus >= 0 ? s->c->o.gpus : devices_count(visible_gpus());
 }
 
 static unsigned n_slots(const struct service *s)
@@ -259,6 +259,7 @@ static int open_all(struct service *s, struct err *e)
 	o.n_closures = s->n_closures;
 	o.cache_bytes = cache_bytes(s);
 	o.jobs = n_slots(s);
+	o.devices = s->devices = devices_new(n_gpus(s), visible_gpus());
 	s->worker = worker_new(&o);
 	return 0;
 }
@@ -269,6 +270,7 @@ static int close_all(struct service *s, struct err *e)
 	int rc = 0;
 
 	worker_free(s->worker);
+	devices_free(s->devices);
 	http_free(s->http);
 	if (s->store)
 		rc = store_close(s->store, e);
@@ -323,7 +325,7 @@ static int connect_to(struct service *s, struct err *e)
 	struct connect_opts o = { .http = s->http, .ticket = &ticket, .host = host,
 				  .name = c->o.name, .n_slots = n_slots(s),
 				  .cpus = n_slots(s),
-				  .gpus = c->o.gpus >= 0 ? c->o.gpus : count_gpus(),
+				  .gpus = n_gpus(s),
 				  .mem_bytes = c->o.memory_bytes ? c->o.memory_bytes :
 					       memory_bytes(),
 				  .patience_s = c->o.patience_s, .stop = &s->stop };

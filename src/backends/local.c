@@ -17,6 +17,7 @@
 #include <sys/sysinfo.h>
 #include <unistd.h>
 #include "../exec/cell.h"
+#include "devices.h"
 #include "file.h"
 #include "work.h"
 
@@ -34,6 +35,7 @@ struct worker {
 	struct worker *next, *next_idle;
 	unsigned number;
 	struct kind kind;
+	struct devices_held gpus;       /* of the job */
 	bool is_lost;                   /* talks nonsense; killed */
 };
 
@@ -42,6 +44,7 @@ struct backend {
 	struct room room;
 	double turn_s;                  /* how long at a time those run that can go
 					 * on; 0: until they end */
+	struct devices *devices;
 	struct work_folder work;
 	struct worker *all, *idle;
 	unsigned n_workers, n_started;
@@ -57,6 +60,7 @@ static void finish(struct worker *w, const struct run_report *r)
 {
 	struct job *j = w->job;
 
+	devices_give(w->b->devices, &w->gpus);
 	w->job = NULL;
 	if (j && !w->b->is_closing)
 		j->done(j, r);
@@ -240,6 +244,7 @@ static void on_gone(void *arg, int status)
 	work_folder_remove_cell(&w->b->work, w->number);
 	forget(w);
 	if (status == CELL_RETIRED && ended.job && !ended.b->is_closing) {
+		devices_give(ended.b->devices, &ended.gpus);
 		if (local_start(ended.b, ended.job, &e) < 0)
 			fail(&ended, e.text);
 		return;
@@ -349,6 +354,7 @@ static int local_start(struct backend *b, struct job *j, struct err *e)
 	struct request r = { .timeout_s = j->timeout_s, .is_watched = j->is_watched,
 			     .text = j->text, .host = j->host, .stop_s = stop_after(b, j),
 			     .checkpoint = j->checkpoint };
+	struct arena a = { 0 };
 
 	if (b->o.is_hermetic && id_is_zero(&k.closure))
 		return err_set(e, ERR_REFUSED, "it has no closure and cannot run with "
@@ -361,8 +367,11 @@ static int local_start(struct backend *b, struct job *j, struct err *e)
 		return -1;
 	w->job = j;
 	j->backend_data = w;
+	devices_take(b->devices, j->needs.gpus, &w->gpus);
+	r.gpus = devices_list(b->devices, &w->gpus, &a);
 	buf_reset(&b->out);
 	frame_request(&b->out, &r);
+	arena_release(&a);
 	proc_send(w->proc, buf_bytes(&b->out));
 	return 0;
 }
@@ -405,7 +414,8 @@ struct local_words {
 static const struct engine_word local_words[] = {
 	{ "jobs", WORD_COUNT, offsetof(struct local_words, jobs),
 	  "cpus to use (default: -j, or all there are)" },
-	{ "gpus", WORD_NUMBER, offsetof(struct local_words, gpus), "GPUs to use (default 0)" },
+	{ "gpus", WORD_NUMBER, offsetof(struct local_words, gpus),
+	  "GPUs to use (default: all there are)" },
 	{ "mem", WORD_BYTES, offsetof(struct local_words, mem_bytes),
 	  "memory to use (default: all there is)" },
 	{ "turn", WORD_SECONDS, offsetof(struct local_words, turn_s),
@@ -426,13 +436,20 @@ static int read_words(const struct backend_opts *o, const char *rest,
 	return rc;
 }
 
+static void free_devices(struct backend *b)
+{
+	if (!b->o.devices)
+		devices_free(b->devices);
+}
+
 static int local_open(const struct backend_opts *o, const char *rest,
 		      struct backend **out, struct err *e)
 {
 	struct backend *b;
 	struct sysinfo info;
 	long cpus = sysconf(_SC_NPROCESSORS_ONLN);
-	struct local_words words = { 0 };
+	struct local_words words = { .gpus = -1 };
+	const char *visible;
 
 	if (read_words(o, rest, &words, e) < 0)
 		return -1;
@@ -440,12 +457,18 @@ static int local_open(const struct backend_opts *o, const char *rest,
 	b->o = *o;
 	b->is_empty = true;
 	b->room.cpus = words.jobs ? words.jobs : cpus > 0 ? (double)cpus : 1;
-	b->room.gpus = words.gpus;
+	visible = o->setting ? o->setting(o->setting_arg, "CUDA_VISIBLE_DEVICES") : NULL;
+	b->room.gpus = words.gpus >= 0 ? words.gpus : devices_count(visible);
 	b->room.mem_bytes = words.mem_bytes;
 	b->turn_s = words.turn_s;
 	if (!words.mem_bytes && sysinfo(&info) == 0)
 		b->room.mem_bytes = (uint64_t)info.totalram * info.mem_unit;
+	if (!b->o.devices)
+		b->devices = devices_new(b->room.gpus, visible);
+	else
+		b->devices = b->o.devices;
 	if (work_folder_open(&b->work, o->store_dir, e) < 0) {
+		free_devices(b);
 		free(b);
 		return -1;
 	}
@@ -462,6 +485,7 @@ static void local_close(struct backend *b)
 		proc_close(w->proc);
 	loop_run(b->o.loop, &b->is_empty);
 	work_folder_close(&b->work);
+	free_devices(b);
 	buf_release(&b->out);
 	arena_release(&b->arena);
 	free(b);

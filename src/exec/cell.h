@@ -67,6 +67,7 @@ struct request {
 	size_t n_objects;
 	double stop_s;                  /* asked to end by itself then; 0: never */
 	const char *checkpoint;         /* as in struct job; or NULL */
+	const char *gpus;               /* CUDA_VISIBLE_DEVICES; "": none is said */
 };
 
 void frame_request(struct buf *b, const struct request *r);

@@ -155,6 +155,7 @@ void frame_request(struct buf *b, const struct request *r)
 	}
 	buf_add(b, &r->stop_s, sizeof r->stop_s);
 	add_str(b, r->checkpoint);
+	add_str(b, r->gpus);
 	frame_end(b, at);
 }
 
@@ -180,6 +181,7 @@ int frame_read_request(struct bytes body, struct arena *a, struct request *out,
 	r.checkpoint = take_str(&c, a);
 	if (!*r.checkpoint)
 		r.checkpoint = NULL;
+	r.gpus = take_str(&c, a);
 	if (c.is_over || c.left.n || !(r.timeout_s >= 0) || !(r.stop_s >= 0))
 		return bad(e);
 	*out = r;

@@ -37,6 +37,7 @@ static json_t *step_json(const struct message_step *s)
 		json_object_set_new(o, "watched", json_true());
 	if (s->checkpoint)
 		field_put(o, "checkpoint", bytes_str(s->checkpoint));
+	field_put_number(o, "gpus", s->gpus);
 	return o;
 }
 
@@ -121,7 +122,8 @@ static int read_step(json_t *o, struct arena *a, struct message_step *out, struc
 	if (field_read(o, "thunk", a, &out->thunk, e) < 0 ||
 	    field_read(o, "host", a, &out->host, e) < 0 ||
 	    field_read_string(o, "checkpoint", a, &out->checkpoint, e) < 0 ||
-	    field_read_number(o, "timeout", &out->timeout_s, e) < 0)
+	    field_read_number(o, "timeout", &out->timeout_s, e) < 0 ||
+	    field_read_number(o, "gpus", &out->gpus, e) < 0)
 		return -1;
 	out->is_watched = json_is_true(json_object_get(o, "watched"));
 	return 0;

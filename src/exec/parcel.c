@@ -87,7 +87,7 @@ int parcel_pack(const struct parcel_opts *o, struct job *const *jobs, size_t n,
 	for (size_t i = 0; i < n; i++) {
 		steps[i] = (struct message_step){ jobs[i]->text, jobs[i]->host,
 						  jobs[i]->timeout_s, jobs[i]->is_watched,
-						  jobs[i]->checkpoint };
+						  jobs[i]->checkpoint, jobs[i]->needs.gpus };
 		/* Each line end takes two letters. */
 		steps_bytes += 2 * (jobs[i]->text.n + jobs[i]->host.n);
 	}

@@ -35,6 +35,8 @@ const char *const run_fixed_env[] = {
 	NULL
 };
 
+static const char visible_gpus[] = "CUDA_VISIBLE_DEVICES";
+
 const char *run_search(void)
 {
 	return STANDARD_PATH;
@@ -126,11 +128,20 @@ static const char *runtime_env(struct cell *c)
 			    id_hex(&c->thunk.runtime_id).s);
 }
 
+/* A thunk that says by itself which GPUs it wants knows what it does. */
+static bool says_gpus(const struct thunk *t)
+{
+	for (size_t i = 0; i < t->n_env; i++)
+		if (is_name(t->env[i], visible_gpus, sizeof visible_gpus - 1))
+			return true;
+	return false;
+}
+
 static const char **make_env(struct cell *c)
 {
 	const struct thunk *t = &c->thunk;
 	size_t n_fixed = sizeof run_fixed_env / sizeof *run_fixed_env, n = 0;
-	const char **v = arena_alloc(&c->arena, (n_fixed + t->n_env + 1) * sizeof *v);
+	const char **v = arena_alloc(&c->arena, (n_fixed + t->n_env + 2) * sizeof *v);
 
 	for (size_t i = 0; run_fixed_env[i]; i++) {
 		const char *s = run_fixed_env[i];
@@ -144,6 +155,8 @@ static const char **make_env(struct cell *c)
 		v[n++] = s;
 	}
 	v[n++] = runtime_env(c);
+	if (*c->request->gpus && !says_gpus(t))
+		v[n++] = arena_printf(&c->arena, "%s=%s", visible_gpus, c->request->gpus);
 	for (size_t i = 0; i < t->n_env; i++)
 		v[n++] = t->env[i];
 	return v;

@@ -63,7 +63,8 @@ static int open_site(struct worker *w, const char *root, size_t made_from,
 	struct site_engine *s = memset(mem_alloc(sizeof *s), 0, sizeof *s);
 	struct backend_opts o = { .loop = w->o.loop, .store = w->o.store,
 				  .store_dir = w->o.store_dir, .self = w->o.self,
-				  .jobs = w->o.jobs, .is_volatile = true };
+				  .jobs = w->o.jobs, .devices = w->o.devices,
+				  .is_volatile = true };
 
 	s->root = mem_str(root);
 	s->made_from = made_from;

@@ -279,7 +279,7 @@ static int run(struct errand *x, const struct message_step *step, struct err *e)
 	x->job = (struct job){ .reduced = x->reports[x->i].step, .text = step->thunk,
 			       .host = step->host, .is_watched = step->is_watched,
 			       .timeout_s = shorter(step->timeout_s, left_s),
-			       .checkpoint = step->checkpoint,
+			       .checkpoint = step->checkpoint, .needs.gpus = step->gpus,
 			       .stop_s = left_s > 0 ? stop_after(left_s) : 0,
 			       .done = on_done, .arg = x };
 	if (w->o.engine->start(x->backend, &x->job, e) == 0)
