@@ -221,7 +221,7 @@ project ml
 mkdir bin && cp "$BUILD/gg-ml" bin/
 cat >train.sh <<-'END'
 gg-ml data --kind blobs --examples 2000 --features 20 --seed 5 -o all.st
-gg-ml train --data all.st --model 'mlp 20-64-3' --steps 30000 --every 500 -o w.st --metrics m.json
+gg-ml train --data all.st --model 'mlp 20-64-3' --steps 150000 --every 500 -o w.st --metrics m.json
 END
 check "gg-ml's training becomes a thunk" env PATH="$PWD/bin:$PATH" "$GG" infer sh train.sh
 check "and is done in turns" counts 2 0 0 "$GG" force --engine local:turn=1s

@@ -7,7 +7,7 @@
 # plan and promises differ.  The last line is "N passed, N failed, N skipped".
 #
 # Two run at a time: one lane has those that start servers, whose ports are the
-# same each time, the other the rest.
+# same each time, and then helps the other with the rest.
 
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -65,13 +65,23 @@ read_tap()
 	grep -E '^ok .*# SKIP' "$out" | sed 's/^ok [0-9]* *-* */skip  /'
 }
 
-# The tests of one lane, one after the other; what is said of one is said at once.
-lane() # NAME TEST...
+# The next line of a list, for one lane alone.
+next() # LIST
 {
-	local out=$work/$1.out said=$work/$1.said test name start rc secs
+	(
+		flock 9
+		head -1 "$1"
+		sed -i 1d "$1"
+	) 9>"$work/list.lock"
+}
+
+# The tests of such lists, one after the other; what is said of one is said at once.
+lane() # NAME LIST...
+{
+	local out=$work/$1.out said=$work/$1.said list test name start rc secs
 
 	shift
-	for test; do
+	for list; do while test=$(next "$list") && [ -n "$test" ]; do
 		name=$(basename "$test")
 		start=$EPOCHREALTIME
 		timeout -k 10 "$TEST_SECONDS" "$test" >"$out" 2>&1 </dev/null
@@ -79,22 +89,16 @@ lane() # NAME TEST...
 		secs=$(awk -v a="$start" -v b="$EPOCHREALTIME" 'BEGIN { printf "%.1f", b - a }')
 		read_tap "$name" "$rc" "$secs" >"$said"
 		flock "$work/lock" cat "$said"
-	done
+	done; done
 }
 
-servers=() rest=() odd=()
+for list in servers rest counts; do : >"$work/$list"; done
 for test; do
-	case $test in *.sh) grep -q 'servers/' "$test" && servers+=("$test") && continue ;; esac
-	rest+=("$test")
+	case $test in *.sh) grep -q 'servers/' "$test" && list=servers || list=rest ;; *) list=rest ;; esac
+	echo "$test" >>"$work/$list"
 done
-if [ ${#servers[@]} = 0 ]; then
-	for i in "${!rest[@]}"; do
-		[ $((i % 2)) = 1 ] && odd+=("${rest[i]}") && unset "rest[i]"
-	done
-fi
-: >"$work/counts"
-lane servers "${servers[@]}" "${odd[@]}" &
-lane rest "${rest[@]}" &
+lane one "$work/servers" "$work/rest" &
+lane two "$work/rest" &
 wait
 
 read -r passed failed skipped < <(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' \

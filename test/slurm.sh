@@ -183,16 +183,9 @@ while_running()
 }
 scancel_some() { timeout 10 scancel "$(sq --states=running -o %i | head -1)"; }
 check 'a job that somebody cancels costs its steps another start' while_running cancel scancel_some
-kill_worker()
-{
-	local p
-
-	for p in $(pgrep -f "^$work/gg worker --connect"); do
-		kill -9 "$p"
-		return
-	done
-	return 1
-}
+# The jobs that squeue has just shown may be those of the run before.
+a_worker() { pgrep -f "^$work/gg worker --connect"; }
+kill_worker() { until_true 20 a_worker && kill -9 "$(a_worker | head -1)"; }
 check 'so does a worker that is killed' while_running worker kill_worker
 kill_node() { kill -9 "$(cat "$slurm/run/n0")"; }
 check 'a slurmd that is killed' while_running slurmd kill_node

@@ -67,7 +67,7 @@ static void requests(void)
 {
 	struct object objects[2] = { { { { 1 } }, { "one", 3 } }, { { { 2 } }, { "", 0 } } };
 	struct request r = { 2.5, true, bytes_str("text"), bytes_str("host"), objects, 2, 1.5,
-			     "out/m.ckpt" };
+			     "out/m.ckpt", "0,2" };
 	struct request s;
 	struct buf b = { 0 };
 
@@ -76,6 +76,7 @@ static void requests(void)
 	CHECK(s.timeout_s == 2.5 && s.is_watched && bytes_equal(s.text, r.text) &&
 	      bytes_equal(s.host, r.host) && s.n_objects == 2 && s.stop_s == 1.5);
 	CHECK_STR(s.checkpoint, "out/m.ckpt");
+	CHECK_STR(s.gpus, "0,2");
 	CHECK(bytes_equal(s.objects[0].bytes, objects[0].bytes) &&
 	      id_equal(&s.objects[1].id, &objects[1].id));
 	buf_release(&b);

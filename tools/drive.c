@@ -50,8 +50,8 @@ static void interrupted(void *arg)
 
 	if (d->n_interrupts++ == 0) {
 		ui_clear(d->ui);
-		note("stopping: what runs has %d s to end, or to leave its checkpoint; once more "
-		     "ends it at once", GRACE_MS / 1000);
+		note("stopping: what runs has %d s to end; once more, and it is ended now",
+		     GRACE_MS / 1000);
 		exec_stop(d->c->exec, GRACE_MS);
 	} else {
 		exec_stop(d->c->exec, 0);
