@@ -364,19 +364,6 @@ static bool take_option(struct cell *c, const char *word)
 	return true;
 }
 
-/* Where memory runs out the kernel is to take a step, which can run again with
- * more, and not whoever looks after it.  Steps inherit this. */
-static void die_first(void)
-{
-	static const char score[] = "500";
-	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
-	ssize_t ignored = fd < 0 ? 0 : write(fd, score, sizeof score - 1);
-
-	(void)ignored;
-	if (fd >= 0)
-		close(fd);
-}
-
 int cell_main(int argc, char **argv)
 {
 	struct cell *c = memset(mem_alloc(sizeof *c), 0, sizeof *c);
@@ -384,7 +371,6 @@ int cell_main(int argc, char **argv)
 	struct err e;
 	int status = 3;
 
-	die_first();
 	memory_kills_open(&c->kills);
 	for (int i = 3; i < argc; i++)
 		is_right &= take_option(c, argv[i]);

@@ -64,11 +64,25 @@ struct spawn {
 	const char **args, **env;
 	int std[3];
 	bool dies_with_cell;
+	int proc;                       /* one that can be written to */
 	int jail;                       /* its root, and `top` its cwd; or -1 */
 	const char *top;
 	struct guard *guard;            /* it is watched: it has a copy of all */
 	int errnum;
 };
+
+/* Where memory runs out the kernel is to take the step, which can run again with
+ * more, and not whoever looks after it. */
+static void die_first(int proc)
+{
+	static const char score[] = "500";
+	int fd = openat(proc, "self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+	ssize_t ignored = fd < 0 ? 0 : write(fd, score, sizeof score - 1);
+
+	(void)ignored;
+	if (fd >= 0)
+		close(fd);
+}
 
 static int child(void *arg)
 {
@@ -77,6 +91,7 @@ static int child(void *arg)
 	if (s->dies_with_cell)
 		prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
 	setpgid(0, 0);
+	die_first(s->proc);
 	if ((s->jail < 0 || (fchdir(s->jail) == 0 && chroot(".") == 0 && chdir(s->top) == 0)) &&
 	    (!s->cwd || chdir(s->cwd) == 0) && dup2(s->std[0], 0) == 0 &&
 	    dup2(s->std[1], 1) == 1 && dup2(s->std[2], 2) == 2 &&
@@ -372,6 +387,7 @@ static int start(struct cell *c, struct life *l, struct err *e)
 		.program = c->program, .args = c->thunk.args, .env = make_env(c),
 		.cwd = cwd && strcmp(cwd, ".") != 0 ? cwd : NULL,
 		.std = { -1, -1, -1 }, .jail = c->box.jail, .top = c->box.seen_root,
+		.proc = c->box.proc,
 		.dies_with_cell = !(c->box.walls & WALL_PID),
 	};
 	int flags = CLONE_PIDFD | SIGCHLD;

@@ -64,6 +64,7 @@ int sandbox_open(struct sandbox *b, const char *store_dir, const char *work_dir,
 	b->root = open_folder(b->work, "root", 0755, e);
 	b->tmps[TMP_TMP] = open_folder(b->work, "tmp", 01777, e);
 	b->tmps[TMP_VAR] = open_folder(b->work, "vartmp", 01777, e);
+	b->proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	b->real_project = open(b->project, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (b->real_project < 0)
 		return err_sys(e, "%s", b->project);

@@ -25,6 +25,7 @@ struct sandbox {
 	unsigned walls;                 /* that stand */
 	char why[256];                  /* not all of them; else "" */
 	int work, root, tmps[2], objects, real_project; /* original */
+	int proc;                       /* likewise; -1: there is none */
 	int seen_root_fd, seen_objects, seen_work, shm;
 	int jail;                       /* where the program's root is; or -1 */
 	char *jail_path;                /* as the cell sees it */

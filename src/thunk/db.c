@@ -35,6 +35,7 @@ struct db {
 	MDB_txn *read;          /* reset between calls; NULL until the first */
 	unsigned n_walks;       /* db_each that are under way */
 	const char *low, *high; /* values lent lately lie between these */
+	uintptr_t map, map_end; /* around them; 0: not looked for */
 	unsigned n_lent;
 	size_t newest;          /* commit, when the reading began */
 	jmp_buf escape;         /* see look_over and change_guarded */
@@ -43,7 +44,7 @@ struct db {
 
 enum { MAP_BITS_MOST = 38, MAP_BITS_LEAST = 24, MAP_BITS_STEP = 2 };
 enum { READERS = 1000, LOCK_FILE_BYTES = (READERS + 8) * 64 };
-enum { RESIDENT_MAX = 32 << 20, LENT_MAX = 2000 };
+enum { RESIDENT_MAX = 32 << 20, LENT_MAX = 2000, READ_MAX = 16384 };
 
 static const struct {
 	int rc;
@@ -267,12 +268,14 @@ static void detach(struct db *d)
 		mdb_env_close(d->env);
 	d->env = NULL;
 	d->low = d->high = NULL;
+	d->map = d->map_end = 0;
 }
 
 /* Another process has made the file larger than the map. */
 static int map_again(struct db *d)
 {
 	d->low = d->high = NULL;
+	d->map = d->map_end = 0;
 	return mdb_env_set_mapsize(d->env, 0);
 }
 
@@ -376,6 +379,41 @@ int db_begin(struct db *d, struct err *e)
 	return rc ? fail(d, rc, e) : 0;
 }
 
+/* LMDB tells nobody where its map is: what else than values was touched there is
+ * known to the kernel alone. */
+static void find_map(struct db *d)
+{
+	FILE *f = fopen("/proc/self/maps", "re");
+	char line[PATH_MAX + 100];
+
+	while (f && !d->map && fgets(line, sizeof line, f)) {
+		char *rest;
+		uintptr_t from = strtoull(line, &rest, 16);
+		uintptr_t to = *rest == '-' ? strtoull(rest + 1, NULL, 16) : 0;
+
+		if (from <= (uintptr_t)d->low && (uintptr_t)d->low < to) {
+			d->map = from;
+			d->map_end = to;
+		}
+	}
+	if (f)
+		fclose(f);
+}
+
+/* Pages that were read count as this process's memory.  The kernel has them
+ * still when their place in this process goes. */
+static void let_go_of_pages(struct db *d, size_t least)
+{
+	if (d->n_lent < least || (size_t)(d->high - d->low) < RESIDENT_MAX)
+		return;
+	if (!d->map)
+		find_map(d);
+	if (d->map)
+		madvise((void *)d->map, d->map_end - d->map, MADV_DONTNEED);
+	d->low = d->high = NULL;
+	d->n_lent = 0;
+}
+
 int db_peek(struct db *d, struct bytes key, struct bytes *out, struct err *e)
 {
 	MDB_val k = val(key), v;
@@ -399,6 +437,7 @@ int db_peek(struct db *d, struct bytes key, struct bytes *out, struct err *e)
 bool db_end(struct db *d)
 {
 	mdb_txn_reset(d->read);
+	let_go_of_pages(d, READ_MAX);
 	return !d->has_no_lock || newest(d) == d->newest;
 }
 
@@ -470,20 +509,6 @@ static int change_guarded(struct db *d, struct db_change *const *v, size_t n)
 	return rc;
 }
 
-/* Pages that were read count as this process's memory.  The kernel has them
- * still when their place in this process goes. */
-static void let_go_of_pages(struct db *d)
-{
-	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	uintptr_t low = (uintptr_t)d->low & ~(page - 1);
-
-	if (d->n_lent < LENT_MAX || (size_t)(d->high - d->low) < RESIDENT_MAX)
-		return;
-	madvise((void *)low, (size_t)((uintptr_t)d->high - low), MADV_DONTNEED);
-	d->low = d->high = NULL;
-	d->n_lent = 0;
-}
-
 int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
 {
 	bool was_short;
@@ -513,6 +538,6 @@ int db_commit(struct db *d, struct db_change *const *v, size_t n, struct err *e)
 		rc = fill_up(d, &was_short);
 	if (rc)
 		return fail(d, rc, e);
-	let_go_of_pages(d);
+	let_go_of_pages(d, LENT_MAX);
 	return 0;
 }
