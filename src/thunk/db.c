@@ -19,6 +19,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -139,29 +140,51 @@ static int drop_half_made(const struct db *d)
 	return rc;
 }
 
-/* Reading the map behind the end of the file would be a SIGBUS, so that the
- * file is given its last pages, as zeros, which the database never takes for
- * pages of its own.  It may rightly lack some: those that a commit took and
- * did not use.  *was_short says that it did. */
-static int fill_up(struct db *d, bool *was_short)
+/* What the file is to have, if that is more than it has; else 0. */
+static int lacks(struct db *d, int fd, off_t *needs)
 {
 	MDB_envinfo info;
 	MDB_stat stat;
 	struct stat st;
-	off_t needs;
-	int fd;
 
 	mdb_env_info(d->env, &info);
 	mdb_env_stat(d->env, &stat);
-	if (mdb_env_get_fd(d->env, &fd) || fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0)
 		return errno;
-	needs = (off_t)(info.me_last_pgno + 1) * stat.ms_psize;
-	*was_short = st.st_size < needs;
-	if (!*was_short)
-		return 0;
+	*needs = (off_t)(info.me_last_pgno + 1) * stat.ms_psize;
+	if (st.st_size >= *needs)
+		*needs = 0;
+	return 0;
+}
+
+/* Reading the map behind the end of the file would be a SIGBUS, so that the
+ * file is given its last pages, as zeros, which the database never takes for
+ * pages of its own.  It may rightly lack some: those that a commit took and
+ * did not use.  *was_short says that it did.  Only who has the writers' lock may
+ * set the size: what another commits meanwhile would be cut off. */
+static int fill_up(struct db *d, bool *was_short)
+{
+	MDB_txn *txn;
+	off_t needs;
+	int fd, rc;
+
+	*was_short = false;
+	rc = mdb_env_get_fd(d->env, &fd);
+	if (!rc)
+		rc = lacks(d, fd, &needs);
+	if (rc || !needs)
+		return rc;
+	*was_short = true;
 	if (d->is_read_only)
 		return MDB_PAGE_NOTFOUND;
-	return ftruncate(fd, needs) < 0 ? errno : 0;
+	rc = mdb_txn_begin(d->env, NULL, 0, &txn);
+	if (rc)
+		return rc;
+	rc = lacks(d, fd, &needs);
+	if (!rc && needs && ftruncate(fd, needs) < 0)
+		rc = errno;
+	mdb_txn_abort(txn);
+	return rc;
 }
 
 static void escape(MDB_env *env, const char *text)
@@ -211,10 +234,26 @@ static int look_over(struct db *d, bool all)
 	return rc;
 }
 
+/* One process at a time: who opens the database first sets its lock file up anew,
+ * and when that one is killed in the midst, another who waits inside LMDB would go
+ * on with half of that, and overwrite what was committed.  Ours is let go of by
+ * the kernel as well.  The descriptor, or -1: then there is nothing to lock yet.
+ * Not the lock file's, since to close that would give up LMDB's own locks. */
+static int hold_others_off(const struct db *d)
+{
+	int fd = open(d->path, O_RDONLY | O_CLOEXEC);
+
+	if (fd >= 0 && flock(fd, LOCK_EX) < 0) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static int try_open(struct db *d, int map_bits)
 {
 	unsigned flags = MDB_NOSUBDIR | MDB_NOTLS | MDB_NORDAHEAD | MDB_NOMETASYNC;
-	int rc = mdb_env_create(&d->env), fd;
+	int rc = mdb_env_create(&d->env), fd, held;
 	bool was_short;
 
 	if (rc)
@@ -228,8 +267,11 @@ static int try_open(struct db *d, int map_bits)
 	rc = mdb_env_set_mapsize(d->env, (size_t)1 << map_bits);
 	if (!rc)
 		rc = mdb_env_set_maxreaders(d->env, READERS);
+	held = hold_others_off(d);
 	if (!rc)
 		rc = mdb_env_open(d->env, d->path, flags, 0644);
+	if (held >= 0)
+		close(held);
 	if (!rc && mdb_env_get_fd(d->env, &fd) == 0)
 		fcntl(fd, F_SETFD, FD_CLOEXEC);
 	if (!rc)
