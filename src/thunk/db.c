@@ -165,7 +165,7 @@ static int lacks(struct db *d, int fd, off_t *needs)
 static int fill_up(struct db *d, bool *was_short)
 {
 	MDB_txn *txn;
-	off_t needs;
+	off_t needs = 0;
 	int fd, rc;
 
 	*was_short = false;
