@@ -45,7 +45,7 @@ struct db {
 
 enum { MAP_BITS_MOST = 38, MAP_BITS_LEAST = 24, MAP_BITS_STEP = 2 };
 enum { READERS = 1000, LOCK_FILE_BYTES = (READERS + 8) * 64 };
-enum { RESIDENT_MAX = 32 << 20, LENT_MAX = 2000, READ_MAX = 16384 };
+enum { RESIDENT_MAX = 32 << 20, LENT_MAX = 2000, READ_MAX = 16384, DROP_EVERY = 1024 };
 
 static const struct {
 	int rc;
@@ -442,6 +442,12 @@ static void find_map(struct db *d)
 		fclose(f);
 }
 
+static void drop_pages(const struct db *d)
+{
+	if (d->map)
+		madvise((void *)d->map, d->map_end - d->map, MADV_DONTNEED);
+}
+
 /* Pages that were read count as this process's memory.  The kernel has them
  * still when their place in this process goes. */
 static void let_go_of_pages(struct db *d, size_t least)
@@ -450,8 +456,7 @@ static void let_go_of_pages(struct db *d, size_t least)
 		return;
 	if (!d->map)
 		find_map(d);
-	if (d->map)
-		madvise((void *)d->map, d->map_end - d->map, MADV_DONTNEED);
+	drop_pages(d);
 	d->low = d->high = NULL;
 	d->n_lent = 0;
 }
@@ -526,6 +531,9 @@ static int change_all(struct db *d, struct db_change *const *v, size_t n)
 			rc = mdb_put(txn, d->dbi, &key, &value, 0);
 		else if ((rc = mdb_del(txn, d->dbi, &key, NULL)) == MDB_NOTFOUND)
 			rc = 0;
+		/* Each lies elsewhere, and comes with its neighbours. */
+		if (i % DROP_EVERY == DROP_EVERY - 1)
+			drop_pages(d);
 	}
 	if (rc) {
 		mdb_txn_abort(txn);
