@@ -1,4 +1,4 @@
-/* when.c - moments as servers write them
+/* when.c - moments as servers write them, and how long ago
  *
  * strptime() would ask the locale for the names of months.
  */
@@ -83,4 +83,12 @@ struct when_basic when_basic(int64_t at_s)
 	gmtime_r(&at, &t);
 	strftime(w.s, sizeof w.s, "%Y%m%dT%H%M%SZ", &t);
 	return w;
+}
+
+uint64_t when_steady_ms(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
 }

@@ -13,28 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "file.h"
-
-/* When a process began, in ticks since boot; 0: there is none. */
-static unsigned long long began(long pid)
-{
-	unsigned long long at = 0;
-	char path[64];
-	struct arena a = { 0 };
-	struct bytes text;
-	struct err e;
-	const char *p;
-
-	snprintf(path, sizeof path, "/proc/%ld/stat", pid);
-	/* The name, which may hold anything, ends at the last parenthesis. */
-	if (file_read(AT_FDCWD, path, 1 << 14, &a, &text, &e) == 0 &&
-	    (p = memrchr(text.p, ')', text.n)) &&
-	    sscanf(arena_strn(&a, p, text.n - (size_t)(p - text.p)),
-		   ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d "
-		   "%*d %llu", &at) != 1)
-		at = 0;
-	arena_release(&a);
-	return at;
-}
+#include "process.h"
 
 struct owner {
 	char boot[40], space[40];
@@ -46,10 +25,12 @@ static void here(struct owner *o)
 {
 	struct arena a = { 0 };
 	struct bytes text;
+	struct process me;
 	struct err e;
 	ssize_t n;
 
-	*o = (struct owner){ .pid = getpid(), .start = began(getpid()) };
+	process_read(getpid(), &me);
+	*o = (struct owner){ .pid = getpid(), .start = me.started };
 	n = readlink("/proc/self/ns/pid", o->space, sizeof o->space - 1);
 	o->space[n > 0 ? n : 0] = 0;
 	if (file_read(AT_FDCWD, "/proc/sys/kernel/random/boot_id", 100, &a, &text, &e) == 0)
@@ -68,6 +49,7 @@ void container_owner(struct buf *out)
 bool container_owner_is_gone(const char *label, bool is_up)
 {
 	struct owner o, mine;
+	struct process p;
 
 	here(&mine);
 	if (sscanf(label, "%39s %39s %ld %llu", o.boot, o.space, &o.pid, &o.start) != 4)
@@ -78,7 +60,8 @@ bool container_owner_is_gone(const char *label, bool is_up)
 		return !is_up;
 	if (strcmp(o.space, mine.space) != 0)
 		return false;
-	return began(o.pid) != o.start;
+	process_read((pid_t)o.pid, &p);
+	return p.started != o.start;
 }
 
 /* ---- removing */

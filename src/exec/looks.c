@@ -8,19 +8,11 @@
  * their work.  Which call it is says more: access() and statx() say what is
  * asked for.
  */
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include "file.h"
+#include "process.h"
 #include "session_private.h"
-
-/* A process, told from a later one of the same number. */
-struct process {
-	unsigned long long started;
-	int pid, parent;
-	char name[32];
-};
 
 /* Whom a placeholder serves as well as the file. */
 static const char *const content[] = {
@@ -30,32 +22,6 @@ static const char *const content[] = {
 	"chown", "chgrp", "readlink", "realpath", "cc", "c++", "gcc", "g++", "clang",
 	"clang++", "collect2", "ld", "ld.bfd", "ar", "ranlib", "strip", "objcopy",
 };
-
-static bool read_process(pid_t pid, struct process *out)
-{
-	char path[64], text[512], *name, *end;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : file_read_fd(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false;
-	text[n] = '\0';
-	name = strchr(text, '(');
-	end = strrchr(text, ')');
-	if (!name || !end || end < name)
-		return false;
-	*end = '\0';
-	*out = (struct process){ .pid = pid };
-	snprintf(out->name, sizeof out->name, "%s", name + 1);
-	/* Its parent is the 4th, its start the 22nd of the fields. */
-	return sscanf(end + 1, " %*c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			       "%*s %*s %*s %llu", &out->parent, &out->started) == 2;
-}
 
 static struct bytes key_of(const struct process *p, char *to, size_t room)
 {
@@ -73,9 +39,9 @@ void looks_note_starter(struct session *s, pid_t tid)
 	bool is_new = true;
 	pid_t pid = trace_process(tid, NULL);
 
-	if (!pid || !read_process(pid, &p))
+	if (!pid || !process_read(pid, &p))
 		return;
-	while (is_new && p.parent > 1 && p.parent != getpid() && read_process(p.parent, &p)) {
+	while (is_new && p.parent > 1 && p.parent != getpid() && process_read(p.parent, &p)) {
 		key = key_of(&p, text, sizeof text);
 		pthread_mutex_lock(&l->lock);
 		is_new = !map_get(&l->starters, key);
@@ -93,7 +59,7 @@ bool looks_closely(struct session *s, const struct trace_event *ev)
 	bool is_starter;
 
 	if (ev->status != LOOK_STAT ||
-	    !read_process(trace_process(ev->pid, NULL), &p))
+	    !process_read(trace_process(ev->pid, NULL), &p))
 		return false;
 	for (size_t i = 0; i < sizeof content / sizeof *content; i++)
 		if (strcmp(p.name, content[i]) == 0)

@@ -9,8 +9,8 @@
  * another process finds the result, and only then do targets appear in the
  * project: whatever a person sees is already safe.
  */
-#include <time.h>
 #include "exec_internal.h"
+#include "when.h"
 
 enum {
 	SLICE_MS = 20,
@@ -20,14 +20,6 @@ enum {
 	HELD_MOST = 4096,               /* each dirties pages of its own until then */
 	PENDING_MOST = 8 << 20,
 };
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
 
 /* The smallest piece of work there is; false when there is none. */
 static bool step(struct exec *x)
@@ -63,7 +55,7 @@ static void break_down(struct exec *x, const struct err *e)
 
 void exec_flush(struct exec *x)
 {
-	uint64_t from = now_ms();
+	uint64_t from = when_steady_ms();
 	size_t kept = 0;
 	struct err e;
 	int rc = profile_flush(x, &e);
@@ -72,7 +64,7 @@ void exec_flush(struct exec *x)
 	x->flush_timer = NULL;
 	if (rc == 0)
 		rc = store_flush(x->o.store, &e);
-	x->flushed_ms = now_ms();
+	x->flushed_ms = when_steady_ms();
 	x->flush_took_ms = x->flushed_ms - from;
 	for (size_t i = 0; i < x->held.n; i++) {
 		struct node *n = x->held.v[i];
@@ -218,11 +210,11 @@ void exec_pump(struct exec *x)
 	if (x->is_pumping)
 		return;
 	x->is_pumping = true;
-	until = now_ms() + SLICE_MS;
+	until = when_steady_ms() + SLICE_MS;
 	for (;;) {
 		bool more;
 
-		while ((more = step(x)) && (++n % 64 || now_ms() < until))
+		while ((more = step(x)) && (++n % 64 || when_steady_ms() < until))
 			;
 		if (store_pending_bytes(x->o.store) > PENDING_MOST) {
 			/* What waited for it to be placed goes on. */
@@ -235,7 +227,7 @@ void exec_pump(struct exec *x)
 		more = more || x->queue || x->n_loads || x->wanted.first;
 		if (!more && !stir(x))
 			break;
-		if (now_ms() >= until) {
+		if (when_steady_ms() >= until) {
 			exec_pump_later(x);
 			break;
 		}

@@ -24,6 +24,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include "file.h"
+#include "process.h"
 
 /* Only touched pages cost; folders may be as deep as a path is long. */
 enum { STACK_BYTES = 64 << 20 };
@@ -248,22 +249,13 @@ static void kill_children(void)
 {
 	DIR *d = opendir("/proc");
 	struct dirent *ent;
+	struct process p;
 
 	while (d && (ent = readdir(d))) {
-		char path[300], line[512], *p;
-		pid_t pid = (pid_t)atol(ent->d_name), parent = 0;
-		FILE *f;
+		pid_t pid = (pid_t)atol(ent->d_name);
 
-		if (pid <= 0)
-			continue;
-		snprintf(path, sizeof path, "/proc/%s/stat", ent->d_name);
-		f = fopen(path, "re");
-		if (!f)
-			continue;
-		p = fgets(line, sizeof line, f) ? strrchr(line, ')') : NULL;
-		if (p && sscanf(p, ") %*c %d", &parent) == 1 && parent == getpid())
+		if (pid > 0 && process_read(pid, &p) && p.parent == getpid())
 			kill(pid, SIGKILL);
-		fclose(f);
 	}
 	if (d)
 		closedir(d);

@@ -18,6 +18,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "file.h"
+#include "process.h"
 #include "session.h"
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -37,23 +38,9 @@ static bool is_ours(const struct stat *st)
 
 pid_t stream_parent(pid_t pid)
 {
-	char path[64], text[512], *p;
-	int fd, parent = 0;
-	ssize_t n;
+	struct process p;
 
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
-		return 0;
-	n = file_read_fd(fd, text, sizeof text - 1);
-	close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	p = strrchr(text, ')');
-	if (p && sscanf(p + 1, " %*c %d", &parent) != 1)
-		return 0;
-	return parent;
+	return process_read(pid, &p) ? p.parent : 0;
 }
 
 bool stream_comm(pid_t pid, char *name, size_t room)

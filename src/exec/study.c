@@ -12,23 +12,15 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include "closure.h"
 #include "file.h"
 #include "session_private.h"
-
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
+#include "when.h"
 
 double study_seconds(const struct study *st)
 {
-	return (double)(now_ms() - st->begun_ms) / 1e3;
+	return (double)(when_steady_ms() - st->begun_ms) / 1e3;
 }
 
 void studies_init(struct session *s)
@@ -96,7 +88,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 	struct trace_event ev = { .kind = TRACE_EXEC, .path = k->path, .pid = k->pid };
 
 	*st = (struct study){ .s = s, .root = trace_process(k->pid, NULL),
-			      .begun_ms = now_ms() };
+			      .begun_ms = when_steady_ms() };
 	st->waiting_end = &st->waiting;
 	st->command = copy_command(&st->arena, c);
 	st->as_called = copy_command(&st->arena, as_called);

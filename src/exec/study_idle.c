@@ -6,13 +6,9 @@
  * while it does what it has not done before.  After a while without, all that
  * wait run for real; that costs time only, never a result.
  */
-#include <fcntl.h>
-#include <stdio.h>
-#include <string.h>
-#include <time.h>
-#include <unistd.h>
-#include "file.h"
+#include "process.h"
 #include "session_private.h"
+#include "when.h"
 
 enum {
 	LOOK_EACH_MS = 250,
@@ -22,48 +18,19 @@ enum {
 	KIN_MAX = 1024,
 };
 
-static uint64_t now_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (uint64_t)t.tv_sec * 1000 + (uint64_t)t.tv_nsec / 1000000;
-}
-
-/* Processor time of a thread's process, in ticks; *waits if for the disk. */
-static uint64_t ticks_of(pid_t pid, bool *waits)
-{
-	char path[64], text[1024], state = 0, *p;
-	unsigned long user = 0, sys = 0;
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : file_read_fd(fd, text, sizeof text - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return 0;
-	text[n] = 0;
-	p = strrchr(text, ')');
-	if (!p || sscanf(p + 1, " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
-			 &state, &user, &sys) != 3)
-		return 0;
-	*waits |= state == 'D';
-	return user + sys;
-}
-
 static bool shows_progress(struct study *st, bool *is_new, bool *is_odd)
 {
 	pid_t v[KIN_MAX];
 	size_t n = kin_list(&st->s->studies.kin, st, v, KIN_MAX), news;
 	uint64_t cpu = 0, before = st->idle_cpu;
+	struct process p;
 	bool waits = false;
 
 	for (size_t i = 0; i < n; i++)
-		if (trace_process(v[i], NULL) == v[i])
-			cpu += ticks_of(v[i], &waits);
+		if (trace_process(v[i], NULL) == v[i] && process_read(v[i], &p)) {
+			cpu += p.ticks;
+			waits |= p.state == 'D';
+		}
 	pthread_mutex_lock(&st->deeds.lock);
 	news = st->deeds.n_news;
 	*is_odd = st->deeds.odd != NULL;
@@ -91,7 +58,7 @@ static bool is_stuck(struct study *st, uint64_t now)
 static void look(void *arg)
 {
 	struct session *s = arg;
-	uint64_t now = now_ms();
+	uint64_t now = when_steady_ms();
 
 	s->studies.timer = NULL;
 	for (struct study *st = s->studies.first; st; st = st->next) {
@@ -106,7 +73,7 @@ static void look(void *arg)
 
 void study_watch_idle(struct session *s)
 {
-	uint64_t now = now_ms();
+	uint64_t now = when_steady_ms();
 
 	for (struct study *st = s->studies.first; st; st = st->next)
 		if (st->waiting && !st->waiting->next)

@@ -1,0 +1,44 @@
+/* process.c - /proc/PID/stat, one line of fields
+ *
+ * The second field is the name in parentheses, and a name may hold anything,
+ * parentheses too: what follows is counted from the last one.
+ */
+#include "process.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "file.h"
+
+bool process_read(pid_t pid, struct process *out)
+{
+	char path[64], text[1024], *name, *end;
+	unsigned long long user, system;
+	ssize_t n;
+	int fd;
+
+	*out = (struct process){ .pid = 0 };
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? -1 : file_read_fd(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	name = strchr(text, '(');
+	end = strrchr(text, ')');
+	/* The 3rd, 4th, 14th, 15th and 22nd of the fields. */
+	if (!name || !end || end < name ||
+	    sscanf(end + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu "
+			    "%*s %*s %*s %*s %*s %*s %llu", &out->state, &out->parent,
+		   &user, &system, &out->started) != 5) {
+		*out = (struct process){ .pid = 0 };
+		return false;
+	}
+	snprintf(out->name, sizeof out->name, "%.*s", (int)(end - name - 1), name + 1);
+	out->pid = pid;
+	out->ticks = user + system;
+	return true;
+}
