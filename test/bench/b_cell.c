@@ -6,17 +6,9 @@
 #include "../cell_rig.h"
 
 #include <spawn.h>
-#include <time.h>
+#include "clock.h"
 
 enum { ROUNDS_MAX = 100, AT_ONCE_MAX = 64 };
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int by_size(const void *a, const void *b)
 {
@@ -28,10 +20,7 @@ static int by_size(const void *a, const void *b)
 /* On a processor so far: this process, or all cells (its grandchildren). */
 static double own_us(void)
 {
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double)t.tv_sec * 1e6 + (double)t.tv_nsec / 1e3;
+	return cpu_s() * 1e6;
 }
 
 static double below_us(long pid, int depth)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "clock.h"
 #include "fused.h"
 #include "random.h"
 #include "../../src/kernels/tasks.h"
@@ -32,14 +32,6 @@ static const struct shape_row {
 	{ "cuda-conv-64", "64 of windows 5x5x8 to 16", 6400, 16, 200, 64, 0, 0 },
 	{ "cuda-conv-w-64", "64 of its weights' gradient", 200, 16, 6400, 64, 1, 0 },
 };
-
-static double now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void must(int rc, const struct err *e)
 {
@@ -84,12 +76,12 @@ static double best(struct device *d, void (*fn)(struct device *d, const void *ar
 	size_t n = 1;
 
 	for (int turn = -2; turn < TURNS; turn++) {
-		double from = now();
+		double from = now_s();
 
 		for (size_t i = 0; i < n; i++)
 			fn(d, arg);
 		must(d->ops->wait(d, &e), &e);
-		once = (now() - from) / (double)n;
+		once = (now_s() - from) / (double)n;
 		if (turn < 0)
 			n = once < 2e-2 ? (size_t)(2e-2 / once) + 1 : 1;
 		else
@@ -224,10 +216,10 @@ static void ensemble(struct device *d, const char *kind, size_t n)
 	must(fused_new(d, &net, &data, &r, v, n, &f, &e), &e);
 	fused_take(f, t);
 	for (int turn = -1; turn < TURNS; turn++) {
-		double from = now();
+		double from = now_s();
 
 		must(fused_run(f, FUSED_STEPS_MAX, &e), &e);
-		from = (now() - from) / FUSED_STEPS_MAX;
+		from = (now_s() - from) / FUSED_STEPS_MAX;
 		least = turn >= 0 && from < least ? from : least;
 	}
 	printf("%.9f %.3f\n", least, work_of(&net) * (double)n / least / 1e12);

@@ -7,7 +7,7 @@
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
+#include "clock.h"
 #include "gemm.h"
 #include "random.h"
 
@@ -34,14 +34,6 @@ static const struct shape {
 	{ "gemm-head-x", "its inputs' gradient", 100, 128, 10, 0, 1, 1.0 },
 	{ "gemm-conv", "windows 5x5x8 to 16 channels", 6272, 16, 200, 0, 0, 1.0 },
 };
-
-static double now(clockid_t clock)
-{
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static float *filled(size_t n, uint64_t step)
 {
@@ -77,11 +69,11 @@ static double once(struct pair *p, void (*run)(struct pair *), clockid_t clock, 
 {
 	double flops = 2.0 * (double)p->g.m * (double)p->g.n * (double)p->g.k;
 	size_t n = (size_t)(work / flops) + 1;
-	double from = now(clock);
+	double from = clock_s(clock);
 
 	for (size_t i = 0; i < n; i++)
 		run(p);
-	return (now(clock) - from) / (double)n;
+	return (clock_s(clock) - from) / (double)n;
 }
 
 static struct pair pair_of(const struct shape *s, struct team *t, sgemm_fn *peer)

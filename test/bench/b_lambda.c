@@ -5,8 +5,8 @@
  * Prints p50 and p99 of both, in ms. */
 #include <curl/curl.h>
 #include <dlfcn.h>
-#include <time.h>
 #include "../../src/backends/flight.h"
+#include "clock.h"
 #include "place.h"
 #include "../test.h"
 
@@ -45,14 +45,6 @@ static const char *setting(void *arg, const char *name)
 {
 	(void)arg;
 	return getenv(name);
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void on_done(struct job *j, const struct run_report *r)

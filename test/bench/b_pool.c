@@ -5,8 +5,9 @@
  * One process dispatches trivial steps to workers that are connections of
  * another process: keep-alive, over a unix socket, each asking for work and
  * answering at once.  With "together" steps are known to be short and share
- * requests; with "tls" workers come by TLS, through gg's own client.  Prints: steps a second, the dispatcher's microseconds of CPU a
- * step, its resident MiB with all workers waiting, and after the work.
+ * requests; with "tls" workers come by TLS, through gg's own client.  Prints:
+ * steps a second, the dispatcher's microseconds of CPU a step, its resident MiB
+ * with all workers waiting, and after the work.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -14,14 +15,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <signal.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include "../../src/backends/pool.h"
+#include "clock.h"
 #include "file.h"
 #include "http.h"
 #include "message.h"
@@ -341,23 +341,6 @@ static void make_jobs(void)
 		jobs[i].reduced = id_of(jobs[i].text);
 		jobs[i].host = bytes_str("a machine\n");
 	}
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static double cpu_s(void)
-{
-	struct rusage u;
-
-	getrusage(RUSAGE_SELF, &u);
-	return (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
-		(double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
 static double rss_mib(void)

@@ -20,6 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "../../src/backends/sigv4.h"
+#include "clock.h"
 #include "id.h"
 #include "remote.h"
 
@@ -34,18 +35,10 @@ static int die(const char *why)
 	exit(1);
 }
 
-static double now_s(clockid_t clock)
+static void tell(double from, double cpu)
 {
-	struct timespec t;
-
-	clock_gettime(clock, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void tell(double from_s, double cpu_s)
-{
-	printf("%.6f %.1f\n", now_s(CLOCK_MONOTONIC) - from_s,
-	       (now_s(CLOCK_PROCESS_CPUTIME_ID) - cpu_s) / (double)n_objects * 1e6);
+	printf("%.6f %.1f\n", now_s() - from,
+	       (cpu_s() - cpu) / (double)n_objects * 1e6);
 }
 
 static int new_file(void)
@@ -112,7 +105,7 @@ static void by_gg(const char *uri)
 	struct remote_opts o = { .setting = setting };
 	struct one *all = calloc(abreast, sizeof *all);
 	struct http *http;
-	double from_s, cpu_s;
+	double from, cpu;
 
 	if (loop_new(&loop, &e) < 0)
 		die(e.text);
@@ -123,12 +116,12 @@ static void by_gg(const char *uri)
 	o.http = http;
 	if (ops->open(&o, uri, &remote, &e) < 0)
 		die(e.text);
-	from_s = now_s(CLOCK_MONOTONIC);
-	cpu_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
+	from = now_s();
+	cpu = cpu_s();
 	for (size_t i = 0; i < abreast && n_begun < n_objects; i++)
 		begin(&all[i]);
 	loop_run(loop, &is_over);
-	tell(from_s, cpu_s);
+	tell(from, cpu);
 	ops->close(remote);
 	http_free(http);
 	loop_free(loop);
@@ -275,11 +268,11 @@ static void barely(const char *uri)
 	struct epoll_event events[64];
 	int poll = epoll_create1(0), one = 1;
 	char *trash = malloc(1 << 20);
-	double from_s, cpu_s;
+	double from, cpu;
 
 	sign_all(uri);
-	from_s = now_s(CLOCK_MONOTONIC);
-	cpu_s = now_s(CLOCK_PROCESS_CPUTIME_ID);
+	from = now_s();
+	cpu = cpu_s();
 	for (size_t i = 0; i < abreast; i++) {
 		struct epoll_event want = { .events = EPOLLIN | EPOLLOUT | EPOLLET,
 					    .data.ptr = &all[i] };
@@ -303,7 +296,7 @@ static void barely(const char *uri)
 				receive(c, trash, 1 << 20);
 		}
 	}
-	tell(from_s, cpu_s);
+	tell(from, cpu);
 }
 
 int main(int argc, char **argv)

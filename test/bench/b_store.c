@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+#include "clock.h"
 #include "store.h"
 
 static int die(const struct err *e)
@@ -51,14 +51,6 @@ static int add_id(void *arg, const struct id *id, uint64_t n_bytes)
 	}
 	l->v[l->n++] = *id;
 	return 0;
-}
-
-static double now_s(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static int check_all(struct store *s, struct err *e)
