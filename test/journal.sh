@@ -9,6 +9,7 @@ sh prep.sh @in @out
 sh train.sh --rate=@ @in @out
 sh bad.sh @in @out
 sh long.sh @in @out
+sh moody.sh @in @out
 END
 echo 'echo "sorting $1"; sort "$1" >"$2"' >prep.sh
 echo '{ echo "$1"; cat "$2"; } >"$3"' >train.sh
@@ -56,6 +57,21 @@ check "a run that made nothing cannot be compared, which is said" \
 	says "take the one that made them" 2 "$GG" diff last-1 last
 rm .gg/runs/"$(ls .gg/runs | tail -1)" .gg/runs/"$(ls .gg/runs | tail -2 | head -1)"
 check "one run cannot be compared" says "takes two runs" 2 "$GG" diff last
+
+# What each run of a step printed outlives gg gc, for a while.
+echo 'od -An -tx1 -N16 /dev/urandom; exit 3' >moody.sh
+"$GG" run sh moody.sh data mood >/dev/null 2>&1
+"$GG" run sh moody.sh data mood >/dev/null 2>&1
+mood() { "$GG" history --json "$1" | jq -r 'select(.event == "ran").log'; }
+first=$(mood last-1) second=$(mood last)
+printed() { "$GG" cat "$1" | grep -qE '^( [0-9a-f]{2}){16}$'; }
+"$GG" gc >/dev/null
+check "gg gc keeps what a step printed, for the reports of all runs of it" \
+	eval '[ "$first" != "$second" ] && printed "$first" && printed "$second"'
+"$GG" gc --keep-runs 1 >/dev/null
+check "with --keep-runs for so many runs" eval '! printed "$first" && printed "$second"'
+check "after which the report says that it is gone" \
+	eval '"$GG" report last-1 -o - | grep -q "\"gone\":true" && ! "$GG" report last -o - | grep -q "\"gone\":true"'
 
 # A run that is killed leaves what had happened.
 "$GG" run sh -c 'sh train.sh --rate=9 data quick; sh long.sh quick slow' >/dev/null 2>&1 &

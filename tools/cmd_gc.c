@@ -1,7 +1,7 @@
 /* cmd_gc.c - gg gc: remove what nothing refers to any more
  *
  * Mark from the roots (outputs that gg put in place, placeholders wherever
- * they stand in the project, the last runs), then sweep objects and the
+ * they stand in the project, the last runs and what they printed), then sweep objects and the
  * results that name a swept one.  A result that is gone is made again.  Of a
  * closure the lists of its files are kept; the files' bytes need not be here.
  */
@@ -15,6 +15,7 @@
 #include "container.h"
 #include "file.h"
 #include "gg.h"
+#include "journal.h"
 
 struct gc {
 	struct ctx *c;
@@ -179,6 +180,12 @@ static bool is_kept(void *arg, const struct id *tree)
 	return map_get(&g->kept, id_key(tree)) != NULL;
 }
 
+/* gg report shows it; the step may have run again since, or have gone. */
+static void keep_log(void *arg, const struct id *log)
+{
+	keep(arg, log);
+}
+
 static void keep_checkpoint(void *arg, const struct ref *r)
 {
 	keep_ref(arg, r);
@@ -187,7 +194,8 @@ static void keep_checkpoint(void *arg, const struct ref *r)
 static int mark(struct gc *g, struct err *e)
 {
 	if (ref_each(g->c->store, root_ref, g, e) < 0 ||
-	    runs_each(g->c, g->c->o.keep_runs, keep_thunk, g, e) < 0)
+	    runs_each(g->c, g->c->o.keep_runs, keep_thunk, g, e) < 0 ||
+	    journal_logs(g->c->project.store_dir, g->c->o.keep_runs, keep_log, g, e) < 0)
 		return -1;
 	walking = g;
 	if (nftw(g->c->project.root, root_file, 64, FTW_PHYS | FTW_ACTIONRETVAL) < 0)

@@ -124,11 +124,14 @@ static void add_log(struct report *r, const struct node *n, json_t *o)
 {
 	struct arena a = { 0 };
 	struct bytes b;
-	struct err ignored;
+	struct err e;
 	struct id id;
 
-	if (n->log && r->n_logs < LOGS_MAX && id_parse(bytes_str(n->log), &id) &&
-	    store_get(r->c->store, &id, &a, &b, &ignored) == 0) {
+	if (!n->log || r->n_logs == LOGS_MAX || !id_parse(bytes_str(n->log), &id))
+		return;
+	if (store_get(r->c->store, &id, &a, &b, &e) < 0) {
+		json_object_set_new(o, "gone", json_true());
+	} else {
 		if (b.n > LOG_MAX)
 			b = (struct bytes){ b.p + b.n - LOG_MAX, LOG_MAX };
 		json_object_set_new(o, "log", json_text(b));

@@ -489,3 +489,45 @@ int journal_each(struct bytes text, int (*fn)(void *arg, const char *event, json
 	}
 	return 0;
 }
+
+/* Journals are long: lines are not read as JSON, in which a quotation mark within
+ * a text would have a backslash before it. */
+static bool each_log(struct bytes text, void (*fn)(void *arg, const struct id *log), void *arg)
+{
+	static const char mark[] = "\"log\":\"";
+	const char *end, *p = text.p;
+	bool has_any = false;
+	struct id id;
+
+	if (!text.n)
+		return false;
+	end = p + text.n;
+	while ((p = memmem(p, (size_t)(end - p), mark, sizeof mark - 1))) {
+		p += sizeof mark - 1;
+		if (end - p < ID_HEX || !id_parse((struct bytes){ p, ID_HEX }, &id))
+			continue;
+		fn(arg, &id);
+		has_any = true;
+	}
+	return has_any;
+}
+
+int journal_logs(const char *store_dir, size_t n, void (*fn)(void *arg, const struct id *log),
+		 void *arg, struct err *e)
+{
+	struct arena a = { 0 };
+	struct strs runs = { 0 };
+	int rc = journal_list(store_dir, &a, &runs, e);
+
+	for (size_t i = runs.n; rc == 0 && n && i-- > 0;) {
+		struct arena one = { 0 };
+		struct bytes text;
+
+		rc = journal_read(store_dir, runs.v[i], &one, &text, e);
+		n -= rc == 0 && each_log(text, fn, arg);
+		arena_release(&one);
+	}
+	strs_release(&runs);
+	arena_release(&a);
+	return rc;
+}

@@ -69,4 +69,9 @@ int journal_read(const char *store_dir, const char *run, struct arena *a, struct
 int journal_each(struct bytes text, int (*fn)(void *arg, const char *event, json_t *o),
 		 void *arg, struct err *e);
 
+/* Call fn with the name of each log that the last n runs name; those in which
+ * nothing was printed do not count.  ERR_IO. */
+int journal_logs(const char *store_dir, size_t n, void (*fn)(void *arg, const struct id *log),
+		 void *arg, struct err *e);
+
 #endif

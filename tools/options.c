@@ -151,7 +151,7 @@ const struct option_row option_rows[] = {
 	{ "quiet", 'q', NULL, AT(quiet), NULL, "print only failures and the summary" },
 	{ "verbose", 'v', NULL, AT(verbose), NULL, "print each thunk as it starts" },
 	{ "keep-runs", 0, number, AT(keep_runs), "N",
-	  "keep what the last N runs reached (default 10)" },
+	  "keep what the last N runs reached and printed (default 10)" },
 	{ "sample", 0, text, AT(sample), "P",
 	  "of all thunks behind each path only a part, as 0.1" },
 	{ "trace", 0, text, AT(trace), "FILE",
