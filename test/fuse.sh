@@ -66,6 +66,7 @@ printf 'echo "$@" >seen.txt; [ "$#" = 3 ] && echo made >"$1"\n' >own.sh
 echo 'sh own.sh -j 3 out.txt' >run.sh
 check "so it is of any program whose model says so" counts 1 0 0 "$GG" run sh run.sh
 sed -i 's/3/4/' run.sh
+check "gg verify runs it with them too" says "same 1, differ 0, failed 0" 0 "$GG" verify out.txt
 check "with another number it is known" counts 0 1 0 "$GG" run sh run.sh
 
 # A program that is anybody's: what it may take together stands in gg.models.

@@ -165,7 +165,7 @@ static void begin(struct check *k, struct place *p)
 	struct err e;
 
 	*t = (struct trial){ .k = k, .next = v->trials, .job = {
-		.reduced = k->reduced, .text = k->reduced_text, .host = k->host,
+		.reduced = k->runs, .text = k->text_to_run, .host = k->host,
 		.is_watched = k->hints.is_watched, .needs = k->needs,
 		.timeout_s = k->hints.time_s, .done = done } };
 	if (en->ops->start(en->backend, &t->job, &e) < 0) {
@@ -290,10 +290,22 @@ static int value_of(struct verify *v, struct ref *ref, struct err *e)
 	return 0;
 }
 
+static int spell(struct check *k, struct id *id, struct bytes *out, struct err *e)
+{
+	struct buf text = { 0 };
+	int rc = thunk_encode(&k->thunk, &text, e);
+
+	if (rc == 0) {
+		*out = arena_bytes(&k->v->arena, buf_bytes(&text));
+		*id = id_of(*out);
+	}
+	buf_release(&text);
+	return rc;
+}
+
 static int reduce(struct check *k, struct err *e)
 {
 	struct verify *v = k->v;
-	struct buf text = { 0 };
 	int rc = 0;
 
 	for (size_t i = 0; rc == 0 && i < k->thunk.n_in; i++)
@@ -301,14 +313,26 @@ static int reduce(struct check *k, struct err *e)
 			rc = err_set(e, ERR_FAILED, "its input %s could not be made",
 				     k->thunk.in[i].path);
 	if (rc == 0)
-		rc = thunk_encode(&k->thunk, &text, e);
-	if (rc == 0) {
-		k->reduced_text = arena_bytes(&v->arena, buf_bytes(&text));
-		k->reduced = id_of(k->reduced_text);
-		rc = exec_runtime_host(v->d.c->exec, &k->thunk, &k->host, e);
-	}
-	buf_release(&text);
-	return rc;
+		rc = spell(k, &k->reduced, &k->text_to_run, e);
+	return rc == 0 ? exec_runtime_host(v->d.c->exec, &k->thunk, &k->host, e) : rc;
+}
+
+/* What runs is the command as it was given: options that are no part of its name
+ * may be needed all the same. */
+static int put_aside(struct check *k, struct err *e)
+{
+	const struct hints *h = &k->hints;
+	struct thunk *t = &k->thunk;
+	const char **all = arena_alloc(&k->v->arena, (t->n_args + h->n_aside + 1) * sizeof *all);
+
+	k->runs = k->reduced;
+	if (!h->n_aside)
+		return 0;
+	memcpy(all, t->args, t->n_args * sizeof *all);
+	memcpy(all + t->n_args, h->aside, h->n_aside * sizeof *all);
+	t->n_args += h->n_aside;
+	t->args = all;
+	return spell(k, &k->runs, &k->text_to_run, e);
 }
 
 static void prepare(struct check *k)
@@ -331,7 +355,7 @@ static void prepare(struct check *k)
 		k->hints = (struct hints){ 0 };
 	k->needs = (struct room){ k->hints.cpus > 0 ? k->hints.cpus : 1, k->hints.gpus,
 				  k->hints.mem_bytes };
-	if (verify_places_of(k, &e) < 0)
+	if (put_aside(k, &e) < 0 || verify_places_of(k, &e) < 0)
 		settle(k, VERDICT_FAILED, e.text);
 }
 

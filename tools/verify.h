@@ -30,10 +30,10 @@ struct trial {
 struct check {
 	struct verify *v;
 	struct check *next;
-	struct id id, reduced;
+	struct id id, reduced, runs;    /* runs: of text_to_run */
 	const char *label;
 	struct thunk thunk;             /* reduced in place */
-	struct bytes reduced_text, host;
+	struct bytes text_to_run, host;
 	struct hints hints;
 	struct room needs;
 	bool has_kept;                  /* first is what the store keeps */

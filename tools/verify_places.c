@@ -40,7 +40,7 @@ static const char *made_on(struct check *k)
 int verify_places_of(struct check *k, struct err *e)
 {
 	struct verify *v = k->v;
-	struct job j = { .reduced = k->reduced, .text = k->reduced_text, .host = k->host,
+	struct job j = { .reduced = k->runs, .text = k->text_to_run, .host = k->host,
 			 .needs = k->needs };
 	struct err why = { .code = ERR_NONE };
 
