@@ -134,7 +134,8 @@ const struct verb verbs[] = {
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "dry-run keep-runs json", "",
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "
-	  "runs reach, and what those runs printed, for gg report. What is removed and needed again is made again." },
+	  "runs reach, and what those runs printed, for gg report. What is removed "
+	  "and needed again is made again." },
 	{ "image", cmd_image, NEED_STORE | NEED_ARGS,
 	  "output quiet verbose json push tag compress tls-verify authfile ca-file", "PATH|ID...",
 	  "write an image of all that outputs need, worker included",
