@@ -45,10 +45,18 @@ static inline void turn(int ms)
 	}
 }
 
-/* Until it is true, a few seconds at most. */
+/* So long by the clock, however slow the machine is. */
+static inline void turn_ms(uint64_t ms)
+{
+	for (uint64_t from = loop_now_ms(loop); loop_now_ms(loop) - from < ms; usleep(1000))
+		loop_turn(loop);
+}
+
+/* Until it is true, a minute at most. */
 #define UNTIL(cond) \
 	do { \
-		for (int i_ = 0; i_ < 40000 && !(cond); i_++) { \
+		for (uint64_t from_ = loop_now_ms(loop); \
+		     !(cond) && loop_now_ms(loop) - from_ < 60000;) { \
 			loop_turn(loop); \
 			usleep(200); \
 		} \

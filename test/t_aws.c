@@ -249,10 +249,10 @@ static void in_time(void)
 	}
 	CHECK(times_asked("/soon?s=100") == 1);         /* not each second anew */
 	aws_close(a);
-	a = open_endpoint("/soon?s=11", "", "");
+	a = open_endpoint("/soon?s=14", "", "");
 	CHECK(wait_for(a));
 	check_keys(a, "ASIA1", "hidden1", "session1");
-	sleep(2);
+	sleep(5);
 	CHECK(!aws_keys(a) && wait_for(a));
 	check_keys(a, "ASIA2", "hidden2", "session2");
 	aws_close(a);

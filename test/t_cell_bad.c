@@ -180,7 +180,7 @@ static void timeout_and_cancel(void)
 	ONE(&s, RUN_TIMED_OUT, "longer than 0.2 s");
 	s.timeout_s = 0;
 	rig_start(&rig, &s, &g);
-	for (int i = 0; i < 100 && count_processes("7778") < 1; i++)
+	for (int i = 0; i < 3000 && count_processes("7778") < 1; i++)
 		usleep(20000);
 	backend_local.cancel(rig.b, &g.job);
 	loop_run(rig.loop, &g.is_done);
@@ -208,13 +208,13 @@ static void killed_cell(void)
 	if (rig_lacks_walls(&rig))
 		return;
 	rig_start(&rig, &s, &g);
-	for (int i = 0; i < 100 && count_processes("7779") < 1; i++)
+	for (int i = 0; i < 3000 && count_processes("7779") < 1; i++)
 		usleep(20000);
 	kill_cells();
 	loop_run(rig.loop, &g.is_done);
 	CHECK_GOT(&g, RUN_CELL_FAILED, "killed by signal 9");
 	CHECK(g.n_done == 1);
-	for (int i = 0; i < 100 && count_processes("7779") > 0; i++)
+	for (int i = 0; i < 3000 && count_processes("7779") > 0; i++)
 		usleep(20000);
 	CHECK(count_processes("7779") == 0);
 	got_free(&g);
@@ -252,12 +252,12 @@ static void killed_feeder(void)
 		loop_run(other.loop, &g.is_done);
 		_exit(0);
 	}
-	for (int i = 0; i < 250 && count_processes("7780") < 2; i++)
+	for (int i = 0; i < 3000 && count_processes("7780") < 2; i++)
 		usleep(20000);
 	CHECK(count_processes("7780") == 2);
 	kill(pid, SIGKILL);
 	CHECK(waitpid(pid, NULL, 0) == pid);
-	for (int i = 0; i < 100 && count_processes("7780") > 0; i++)
+	for (int i = 0; i < 3000 && count_processes("7780") > 0; i++)
 		usleep(20000);
 	CHECK(count_processes("7780") == 0);
 	CHECK(count_entries(work) == 1);

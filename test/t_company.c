@@ -163,6 +163,12 @@ static void lost_and_refused(void)
 	}
 }
 
+static void all_begin(int n)
+{
+	for (time_t from = time(NULL); n_started < n && time(NULL) - from < 60; usleep(50))
+		loop_turn(loop);
+}
+
 static void stopped(void)
 {
 	struct end d[4];
@@ -170,8 +176,7 @@ static void stopped(void)
 
 	begin_with("cpus=1,hang=9", true, false);
 	want_members(4, "", (struct hints){ 0 }, ids, d);
-	for (int i = 0; i < 50 && n_started < 4; i++)
-		loop_turn(loop);
+	all_begin(4);
 	CHECK(n_started == 4 && counts().running == 4);
 	exec_stop(x, 0);
 	finish();
@@ -181,8 +186,7 @@ static void stopped(void)
 	/* And with a gg that ends at once. */
 	begin_with("cpus=1,hang=9", true, false);
 	want_members(4, "", (struct hints){ 0 }, ids, d);
-	for (int i = 0; i < 50 && n_started < 4; i++)
-		loop_turn(loop);
+	all_begin(4);
 	end();
 }
 

@@ -139,8 +139,9 @@ static void changes(void)
 	CHECK(does("echo 1 >a; echo 2 >b", "import os\nos.chmod('a', 0o755)\n"
 		   "os.truncate('b', 1)\n", "a updated\nb updated\n"));
 	/* By another hand: what runs outside of the tracer. */
-	CHECK(does("echo 1 >a; (sleep 0.5; echo 2 >>a) & true",
-		   "import time\nopen('a').read(); time.sleep(1)",
+	CHECK(does("echo 1 >a; (until test -e b; do sleep 0.02; done; echo 2 >>a) & true",
+		   "import os, time\nopen('a').read(); open('b','w').close()\n"
+		   "while os.stat('a').st_size < 4: time.sleep(0.02)\n",
 		   "! a, which it read, was changed by another while it ran\n"));
 }
 

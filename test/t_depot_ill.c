@@ -234,7 +234,7 @@ static void comes_back(void)
 	CHECK(n.n_waiting > 0);
 	near.mode = far.mode = WELL;
 	usleep(2200000);
-	for (int i = 0; i < 200 && n.n_waiting; i++) {
+	for (int i = 0; i < 6000 && n.n_waiting; i++) {
 		usleep(10000);
 		loop_turn(loop);
 		depot_counts(g.depot, &n);

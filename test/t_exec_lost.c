@@ -260,18 +260,26 @@ static void many_processes(void)
 static void holder_dies(void)
 {
 	struct end d;
+	int has_begun[2];
+	char c = 0;
 	pid_t pid;
 
 	begin("");
 	close_all();
+	CHECK(pipe(has_begun) == 0);
 	pid = fork();
+	if (pid > 0)
+		CHECK(read(has_begun[0], &c, 1) == 1);
 	open_all("", false);
-	want(step1("top", step0("slow=400 give=x")), "t", &d);
-	while (pid == 0) {
+	want(step1("top", step0("slow=300 give=x")), "t", &d);
+	while (pid == 0 && n_started == 0) {
 		loop_turn(loop);
 		usleep(100);
 	}
-	usleep(100000);
+	/* What it holds is never finished. */
+	while (pid == 0)
+		if (c || (c = (char)write(has_begun[1], "b", 1)))
+			pause();
 	for (int i = 0; i < 100; i++) {
 		loop_turn(loop);
 		usleep(1000);
@@ -279,6 +287,8 @@ static void holder_dies(void)
 	CHECK(n_started == 0 && d.times == 0);
 	kill(pid, SIGKILL);
 	CHECK(waitpid(pid, NULL, 0) == pid);
+	close(has_begun[0]);
+	close(has_begun[1]);
 	finish();
 	CHECK(n_started == 2 && d.times == 1 && d.e.code == ERR_NONE);
 	end();

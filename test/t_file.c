@@ -229,11 +229,12 @@ static void copy_streams(void)
 	close(out);
 }
 
-static double wall_s(void)
+/* Wall time says more of the machine. */
+static double cpu_s(void)
 {
 	struct timespec t;
 
-	clock_gettime(CLOCK_MONOTONIC, &t);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
@@ -248,9 +249,9 @@ static void sparse_copies(void)
 	CHECK(ftruncate(in, size) == 0);
 	CHECK(pwrite(in, "island", 6, ((off_t)3 << 30) + 5) == 6);
 	close(in);
-	start = wall_s();
+	start = cpu_s();
 	copy("c/huge", "c/huge2");
-	CHECK(wall_s() - start < 2);
+	CHECK(cpu_s() - start < 0.5);
 	out = openat(dir, "c/huge2", O_RDONLY);
 	CHECK(fstat(out, &st) == 0 && st.st_size == size);
 	CHECK(st.st_blocks < 2048);

@@ -201,13 +201,13 @@ static void leases(void)
 	struct work w;
 	const char *me;
 
-	pool_begin(0.4, 0.1);
+	pool_begin(2, 0.5);
 	me = hello_of("ann", 1, 1);
 	start(&w, "late");
 	CHECK(talk(&next, "GET", NEXT, me, (struct bytes){ 0 }) == 200);
 	/* As long as it beats it may take its time. */
-	for (int i = 0; i < 8; i++) {
-		turn(100);
+	for (int i = 0; i < 6; i++) {
+		turn_ms(400);
 		CHECK(talk(&said, "POST", "/gg/1/beat", me, bytes_str(arena_printf(&arena,
 			"{\"running\":[\"%s\"]}", next.id))) == 200);
 	}
@@ -366,14 +366,16 @@ static void killed(void)
 	http_cancel(beat.call);
 	UNTIL(w.n_done);
 	CHECK(w.status == RUN_LOST_WORKER && strstr(w.text, "gone"));
+	pool_end_all();
 	/* One that comes back soon is not given up. */
+	pool_begin(20, 1);
 	me = hello_of("cid", 1, 1);
 	ask(&next, "GET", NEXT, me, (struct bytes){ 0 });
-	turn(50);
+	turn(10);
 	http_cancel(next.call);
-	turn(50);
+	turn(10);
 	CHECK(talk(&said, "POST", "/gg/1/beat", me, bytes_str("{}")) == 200);
-	turn(400);
+	turn_ms(2500);
 	CHECK(pool_n_workers(pool) == 1);
 	pool_end_all();
 }

@@ -14,7 +14,7 @@
  *     throttle=N                 the first N runs are, RUN_THROTTLED
  *     tight=BYTES                runs with less end as RUN_OUT_OF_MEMORY
  *     hang=N                     the first N runs never end unless cancelled
- *     deaf                       nothing is cancelled: hanging ones take 300 ms
+ *     deaf                       nothing is cancelled: hanging ones take 1500 ms
  *     differs                    outputs are others than elsewhere
  *     later=MS                   there is no room before
  *     only=gpus only=cpus        takes only thunks with gpus, without
@@ -474,7 +474,7 @@ static int fake_start(struct backend *b, struct job *j, struct err *e)
 	f->took_ms = duration(b, j);
 	if (b->n_hang) {
 		b->n_hang--;
-		f->took_ms = b->is_deaf ? 300 : 3600000;
+		f->took_ms = b->is_deaf ? 1500 : 3600000;
 	}
 	if (j->timeout_s > 0 && (double)f->took_ms > j->timeout_s * 1000) {
 		f->took_ms = (uint64_t)(j->timeout_s * 1000);
