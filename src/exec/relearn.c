@@ -77,6 +77,16 @@ void session_drop_kept(struct session *s)
 	arena_release(&s->keep);
 }
 
+/* What it was learned as, which a script's own name does not say; lives in a. */
+static const char *shape_of(struct session *s, const struct kept *k, struct arena *a)
+{
+	struct command c = k->c;
+	const char *why;
+
+	watch_as_script(s, &c);
+	return learn_shape(&c, a, &why);
+}
+
 static struct kept *find_kept(struct session *s, const struct id *thunk)
 {
 	for (size_t i = s->n_kept; i-- > 0;)
@@ -190,7 +200,6 @@ static int run_again(struct session *s, struct kept *k, struct id *now, int *sta
 	struct session_opts o = s->o;
 	struct session_counts n;
 	struct session *own;
-	const char *why;
 
 	memset(now, 0, sizeof *now);
 	if (clear_outputs(s, &k->thunk, e) < 0)
@@ -199,7 +208,7 @@ static int run_again(struct session *s, struct kept *k, struct id *now, int *sta
 	o.env = k->c.env;
 	o.cwd = k->c.cwd;
 	o.base_env = s->o.base_env ? s->o.base_env : s->o.env;
-	o.only_shape = learn_shape(&k->c, &s->keep, &why);
+	o.only_shape = shape_of(s, k, &s->keep);
 	o.studied = hear_study;
 	o.complain = hear_complaint;
 	o.explain = NULL;
@@ -266,7 +275,7 @@ static bool stands(struct session *s, const struct input *in)
 static int is_concerned(struct session *s, const struct kept *k, const char *shape,
 			struct err *e)
 {
-	const char *why, *own = learn_shape(&k->c, &s->arena, &why);
+	const char *own = shape_of(s, k, &s->arena);
 	bool is = own && shape && strcmp(own, shape) == 0;
 	struct id now;
 	struct thunk t;
@@ -397,7 +406,7 @@ int session_relearn(struct session *s, const struct id *thunk,
 {
 	struct kept *k = find_kept(s, thunk);
 	struct bytes key;
-	const char *why, *shape;
+	const char *shape;
 	struct id now;
 	size_t pos = 0;
 	void *to;
@@ -405,7 +414,7 @@ int session_relearn(struct session *s, const struct id *thunk,
 
 	if (!k)
 		return err_set(e, ERR_MISSING, "it is not of this script");
-	shape = learn_shape(&k->c, &s->keep, &why);
+	shape = shape_of(s, k, &s->keep);
 	map_release(&s->moved);
 	rc = run_again(s, k, &now, status, e);
 	arena_reset(&s->arena);

@@ -70,16 +70,19 @@ static enum infer_verdict infer(struct session *s, struct ask *k, struct command
 	return v;
 }
 
-/* No model explains it: is it to be learned from? */
+/* No model explains it: is it to be learned from?  A script is learned as what
+ * its interpreter is given, whatever it was looked up as. */
 static enum trace_answer consider(struct session *s, struct ask *k, bool is_script,
 				  const struct command *c)
 {
-	struct command called = *c;
+	struct command called = *c, learned = *c;
 
 	if (is_script && build_command(s, k, false, &called) < 0)
 		return TRACE_GO;
 	memcpy(called.std, c->std, sizeof called.std);
-	return study_consider(s, k, c, &called);
+	if (!is_script)
+		watch_as_script(s, &learned);
+	return study_consider(s, k, &learned, &called);
 }
 
 /* An execve of a program that may have a model. */

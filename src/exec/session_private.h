@@ -129,6 +129,8 @@ bool watch_may_be_learned(struct session *s, const struct trace_event *ev,
 			  bool *is_script);
 /* Then the arguments are those that the kernel would give the interpreter. */
 void watch_see_through(struct session *s, const char *path, struct trace_exec *x);
+/* The same for a command that is worth learning; what it lends is the session's. */
+void watch_as_script(struct session *s, struct command *c);
 /* Does this execve start a program that prints where links lead?  The calls by
  * which it finds out are not watched, so its arguments count as looked at. */
 bool watch_follows_links(const struct trace_event *ev);

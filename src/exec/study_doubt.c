@@ -66,6 +66,15 @@ static void look_up(struct session *s, const char *shape)
 	arena_release(&a);
 }
 
+/* Who c is among the sightings, which know a script as its interpreter does. */
+static const char *who_is(struct session *s, const struct command *c)
+{
+	struct command as = *c;
+
+	watch_as_script(s, &as);
+	return digest(&as, &s->arena);
+}
+
 bool study_doubts(struct session *s, const struct command *c, const struct binding *b)
 {
 	const char *shape = b->rule + strcspn(b->rule, " ");
@@ -85,7 +94,7 @@ bool study_doubts(struct session *s, const struct command *c, const struct bindi
 		if (!one || one == many)
 			continue;
 		if (!who)
-			who = digest(c, &s->arena);
+			who = who_is(s, c);
 		if (strcmp(one, who) != 0)
 			return true;
 	}

@@ -196,3 +196,16 @@ void watch_see_through(struct session *s, const char *path, struct trace_exec *x
 {
 	is_script_known(s, path, x);
 }
+
+void watch_as_script(struct session *s, struct command *c)
+{
+	struct trace_exec x = { .args = c->args, .n_args = c->n_args, .env = c->env,
+				.n_env = c->n_env, .cwd = c->cwd };
+	const char *why;
+
+	if (!learn_shape(c, &s->arena, &why) || !is_script_known(s, c->program, &x))
+		return;
+	c->args = x.args;
+	c->n_args = x.n_args;
+	c->program = x.args[0];
+}

@@ -250,19 +250,21 @@ static bool is_sub_command(const struct view *v, const char *w, struct arena *a)
 	       w[strspn(w, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-")] == '\0';
 }
 
-/* How many of the first words are literals: a sub-command, or what a wrapper
- * is to run up to its script. */
+/* May it stand between a wrapper and the script that it is to run? */
+static bool leads_to_script(const struct view *v, const char *w, struct arena *a)
+{
+	return is_sub_command(v, w, a) || head_is_script(w) ||
+	       head_is_interpreter(path_base(w));
+}
+
+/* How many of the first words are literals: a sub-command, or what a wrapper,
+ * which may be a script itself, is to run up to its script. */
 static size_t literals(const struct view *v, const struct strs *w, struct arena *a)
 {
-	size_t n = 0;
-
-	if (v->head.kind != HEAD_SCRIPT)
-		for (size_t i = 0; i < w->n && (is_sub_command(v, w->v[i], a) ||
-						head_is_script(w->v[i])); i++)
-			if (head_is_script(w->v[i]) && sort_of(v, w->v[i], a) == SORT_READ)
-				return i + 1;
-	n = w->n && is_sub_command(v, w->v[0], a);
-	return n;
+	for (size_t i = 0; i < w->n && leads_to_script(v, w->v[i], a); i++)
+		if (head_is_script(w->v[i]) && sort_of(v, w->v[i], a) == SORT_READ)
+			return i + 1;
+	return w->n && is_sub_command(v, w->v[0], a);
 }
 
 /* The literals all commands share. */

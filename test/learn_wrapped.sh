@@ -1,0 +1,116 @@
+#!/bin/bash
+# learn_wrapped.sh - commands that start the trainer for somebody: nice, env, uv run, a script's own dispatch
+. "$(dirname "$0")/lib.sh"
+
+# begin: a fresh project whose files come on standard input as a shell script,
+# and beside it ../plain, where its sweep.sh has run without gg.
+begin()
+{
+	cd "$work" && rm -rf p plain && mkdir p && cd p || exit
+	cat >fit.py <<'P'
+import os, sys
+open('o' + sys.argv[1], 'w').write(sys.argv[1] + os.environ.get('X', '') + open('cfg').read())
+print('fit', sys.argv[1])
+P
+	cat >test.py <<'P'
+import sys
+open('t' + sys.argv[1], 'w').write(open('o' + sys.argv[1]).read()[:3])
+P
+	echo 'open("cfg", "w").write("cfg")' >prep.py
+	bash -s
+	cp -r . ../plain
+	(cd ../plain && bash sweep.sh >/dev/null 2>&1 </dev/null)
+	"$GG" init >/dev/null
+}
+
+as_plain() { diff -r --exclude=.gg --exclude=__pycache__ ../plain .; }
+
+begin <<'B'
+cat >sweep.sh <<'S'
+python3 prep.py
+nice -n 5 python3 fit.py 1
+nice -n 5 python3 fit.py 2
+env -i PATH=/usr/bin LC_ALL=C.UTF-8 X=y python3 fit.py 3
+env X=z python3 fit.py 4
+timeout 60 python3 fit.py 5
+time python3 fit.py 6
+stdbuf -oL python3 fit.py 7 >log7
+bash -c "exec python3 fit.py 8"
+bash -c 'exec "$@"' x python3 fit.py 9
+setsid -w python3 fit.py 10
+nohup python3 fit.py 11 >log11 2>&1
+taskset -c 0 python3 fit.py 12
+ionice -c 3 python3 fit.py 13
+prlimit --nofile=512 python3 fit.py 14
+flock lock python3 fit.py 15
+echo 16 17 | xargs -n1 python3 fit.py
+(set -a; X=w; . ./dotenv; python3 fit.py 18)
+cat o* >all
+S
+echo Y=1 >dotenv
+B
+check "what starts a command and no more is seen through" says "failed 0," 0 "$GG" run bash sweep.sh
+check "and the files are those of a plain run" as_plain
+check "nothing is made again" counts 0 19 0 "$GG" run --fresh bash sweep.sh
+
+# through HOW: a sweep whose commands all go through ./uv, made by standard input.
+through()
+{
+	local how=$1
+
+	begin < <(cat; echo 'chmod +x uv; cat >sweep.sh <<"S"
+./uv run python3 prep.py
+for i in 1 2 3 4; do ./uv run python3 fit.py $i; ./uv run python3 test.py $i; done
+cat t* >all
+S')
+	check "$how: each script is a command of its own" says "failed 0," 0 "$GG" run bash sweep.sh
+	check "$how: the files are those of a plain run" as_plain
+	check "$how: nothing is made again" counts 0 9 0 "$GG" run --fresh bash sweep.sh
+	check "$how: nor is a command run for real" eval '! grep -q learned "$work/.log"'
+}
+
+through "a wrapper in sh that becomes its command" <<'B'
+printf '%s\n' '#!/bin/sh' shift 'export VIRTUAL_ENV=$PWD/.venv PATH=$PWD/.venv/bin:$PATH' \
+	'exec "$@"' >uv
+B
+through "one in Python that starts and awaits it" <<'B'
+cat >uv <<'P'
+#!/usr/bin/env python3
+import os, subprocess, sys
+os.environ['VIRTUAL_ENV'] = os.getcwd() + '/.venv'
+sys.exit(subprocess.call(sys.argv[2:]))
+P
+B
+begin <<'B'
+echo 1 >cfg
+printf '%s\n' '#!/bin/sh' shift 'exec python3 "$@"' >uv
+mkdir bin own
+touch own/__init__.py
+sed 's/^/    /; 1i def main():' fit.py >own/cli.py
+printf '%s\n' '#!/usr/bin/python3' 'import sys' 'sys.path.insert(0, ".")' \
+	'from own.cli import main' 'main()' >bin/fit
+chmod +x uv bin/fit
+echo 'for i in 1 2 3; do ./uv run fit.py $i; done; ./uv run test.py 2
+for i in 4 5 6; do bin/fit $i; done; cat o? >all' >sweep.sh
+B
+check "a wrapper that knows the interpreter, a console script" counts 4 3 0 "$GG" run bash sweep.sh
+check "each with the files of a plain run" as_plain
+check "and nothing is run again" counts 0 7 0 "$GG" run --fresh bash sweep.sh
+check "for real either" eval '! grep -q learned "$work/.log"'
+
+begin <<'B'
+cat >tool <<'P'
+#!/usr/bin/env python3
+import sys
+what, i = sys.argv[1:]
+if what == 'train': open('o' + i, 'w').write(i * 10)
+else: open('t' + i, 'w').write(open('o' + i).read()[:3])
+P
+chmod +x tool
+echo 'for i in 1 2 3 4; do ./tool train $i; done; for i in 4 3 2 1; do ./tool test $i; done
+cat t* >all' >sweep.sh
+B
+check "trades of one script, learned again on the way" says "failed 0," 0 "$GG" run bash sweep.sh
+check "give what they give without gg" as_plain
+check "and are known by then" counts 0 8 0 "$GG" run --fresh bash sweep.sh
+plan
