@@ -68,6 +68,10 @@ bool store_has(struct store *s, const struct id *id);
  * ERR_MISSING, ERR_IO. */
 int store_get(struct store *s, const struct id *id, struct arena *a,
 	      struct bytes *out, struct err *e);
+/* The text of a value that is marked as a tail (thunk.h), lent as above: 1; 0: it
+ * is a plain one; -1. */
+int store_get_tail(struct store *s, const struct id *id, struct arena *a,
+		   struct bytes *out, struct err *e);
 /* Size without reading.  ERR_MISSING. */
 int store_size(struct store *s, const struct id *id, uint64_t *n_bytes,
 	       struct err *e);

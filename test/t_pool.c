@@ -228,6 +228,44 @@ static void leases(void)
 	pool_end_all();
 }
 
+/* What worker me answers when nobody waits for w any more. */
+static void answer_late(const char *me, struct work *w, const char *word, const char *gives)
+{
+	struct talk next, said;
+
+	start(w, word);
+	CHECK(talk(&next, "GET", NEXT, me, (struct bytes){ 0 }) == 200);
+	pool_cancel(pool, &w->job);
+	UNTIL(w->n_done);
+	CHECK(talk(&said, "POST", path_of(&next, "response"), me, answer_to(&next, gives)) == 202);
+	CHECK(w->n_done == 1);
+}
+
+static void late_answers(void)
+{
+	struct ref first = { REF_VALUE, host, NULL };
+	struct result_out out = { "out", first };
+	struct arena a = { 0 };
+	struct result r;
+	struct work w;
+	const char *me;
+
+	pool_begin(0, 0);
+	me = hello_of("ann", 1, 1);
+	answer_late(me, &w, "plain", "gave");
+	MUST(store_get_result(store, &w.job.reduced, &a, &r, &e), e);
+	/* The answer as it is would be taken for the value. */
+	answer_late(me, &w, "returned", "gg-tail 1\nthunk");
+	CHECK(store_get_result(store, &w.job.reduced, &a, &r, &e) < 0);
+	make_work(&w, "twice", NULL, 0);
+	MUST(store_put_result(store, &w.job.reduced, &(struct result){ &out, 1 }, &e), e);
+	answer_late(me, &w, "twice", "other");
+	MUST(store_get_result(store, &w.job.reduced, &a, &r, &e), e);
+	CHECK(r.n == 1 && id_equal(&r.v[0].ref.id, &first.id));
+	arena_release(&a);
+	pool_end_all();
+}
+
 /* A worker that never got what it was given says so by not naming it. */
 static void unnamed(void)
 {
@@ -502,6 +540,8 @@ int main(void)
 		{ "short steps share a request, and no worker hoards", short_steps },
 		{ "work goes to who holds the data", locality },
 		{ "beats renew a lease; a late answer is welcome", leases },
+		{ "a late answer does not replace a result, nor hide a step that it returns",
+		  late_answers },
 		{ "what a worker never got is lost", unnamed },
 		{ "a cancel arrives at once where a beat waits", cancels },
 	{ "a step that is to stop is so by its worker, or never begins", stops },

@@ -153,6 +153,27 @@ static void through_remote(void)
 	close_depot();
 }
 
+/* It is not looked for at a remote, where it would be taken for a plain value. */
+static void large_tail(void)
+{
+	struct step step = { .script = "{ echo gg-tail 1; yes thunk | head -c 200000; } >o",
+			     .out = { "o" } };
+	struct sent s = { .n = 0 };
+	const struct ref *o;
+
+	open_depot();
+	start_worker(1, 0);
+	add_step(&s, &step);
+	send(&s, false);
+	receive(&s);
+	CHECK(s.got[0].r.status == RUN_OK);
+	o = result_output(&s.got[0].r.result, "o");
+	CHECK(o && store_has(rig.store, &o->id));
+	sent_free(&s);
+	stop_worker();
+	close_depot();
+}
+
 /* One that no worker would run. */
 static void refused(const struct step *step, struct bytes host, const char *why)
 {
@@ -447,6 +468,7 @@ static const struct test tests[] = {
 	{ "several requests run at once", at_once },
 	{ "an input that is nowhere is named", nowhere },
 	{ "large inputs and outputs go by the remote, small ones inside", through_remote },
+	{ "a step that is returned comes inside, however long", large_tail },
 	{ "a step that this machine is not made for is refused, with what to do", runtimes },
 	{ "what is no reduced thunk is refused", no_thunks },
 	{ "a cancelled request ends early, and what had not begun says so", cancelled },

@@ -37,13 +37,45 @@ static bool is_whole(const struct pool_given *g, const struct run_report *r)
 	return is;
 }
 
-/* Nobody waits for it any more, but it is true all the same. */
+/* A value of its own?  What is marked as a tail stands for another's; what rests
+ * elsewhere never is. */
+static bool is_plain(struct pool *p, const struct ref *r)
+{
+	struct arena a = { 0 };
+	struct bytes text;
+	struct err ignored;
+	bool is;
+
+	if (r->kind == REF_TREE || (p->b.depot && !store_has(p->b.store, &r->id)))
+		return true;
+	is = store_get_tail(p->b.store, &r->id, &a, &text, &ignored) == 0;
+	arena_release(&a);
+	return is;
+}
+
+static bool is_known(struct pool *p, const struct id *thunk)
+{
+	struct arena a = { 0 };
+	struct result r;
+	struct err ignored;
+	bool is = store_get_result(p->b.store, thunk, &a, &r, &ignored) == 0;
+
+	arena_release(&a);
+	return is;
+}
+
+/* Nobody waits for it any more, but it is true all the same: unless somebody else
+ * was faster, with other bytes perhaps, or only who waits could follow it. */
 static void keep_result(struct pool *p, const struct pool_given *g, const struct run_report *r)
 {
 	struct err ignored;
 
-	if (r->status == RUN_OK && is_whole(g, r))
-		(void)store_put_result(p->b.store, &g->reduced, &r->result, &ignored);
+	if (r->status != RUN_OK || !is_whole(g, r) || is_known(p, &g->reduced))
+		return;
+	for (size_t i = 0; i < r->result.n; i++)
+		if (!is_plain(p, &r->result.v[i].ref))
+			return;
+	(void)store_put_result(p->b.store, &g->reduced, &r->result, &ignored);
 }
 
 /* Steps that this worker cannot begin may be for others. */

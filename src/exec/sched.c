@@ -6,10 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include "closure.h"
 #include "exec_internal.h"
-#include "file.h"
 
 enum { LABEL_WIDTH = 120 };
 
@@ -72,29 +70,18 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || h.mem_bytes ||
 		n->priority || n->is_watched;
 	struct arena *a = &x->scratch;
-	char mark[16];
 	struct bytes b;
 	struct tail tail;
 	struct id id;
-	int fd = -1;
+	int rc;
 
 	/* What rests elsewhere is large, and tails are not. */
 	if (x->o.depot && !store_has(x->o.store, &ref->id) &&
 	    depot_knows(x->o.depot, &ref->id))
 		return 0;
-	if (store_open_large(x->o.store, &ref->id, &fd, e) < 0)
-		return -1;
-	if (fd >= 0) {
-		ssize_t n_read = file_read_fd(fd, mark, sizeof(mark));
-
-		close(fd);
-		if (n_read <= 0 || !tail_is((struct bytes){ mark, (size_t)n_read }))
-			return 0;
-	}
-	if (store_get(x->o.store, &ref->id, a, &b, e) < 0)
-		return -1;
-	if (!tail_is(b))
-		return 0;
+	rc = store_get_tail(x->o.store, &ref->id, a, &b, e);
+	if (rc <= 0)
+		return rc;
 	if (tail_decode(b, a, &tail, e) < 0)
 		return err_wrap(e, "the thunk that it returned");
 	for (size_t i = 0; i < tail.n; i++)

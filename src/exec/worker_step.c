@@ -43,6 +43,23 @@ static void copy_result(struct arena *a, struct result *r)
 	r->v = v;
 }
 
+/* What stands for another's value is read at once where it comes to, and so it
+ * travels inside, however large. */
+static int take_output(struct errand *x, const struct ref *ref, struct err *e)
+{
+	bool takes_all = x->gather.takes_all;
+	struct bytes text;
+	int rc = ref->kind == REF_TREE ? 0 :
+		store_get_tail(x->w->o.store, &ref->id, &x->arena, &text, e);
+
+	if (rc < 0)
+		return -1;
+	x->gather.takes_all |= rc > 0;
+	rc = message_gather(&x->gather, ref, e);
+	x->gather.takes_all = takes_all;
+	return rc;
+}
+
 static void take_outputs(struct errand *x)
 {
 	size_t n_inside = x->gather.inside.n, n_outside = x->gather.n_outside;
@@ -50,7 +67,7 @@ static void take_outputs(struct errand *x)
 	struct err e;
 
 	for (size_t i = 0; i < r->result.n; i++)
-		if (message_gather(&x->gather, &r->result.v[i].ref, &e) < 0) {
+		if (take_output(x, &r->result.v[i].ref, &e) < 0) {
 			err_wrap(&e, "output %s", r->result.v[i].name);
 			errand_refuse(x, RUN_CELL_FAILED, &e);
 			return;

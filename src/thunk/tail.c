@@ -4,6 +4,9 @@
  * next begins.
  */
 #include <string.h>
+#include <unistd.h>
+#include "file.h"
+#include "store.h"
 #include "text.h"
 
 bool tail_is(struct bytes b)
@@ -67,4 +70,25 @@ int tail_decode(struct bytes text, struct arena *a, struct tail *out,
 	}
 	arena_release(&scratch);
 	return r;
+}
+
+/* Of a large one its beginning says whether it is worth reading. */
+int store_get_tail(struct store *s, const struct id *id, struct arena *a,
+		   struct bytes *out, struct err *e)
+{
+	char mark[16];
+	ssize_t n;
+	int fd;
+
+	if (store_open_large(s, id, &fd, e) < 0)
+		return -1;
+	if (fd >= 0) {
+		n = file_read_fd(fd, mark, sizeof(mark));
+		close(fd);
+		if (n <= 0 || !tail_is((struct bytes){ mark, (size_t)n }))
+			return 0;
+	}
+	if (store_get(s, id, a, out, e) < 0)
+		return -1;
+	return tail_is(*out);
 }
