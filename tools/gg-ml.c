@@ -5,14 +5,22 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ml.h"
+#include "wrap.h"
 
 const struct ml_command ml_commands[] = {
-	{ "prep", ml_prep, "osFAIGHJOUV", "FILE [LABELS]",
+	{ "prep", ml_prep,
+	  "output seed features label split shards normalise skip hash one-hot targets",
+	  "FILE [LABELS]",
 	  "examples from IDX, npy, CSV or LIBSVM files, gzip'ed or not",
 	  "Writes a safetensors file with x, n x features, and y, n classes or targets. "
 	  "Bytes stay bytes; --normalise says beside them how they are to be read. With "
 	  "--split and --shards --output is a name with {}, and each part a file." },
-	{ "train", ml_train, "dmosrRiMkLSD$eBpwnNtTxXyYzZlaqgbjP", "",
+	{ "train", ml_train,
+	  "data model output seed rate rule loss schedule resume state checkpoint "
+	  "init metrics device profile epochs steps batch members threads period "
+	  "warm-up snapshots every momentum beta2 epsilon decay l1 smoothing "
+	  "gamma augment bag json",
+	  "",
 	  "train a network, or several at once",
 	  "The same data, options and seed give the same bytes on every machine, for any "
 	  "number of threads, alone or among --members, in one go or ended by a signal (then "
@@ -24,118 +32,118 @@ const struct ml_command ml_commands[] = {
 	  "--loss softmax,logistic. "
 	  "'mlp 784-128-10 fast 4' is a batch ensemble: four members that share all weights "
 	  "but the scales before and after each product." },
-	{ "eval", ml_eval, "dtjuv", "WEIGHTS...", "how good members and their ensemble are",
+	{ "eval", ml_eval, "data threads json head bins", "WEIGHTS...",
+	  "how good members and their ensemble are",
 	  "Accuracy, negative log-likelihood, Brier's score and the expected calibration "
 	  "error of each member, of their mean and of their vote." },
-	{ "predict", ml_predict, "dotjcv", "WEIGHTS...", "what an ensemble says of examples",
+	{ "predict", ml_predict, "data output threads json head proba", "WEIGHTS...",
+	  "what an ensemble says of examples",
 	  "A line for each example: the class, or with --proba the mean probability of each." },
-	{ "combine", ml_combine, "ofWQ", "average|tree|krum|topk FILE...",
+	{ "combine", ml_combine, "output faulty keep residual",
+	  "average|tree|krum|topk FILE...",
 	  "one set of weights or gradients out of several",
 	  "average and tree are means, the one in order, the other by halves; krum takes the "
 	  "file nearest to the others; topk keeps the largest entries and gives back the rest." },
-	{ "show", ml_show, "j", "FILE...", "layers, shapes and sizes",
+	{ "show", ml_show, "json", "FILE...", "layers, shapes and sizes",
 	  "Of any safetensors file: weights, states, examples." },
-	{ "data", ml_data, "oKsEFC", "", "make a set of examples from a seed",
+	{ "data", ml_data, "output seed kind examples features classes", "",
+	  "make a set of examples from a seed",
 	  "blobs are clouds, rings are shells that no plane parts, line has a target that "
 	  "depends on the features by a line." },
 	{ 0 }
 };
 
 const struct ml_option ml_options[] = {
-#define TEXT(letter, field, name, arg, help) \
-	{ letter, ML_TEXT, offsetof(struct ml, field), name, arg, help }
-#define COUNT(letter, field, name, help) \
-	{ letter, ML_COUNT, offsetof(struct ml, field), name, "N", help }
-#define FLAG(letter, field, name, help) \
-	{ letter, ML_FLAG, offsetof(struct ml, field), name, NULL, help }
-	TEXT('d', data, "data", "FILE", "examples, as gg-ml prep or data writes them"),
-	TEXT('m', model, "model", "TEXT",
+#define TEXT(field, name, arg, help) { name, ML_TEXT, offsetof(struct ml, field), arg, help }
+#define COUNT(field, name, help) { name, ML_COUNT, offsetof(struct ml, field), "N", help }
+#define FLAG(field, name, help) { name, ML_FLAG, offsetof(struct ml, field), NULL, help }
+	TEXT(data, "data", "FILE", "examples, as gg-ml prep or data writes them"),
+	TEXT(model, "model", "TEXT",
 	     "'mlp 784-128-10', 'linear 4-3', 'net 28x28x1: ...', 'kmeans 4-3'"),
-	TEXT('o', output, "output", "FILE", "what is written; {} is the member's number"),
-	TEXT('s', seed, "seed", "N,...", "of the first member, others count on (0)"),
-	TEXT('r', rate, "rate", "X,...", "learning rate (0.05)"),
-	TEXT('k', rule, "rule", "NAME", "sgd, momentum, nesterov, adam, adamw (momentum)"),
-	TEXT('L', loss, "loss", "NAME,...",
+	TEXT(output, "output", "FILE", "what is written; {} is the member's number"),
+	TEXT(seed, "seed", "N,...", "of the first member, others count on (0)"),
+	TEXT(rate, "rate", "X,...", "learning rate (0.05)"),
+	TEXT(rule, "rule", "NAME", "sgd, momentum, nesterov, adam, adamw (momentum)"),
+	TEXT(loss, "loss", "NAME,...",
 	     "of each head: softmax, logistic, hinge, mse (softmax)"),
-	TEXT('S', schedule, "schedule", "NAME", "constant, step, cosine, cyclic (constant)"),
-	TEXT('R', resume, "resume", "FILE", "go on from a state"),
-	TEXT('P', state, "state", "FILE", "write the state there at the end"),
-	TEXT('l', checkpoint, "checkpoint", "FILE",
+	TEXT(schedule, "schedule", "NAME", "constant, step, cosine, cyclic (constant)"),
+	TEXT(resume, "resume", "FILE", "go on from a state"),
+	TEXT(state, "state", "FILE", "write the state there at the end"),
+	TEXT(checkpoint, "checkpoint", "FILE",
 	     "write the state there if told to end, as gg does"),
-	TEXT('i', init, "init", "FILE", "begin with these weights"),
-	TEXT('M', metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
-	TEXT('D', device, "device", "NAME",
+	TEXT(init, "init", "FILE", "begin with these weights"),
+	TEXT(metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
+	TEXT(device, "device", "NAME",
 	     "cpu, cuda, or loops: cuda's source run by the processor (cpu)"),
-	TEXT('$', profile, "profile", "NAME",
+	TEXT(profile, "profile", "NAME",
 	     "exact, or on cuda cublas (these bits on such GPUs only), fast (TF32)"),
-	COUNT('e', epochs, "epochs", "steps as whole passes over the data"),
-	COUNT('n', steps, "steps", "how many in all (1000)"),
-	COUNT('B', batch, "batch", "examples a step (100)"),
-	COUNT('N', members, "members", "train so many at once (1)"),
-	COUNT('t', threads, "threads", "0: one for each processor"),
-	COUNT('p', period, "period", "steps of a step or cycle of the schedule"),
-	COUNT('w', warm_up, "warm-up", "steps until the full rate"),
-	COUNT('T', snapshots, "snapshots", "members out of the cycles of one run"),
-	COUNT('q', every, "every", "steps between losses kept as metrics (100)"),
-	TEXT('x', momentum, "momentum", "X,...", "momentum, Adam's beta 1 (0.9)"),
-	TEXT('X', beta2, "beta2", "X,...", "Adam's beta 2 (0.999)"),
-	TEXT('y', epsilon, "epsilon", "X,...", "Adam's epsilon (1e-8)"),
-	TEXT('Y', decay, "decay", "X,...", "weight decay, L2 (0)"),
-	TEXT('z', l1, "l1", "X,...", "L1 (0)"),
-	TEXT('Z', smoothing, "smoothing", "X,...", "of labels (0)"),
-	TEXT('g', gamma, "gamma", "X,...", "factor of a step of the schedule (0.1)"),
-	TEXT('a', augment, "augment", "HOW", "images: 'crop 2', 'flip' or 'crop 2 flip'"),
-	FLAG('b', is_bagged, "bag", "each member has examples drawn with return"),
-	FLAG('j', wants_json, "json", "results as JSON"),
-	TEXT('v', head, "head", "NAME", "which outputs of a network with several (the first)"),
-	FLAG('u', wants_bins, "bins", "a table of confidence and accuracy too"),
-	FLAG('c', wants_proba, "proba", "probabilities, not classes"),
-	TEXT('K', kind, "kind", "NAME", "blobs, rings, line (blobs)"),
-	COUNT('E', examples, "examples", "how many (1000)"),
-	COUNT('F', features, "features", "how many (8)"),
-	COUNT('C', classes, "classes", "how many (3)"),
-	TEXT('A', label, "label", "COLUMN", "of a CSV: name, number, first, last, none (last)"),
-	TEXT('I', split, "split", "X,...", "shuffle by --seed, part so: 0.8,0.2"),
-	COUNT('G', shards, "shards", "part into so many, in order"),
-	TEXT('H', normalise, "normalise", "HOW", "minmax or standard, of the first part"),
-	COUNT('J', skip, "skip", "lines of a text to leave out at first"),
-	COUNT('O', hash_bits, "hash", "words of a CSV to 2^N features"),
-	FLAG('U', one_hot, "one-hot", "a feature for each word of a CSV"),
-	FLAG('V', wants_targets, "targets", "labels are numbers, not classes"),
-	COUNT('f', faulty, "faulty", "krum: how many may lie (0)"),
-	COUNT('W', keep, "keep", "topk: how many entries stay"),
-	TEXT('Q', residual, "residual", "FILE", "topk: write there what was left out"),
-	FLAG('h', wants_help, "help", "say this"),
+	COUNT(epochs, "epochs", "steps as whole passes over the data"),
+	COUNT(steps, "steps", "how many in all (1000)"),
+	COUNT(batch, "batch", "examples a step (100)"),
+	COUNT(members, "members", "train so many at once (1)"),
+	COUNT(threads, "threads", "0: one for each processor"),
+	COUNT(period, "period", "steps of a step or cycle of the schedule"),
+	COUNT(warm_up, "warm-up", "steps until the full rate"),
+	COUNT(snapshots, "snapshots", "members out of the cycles of one run"),
+	COUNT(every, "every", "steps between losses kept as metrics (100)"),
+	TEXT(momentum, "momentum", "X,...", "momentum, Adam's beta 1 (0.9)"),
+	TEXT(beta2, "beta2", "X,...", "Adam's beta 2 (0.999)"),
+	TEXT(epsilon, "epsilon", "X,...", "Adam's epsilon (1e-8)"),
+	TEXT(decay, "decay", "X,...", "weight decay, L2 (0)"),
+	TEXT(l1, "l1", "X,...", "L1 (0)"),
+	TEXT(smoothing, "smoothing", "X,...", "of labels (0)"),
+	TEXT(gamma, "gamma", "X,...", "factor of a step of the schedule (0.1)"),
+	TEXT(augment, "augment", "HOW", "images: 'crop 2', 'flip' or 'crop 2 flip'"),
+	FLAG(is_bagged, "bag", "each member has examples drawn with return"),
+	FLAG(wants_json, "json", "results as JSON"),
+	TEXT(head, "head", "NAME", "which outputs of a network with several (the first)"),
+	FLAG(wants_bins, "bins", "a table of confidence and accuracy too"),
+	FLAG(wants_proba, "proba", "probabilities, not classes"),
+	TEXT(kind, "kind", "NAME", "blobs, rings, line (blobs)"),
+	COUNT(examples, "examples", "how many (1000)"),
+	COUNT(features, "features", "how many (8)"),
+	COUNT(classes, "classes", "how many (3)"),
+	TEXT(label, "label", "COLUMN", "of a CSV: name, number, first, last, none (last)"),
+	TEXT(split, "split", "X,...", "shuffle by --seed, part so: 0.8,0.2"),
+	COUNT(shards, "shards", "part into so many, in order"),
+	TEXT(normalise, "normalise", "HOW", "minmax or standard, of the first part"),
+	COUNT(skip, "skip", "lines of a text to leave out at first"),
+	COUNT(hash_bits, "hash", "words of a CSV to 2^N features"),
+	FLAG(one_hot, "one-hot", "a feature for each word of a CSV"),
+	FLAG(wants_targets, "targets", "labels are numbers, not classes"),
+	COUNT(faulty, "faulty", "krum: how many may lie (0)"),
+	COUNT(keep, "keep", "topk: how many entries stay"),
+	TEXT(residual, "residual", "FILE", "topk: write there what was left out"),
+	FLAG(wants_help, "help", "say this"),
 	{ 0 }
 };
 
-static int set(struct ml *m, size_t i, const char *value, struct err *e)
+static int set(struct ml *m, const struct ml_option *o, const char *value, struct err *e)
 {
-	void *at = (char *)m + ml_options[i].at;
+	void *at = (char *)m + o->at;
 	char *end;
 
-	if (ml_options[i].type == ML_FLAG) {
+	if (o->type == ML_FLAG) {
 		*(bool *)at = true;
 		return 0;
 	}
-	if (ml_options[i].type == ML_TEXT) {
+	if (o->type == ML_TEXT) {
 		*(const char **)at = value;
 		return 0;
 	}
 	*(size_t *)at = strtoull(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end || *(size_t *)at > 1u << 30)
-		return err_set(e, ERR_BAD, "--%s wants a number, not %s", ml_options[i].name,
-			       value);
+		return err_set(e, ERR_BAD, "--%s wants a number, not %s", o->name, value);
 	return 0;
 }
 
-static int find(const struct ml_command *c, const char *name, size_t n, struct err *e)
+static const struct ml_option *find(const struct ml_command *c, const char *name, size_t n)
 {
-	for (size_t i = 0; ml_options[i].letter; i++)
-		if (strlen(ml_options[i].name) == n && memcmp(ml_options[i].name, name, n) == 0 &&
-		    (strchr(c->options, ml_options[i].letter) || ml_options[i].letter == 'h'))
-			return (int)i;
-	return err_set(e, ERR_BAD, "gg-ml %s has no option --%.*s", c->name, (int)n, name);
+	for (const struct ml_option *o = ml_options; o->name; o++)
+		if (strlen(o->name) == n && memcmp(o->name, name, n) == 0 &&
+		    (has_word(c->options, o->name) || strcmp(o->name, "help") == 0))
+			return o;
+	return NULL;
 }
 
 /* Long options and -o; the others stay, in order.  How many, or -1. */
@@ -145,28 +153,26 @@ static int parse(struct ml *m, const struct ml_command *c, int argc, char **argv
 	int left = 0;
 
 	for (int i = 0; i < argc; i++) {
-		char *s = argv[i], *value;
+		const char *s = strcmp(argv[i], "-o") == 0 ? "--output" : argv[i], *value;
+		const struct ml_option *o;
 		size_t n;
-		int o;
 
-		if (strcmp(s, "-o") == 0)
-			s = "--output";
 		if (strncmp(s, "--", 2) != 0 || !s[2]) {
-			argv[left++] = s;
+			argv[left++] = argv[i];
 			continue;
 		}
 		s += 2;
 		n = strcspn(s, "=");
-		o = find(c, s, n, e);
-		if (o < 0)
-			return -1;
+		o = find(c, s, n);
+		if (!o)
+			return err_set(e, ERR_BAD, "gg-ml %s has no option --%.*s", c->name,
+				       (int)n, s);
 		value = s[n] ? s + n + 1 : NULL;
-		if (!value && ml_options[o].type != ML_FLAG && i + 1 < argc)
+		if (!value && o->type != ML_FLAG && i + 1 < argc)
 			value = argv[++i];
-		if (!value && ml_options[o].type != ML_FLAG)
-			return err_set(e, ERR_BAD, "--%s wants %s", ml_options[o].name,
-				       ml_options[o].arg);
-		if (set(m, (size_t)o, value, e) < 0)
+		if (!value && o->type != ML_FLAG)
+			return err_set(e, ERR_BAD, "--%s wants %s", o->name, o->arg);
+		if (set(m, o, value, e) < 0)
 			return -1;
 	}
 	return left;

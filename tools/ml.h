@@ -35,16 +35,16 @@ struct ml {
 struct ml_command {
 	const char *name;
 	int (*run)(struct ml *m, int argc, char **argv, struct err *e);
-	const char *options;            /* letters of the option table */
+	const char *options;            /* their names, in one text */
 	const char *args, *help, *more;
 };
 
 /* The tables of gg-ml.c; the last row is empty. */
 struct ml_option {
-	char letter;
+	const char *name;
 	enum { ML_TEXT, ML_COUNT, ML_FLAG } type;
 	size_t at;                      /* in struct ml */
-	const char *name, *arg, *help;
+	const char *arg, *help;
 };
 extern const struct ml_command ml_commands[];
 extern const struct ml_option ml_options[];

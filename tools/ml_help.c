@@ -13,20 +13,15 @@ void ml_usage(FILE *f)
 	fprintf(f, "\ngg-ml COMMAND --help tells more.\n");
 }
 
-static bool has(const struct ml_command *c, const struct ml_option *o)
-{
-	return strchr(c->options, o->letter);
-}
-
 void ml_help(const struct ml_command *c)
 {
 	printf("usage: gg-ml %s [OPTION...] %s\n\n%s\n\n", c->name, c->args, c->help);
 	print_wrapped(c->more, 0, 0);
 	putchar('\n');
-	for (const struct ml_option *o = ml_options; o->letter; o++) {
+	for (const struct ml_option *o = ml_options; o->name; o++) {
 		char left[40];
 
-		if (!has(c, o))
+		if (!has_word(c->options, o->name))
 			continue;
 		snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg ? " " : "",
 			 o->arg ? o->arg : "");
@@ -58,8 +53,8 @@ static void man_command(const struct ml_command *c)
 	fputs(".\n.PP\n", stdout);
 	troff(c->more);
 	putchar('\n');
-	for (const struct ml_option *o = ml_options; o->letter; o++) {
-		if (!has(c, o))
+	for (const struct ml_option *o = ml_options; o->name; o++) {
+		if (!has_word(c->options, o->name))
 			continue;
 		fputs(".TP\n.B \\-\\-", stdout);
 		troff(o->name);

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "gg.h"
 #include "quantity.h"
+#include "wrap.h"
 
 /* ---- what values are */
 
@@ -201,14 +202,7 @@ const struct option_row option_rows[] = {
 
 bool option_is_of(const struct verb *v, const struct option_row *r)
 {
-	size_t n = strlen(r->key);
-
-	if (strcmp(r->key, "help") == 0)
-		return true;
-	for (const char *s = v->options; (s = strstr(s, r->key)); s += n)
-		if ((s == v->options || s[-1] == ' ') && (!s[n] || s[n] == ' '))
-			return true;
-	return false;
+	return strcmp(r->key, "help") == 0 || has_word(v->options, r->key);
 }
 
 int option_name(const struct option_row *r)

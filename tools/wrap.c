@@ -1,4 +1,4 @@
-/* wrap.c - text in lines, for the helps of gg and gg-ml */
+/* wrap.c - words of a text, for the tables and helps of gg and gg-ml */
 #include <stdio.h>
 #include <string.h>
 #include "wrap.h"
@@ -22,4 +22,14 @@ void print_wrapped(const char *text, int indent, int at)
 		text += n + strspn(text + n, " ");
 	}
 	putchar('\n');
+}
+
+bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (const char *s = words; (s = strstr(s, word)); s += n)
+		if ((s == words || s[-1] == ' ') && (!s[n] || s[n] == ' '))
+			return true;
+	return false;
 }
