@@ -236,4 +236,21 @@ static inline const char *rig_out(struct rig *r, const struct got *g, const char
 		} \
 	} while (0)
 
+/* main of such a test, which is its own cell too. */
+static inline int rig_main(struct rig *r, const struct test *tests, int argc, char **argv)
+{
+	int rc;
+
+	if (argc > 1 && strcmp(argv[1], "cell") == 0)
+		return cell_main(argc - 2, argv + 2);
+	rig_open(r);
+	rc = test_main(tests);
+	rig_close(r);
+	if (access(r->root, F_OK) == 0) {
+		printf("# %s is left\n", r->root);
+		rc = 1;
+	}
+	return rc;
+}
+
 #endif

@@ -56,6 +56,16 @@ static inline void rig_end(void)
 	arena_release(&arena);
 }
 
+static inline int rig_main(const struct test *tests)
+{
+	int rc;
+
+	rig_begin();
+	rc = test_main(tests);
+	rig_end();
+	return rc;
+}
+
 /* A depot over stores and folders of these names. */
 struct rig {
 	struct store *store;

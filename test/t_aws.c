@@ -3,11 +3,11 @@
 #include "../src/backends/aws.h"
 
 #include <fcntl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "file.h"
 #include "http.h"
 #include "loop.h"
+#include "python_server.h"
 #include "test.h"
 
 static struct loop *loop;
@@ -381,40 +381,13 @@ static const struct test tests[] = {
 	{ 0 }
 };
 
-static pid_t serve(int *keep)
-{
-	const char *server = arena_printf(&arena, "%.*skeys_server.py",
-					  (int)(path_base(__FILE__) - __FILE__), __FILE__);
-	int in[2], out[2];
-	char said[32] = "";
-	pid_t pid;
-
-	if (pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
-		exit(1);
-	pid = fork();
-	if (pid == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		execl("/usr/bin/python3", "python3", server, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	*keep = in[1];
-	for (size_t n = 0; n < sizeof said - 1 && !strchr(said, '\n'); n++)
-		if (read(out[0], said + n, 1) != 1)
-			break;
-	close(out[0]);
-	port = atoi(said);
-	return port ? pid : -1;
-}
-
 int main(void)
 {
+	char said[32];
 	int rc, keep;
-	pid_t pid = serve(&keep);
+	pid_t pid = python_start("keys_server.py", NULL, &keep, said, sizeof said);
 
-	if (pid < 0 || !mkdtemp(dir)) {
+	if (sscanf(said, "%d", &port) != 1 || !mkdtemp(dir)) {
 		printf("1..0 # SKIP needs python3\n");
 		return 77;
 	}
@@ -423,8 +396,7 @@ int main(void)
 	rc = test_main(tests);
 	http_free(http);
 	loop_free(loop);
-	close(keep);
-	waitpid(pid, NULL, 0);
+	python_end(pid, keep);
 	dir_remove(AT_FDCWD, dir, &e);
 	arena_release(&arena);
 	return rc;

@@ -2,13 +2,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "binding_text.h"
-#include "test.h"
 
 static char folder[] = "/tmp/gg-t-binutils-XXXXXX";
 
-static const struct row {
-	const char *command, *text;
-} rows[] = {
+static const struct bound_row rows[] = {
 	/* A new archive has no past; an old one is read too. */
 	{ "ar rcs new.a a.o b.o", "<a.o <b.o >archive=new.a" },
 	{ "ar cr new.a", ">archive=new.a" },
@@ -58,9 +55,7 @@ static const struct row {
 	{ "ld @list", "<list <a.o <b c.o >program=a.out*" },
 };
 
-static const struct refusal {
-	const char *command, *reason;
-} refusals[] = {
+static const struct refusal refusals[] = {
 	{ "ar", "no operation" },
 	{ "ar r", "no operation or no archive" },
 	{ "ar t old.a", "prints" },
@@ -95,63 +90,25 @@ static const struct refusal {
 	{ "ld -L=/x a.o", "sysroot" },
 };
 
-static enum match bind_line(const char *line, const char **env, struct arena *a,
-			    const char **text)
-{
-	struct strs args = { 0 };
-	struct buf why = { 0 };
-	struct binding b;
-	enum match m;
-
-	for (char *p = arena_str(a, line), *w, *save; (w = strtok_r(p, " ", &save));
-	     p = NULL)
-		strs_add(&args, w);
-	m = bind_args(args.v, args.n, env, folder, a, &b, &why);
-	*text = binding_text(m, &b, &why, a, " ");
-	strs_release(&args);
-	buf_release(&why);
-	return m;
-}
-
 static void rows_bind(void)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct arena a = { 0 };
-		const char *text;
-		int before = test_failures;
-
-		CHECK(bind_line(rows[i].command, NULL, &a, &text) == MATCH_BOUND);
-		CHECK_STR(text, rows[i].text);
-		if (test_failures != before)
-			printf("# in: %s\n", rows[i].command);
-		arena_release(&a);
-	}
+	check_bound(rows, sizeof rows / sizeof *rows, folder);
 }
 
 static void refusals_say_why(void)
 {
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-		struct arena a = { 0 };
-		const char *text;
-		int before = test_failures;
-
-		CHECK(bind_line(refusals[i].command, NULL, &a, &text) == MATCH_REAL);
-		CHECK(strstr(text, refusals[i].reason));
-		if (test_failures != before)
-			printf("# %s: %s\n", refusals[i].command, text);
-		arena_release(&a);
-	}
+	check_refusals(refusals, sizeof refusals / sizeof *refusals, folder);
 }
 
 static void a_compilers_linker_is_left_alone(void)
 {
 	static const char *env[] = { "COLLECT_GCC=gcc", NULL };
-	struct arena a = { 0 };
-	const char *text;
+	struct bound o = { 0 };
 
-	CHECK(bind_line("ld a.o -o x", env, &a, &text) == MATCH_REAL);
-	CHECK(strstr(text, "a compiler has started it"));
-	arena_release(&a);
+	bind_line(&o, folder, "ld a.o -o x", env);
+	CHECK(o.match == MATCH_REAL);
+	CHECK(strstr(o.text, "a compiler has started it"));
+	bound_release(&o);
 }
 
 static const struct test tests[] = {

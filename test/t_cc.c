@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "binding_text.h"
-#include "test.h"
 
 static char folder[] = "/tmp/gg-t-cc-XXXXXX";
 
@@ -124,9 +123,7 @@ static const struct row {
 	{ "gcc a.o -Wl,@wl.rsp -o p", "<wl.rsp <a.o >map=p.map >program=p*", "" },
 };
 
-static const struct refusal {
-	const char *command, *reason;
-} refusals[] = {
+static const struct refusal refusals[] = {
 	{ "gcc", "no input file" },
 	{ "gcc --version", "prints" },
 	{ "gcc -v -c a.c", "prints" },
@@ -178,42 +175,15 @@ static const struct refusal {
 	{ "clang @a.rsp", "own way" },
 };
 
-struct bound {
-	struct arena a;
-	struct buf why;
-	struct binding b;
-	const char *text;
-};
-
-static void bind_line(struct bound *o, const char *line, const char **env)
-{
-	struct strs args = { 0 };
-	enum match m;
-
-	*o = (struct bound){ 0 };
-	for (char *p = arena_str(&o->a, line), *w, *save; (w = strtok_r(p, " ", &save));
-	     p = NULL)
-		strs_add(&args, w);
-	m = bind_args(args.v, args.n, env, folder, &o->a, &o->b, &o->why);
-	o->text = binding_text(m, &o->b, &o->why, &o->a, " ");
-	strs_release(&args);
-}
-
-static void bound_release(struct bound *o)
-{
-	arena_release(&o->a);
-	buf_release(&o->why);
-}
-
 static void rows_bind(void)
 {
-	struct bound o;
+	struct bound o = { 0 };
 
 	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
 		int before = test_failures;
 		const char *scan;
 
-		bind_line(&o, rows[i].command, NULL);
+		bind_line(&o, folder, rows[i].command, NULL);
 		CHECK_STR(o.text, rows[i].text);
 		scan = o.b.n_scan ? joined(o.b.scan + 1, o.b.n_scan - 1, &o.a) : "";
 		CHECK_STR(scan, rows[i].scan);
@@ -225,16 +195,7 @@ static void rows_bind(void)
 
 static void refusals_say_why(void)
 {
-	struct bound o;
-
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-		bind_line(&o, refusals[i].command, NULL);
-		CHECK(strncmp(o.text, "real: built-in ", 15) == 0);
-		CHECK(strstr(o.text, refusals[i].reason));
-		if (!strstr(o.text, refusals[i].reason))
-			printf("# %s: %s\n", refusals[i].command, o.text);
-		bound_release(&o);
-	}
+	check_refusals(refusals, sizeof refusals / sizeof *refusals, folder);
 }
 
 static bool names_env(const struct binding *b, const char *name)
@@ -263,9 +224,9 @@ static void folder_enters_debug_information(void)
 	};
 
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct bound o;
+		struct bound o = { 0 };
 
-		bind_line(&o, cases[i].command, NULL);
+		bind_line(&o, folder, cases[i].command, NULL);
 		CHECK(o.b.n_writes > 0);
 		CHECK(names_env(&o.b, "PWD") == cases[i].names_folder);
 		CHECK(names_env(&o.b, "CPATH"));
@@ -280,15 +241,15 @@ static void environment_counts(void)
 	static const char *dirs[] = { "LIBRARY_PATH=lib", NULL };
 	static const char *deps[] = { "DEPENDENCIES_OUTPUT=x", NULL };
 	static const char *inner[] = { "COLLECT_GCC=gcc", NULL };
-	struct bound o;
+	struct bound o = { 0 };
 
-	bind_line(&o, "gcc a.o -lfoo -o p", dirs);
+	bind_line(&o, folder, "gcc a.o -lfoo -o p", dirs);
 	CHECK_STR(o.text, "<a.o <lib/libfoo.so >program=p*");
 	bound_release(&o);
-	bind_line(&o, "gcc -c a.c", deps);
+	bind_line(&o, folder, "gcc -c a.c", deps);
 	CHECK(strstr(o.text, "DEPENDENCIES_OUTPUT"));
 	bound_release(&o);
-	bind_line(&o, "gcc -c a.c", inner);
+	bind_line(&o, folder, "gcc -c a.c", inner);
 	CHECK(strstr(o.text, "another compiler"));
 	bound_release(&o);
 }
@@ -311,10 +272,10 @@ static void probe_keeps_what_chooses_parts(void)
 		{ "gcc -static a.o -lm -o p", "-### -static /dev/null -lm" },
 		{ "gcc a.o -Wl,-Bstatic -lz -o p", "-### /dev/null -Wl,-Bstatic -lz" },
 	};
-	struct bound o;
+	struct bound o = { 0 };
 
 	for (size_t i = 0; i < sizeof probes / sizeof *probes; i++) {
-		bind_line(&o, probes[i].command, NULL);
+		bind_line(&o, folder, probes[i].command, NULL);
 		CHECK(o.b.n_probe > 0);
 		CHECK_STR(o.b.n_probe ? joined(o.b.probe + 1, o.b.n_probe - 1, &o.a) : "",
 			  probes[i].probe);

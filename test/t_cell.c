@@ -436,16 +436,5 @@ static const struct test tests[] = {
 
 int main(int argc, char **argv)
 {
-	int rc;
-
-	if (argc > 1 && strcmp(argv[1], "cell") == 0)
-		return cell_main(argc - 2, argv + 2);
-	rig_open(&rig);
-	rc = test_main(tests);
-	rig_close(&rig);
-	if (access(rig.root, F_OK) == 0) {
-		printf("# %s is left\n", rig.root);
-		rc = 1;
-	}
-	return rc;
+	return rig_main(&rig, tests, argc, argv);
 }

@@ -267,12 +267,5 @@ static const struct test tests[] = {
 
 int main(int argc, char **argv)
 {
-	int rc;
-
-	if (argc > 1 && strcmp(argv[1], "cell") == 0)
-		return cell_main(argc - 2, argv + 2);
-	rig_open(&rig);
-	rc = test_main(tests);
-	rig_close(&rig);
-	return rc;
+	return rig_main(&rig, tests, argc, argv);
 }

@@ -6,10 +6,10 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 #include "file.h"
 #include "loop.h"
+#include "python_server.h"
 #include "test.h"
 
 static struct loop *loop;
@@ -432,39 +432,16 @@ static const struct test tests[] = {
 	{ 0 }
 };
 
-static pid_t serve(int *keep)
-{
-	char server[4096], said[64] = "";
-	int in[2], out[2];
-	pid_t pid;
-
-	snprintf(server, sizeof server, "%.*shttp_server.py",
-		 (int)(path_base(__FILE__) - __FILE__), __FILE__);
-	if (!mkdtemp(dir) || pipe2(in, O_CLOEXEC) < 0 || pipe2(out, O_CLOEXEC) < 0)
-		exit(1);
-	pid = fork();
-	if (pid == 0) {
-		dup2(in[0], 0);
-		dup2(out[1], 1);
-		execl("/usr/bin/python3", "python3", server, dir, (char *)NULL);
-		_exit(127);
-	}
-	close(in[0]);
-	close(out[1]);
-	*keep = in[1];
-	for (size_t n = 0; n < sizeof said - 1 && !strchr(said, '\n'); n++)
-		if (read(out[0], said + n, 1) != 1)
-			break;
-	close(out[0]);
-	return sscanf(said, "%d %d", &port, &tls_port) == 2 ? pid : -1;
-}
-
 int main(void)
 {
+	char said[64];
 	int rc, keep;
-	pid_t pid = serve(&keep);
+	pid_t pid;
 
-	if (pid < 0) {
+	if (!mkdtemp(dir))
+		return 1;
+	pid = python_start("http_server.py", dir, &keep, said, sizeof said);
+	if (sscanf(said, "%d %d", &port, &tls_port) != 2) {
 		printf("1..0 # SKIP needs python3 and openssl\n");
 		return 77;
 	}
@@ -473,8 +450,7 @@ int main(void)
 	rc = test_main(tests);
 	http_free(http);
 	loop_free(loop);
-	close(keep);
-	waitpid(pid, NULL, 0);
+	python_end(pid, keep);
 	dir_remove(AT_FDCWD, dir, &e);
 	arena_release(&arena);
 	return rc;

@@ -2,11 +2,10 @@
  *
  * With arguments: one line, what gg's model says of them. */
 #include "binding_text.h"
-#include "test.h"
 
-static const struct row {
-	const char *command, *text;
-} rows[] = {
+static const char folder[] = "/project";
+
+static const struct bound_row rows[] = {
 	{ "gg-ml prep x.csv -o d.st", "<x.csv >examples=d.st" },
 	{ "gg-ml prep x.gz y.gz --output=d.st --normalise standard",
 	  "<x.gz <y.gz >examples=d.st" },
@@ -35,9 +34,7 @@ static const struct row {
 	{ "/opt/bin/gg-ml data -o d.st", ">examples=d.st" },
 };
 
-static const struct refusal {
-	const char *command, *reason;
-} refusals[] = {
+static const struct refusal refusals[] = {
 	{ "gg-ml", "no command" },
 	{ "gg-ml fly", "no command" },
 	{ "gg-ml train --help", "prints" },
@@ -56,85 +53,54 @@ static const struct refusal {
 	{ "gg-ml data @list -o d.st", "@list" },
 };
 
-static enum match bind_line(const char *line, struct arena *a, const char **text,
-			    struct binding *b)
-{
-	struct strs args = { 0 };
-	struct buf why = { 0 };
-	enum match m;
-
-	for (char *p = arena_str(a, line), *w, *save; (w = strtok_r(p, " ", &save));
-	     p = NULL)
-		strs_add(&args, w);
-	m = bind_args(args.v, args.n, NULL, "/project", a, b, &why);
-	*text = binding_text(m, b, &why, a, " ");
-	strs_release(&args);
-	buf_release(&why);
-	return m;
-}
-
 static void rows_bind(void)
 {
-	for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-		struct arena a = { 0 };
-		struct binding b;
-		const char *text;
-
-		CHECK(bind_line(rows[i].command, &a, &text, &b) == MATCH_BOUND);
-		CHECK_STR(text, rows[i].text);
-		arena_release(&a);
-	}
+	check_bound(rows, sizeof rows / sizeof *rows, folder);
 }
 
 static void refusals_say_why(void)
 {
-	for (size_t i = 0; i < sizeof refusals / sizeof *refusals; i++) {
-		struct arena a = { 0 };
-		struct binding b;
-		const char *text;
-		int before = test_failures;
-
-		CHECK(bind_line(refusals[i].command, &a, &text, &b) == MATCH_REAL);
-		CHECK(strstr(text, refusals[i].reason));
-		if (test_failures != before)
-			printf("# %s: %s\n", refusals[i].command, text);
-		arena_release(&a);
-	}
+	check_refusals(refusals, sizeof refusals / sizeof *refusals, folder);
 }
 
 static void hints(void)
 {
-	struct arena a = { 0 };
-	struct binding b;
-	const char *text;
+	struct bound o = { 0 };
 
-	CHECK(bind_line("gg-ml train --data d --threads 2 -o w", &a, &text, &b) == MATCH_BOUND);
-	CHECK(b.hints.cpus == 2 && b.hints.gpus == 0);
-	CHECK(bind_line("gg-ml train --data d --device cuda -o w", &a, &text, &b) == MATCH_BOUND);
-	CHECK(b.hints.cpus == 0 && b.hints.gpus == 1);
-	CHECK(b.hints.fuse && strstr(b.hints.fuse, "--members={n}"));
-	CHECK(bind_line("gg-ml eval --data d w", &a, &text, &b) == MATCH_BOUND && !b.hints.fuse);
-	arena_release(&a);
+	bind_line(&o, folder, "gg-ml train --data d --threads 2 -o w", NULL);
+	CHECK(o.match == MATCH_BOUND && o.b.hints.cpus == 2 && o.b.hints.gpus == 0);
+	bind_line(&o, folder, "gg-ml train --data d --device cuda -o w", NULL);
+	CHECK(o.match == MATCH_BOUND && o.b.hints.cpus == 0 && o.b.hints.gpus == 1);
+	CHECK(o.b.hints.fuse && strstr(o.b.hints.fuse, "--members={n}"));
+	bind_line(&o, folder, "gg-ml eval --data d w", NULL);
+	CHECK(o.match == MATCH_BOUND && !o.b.hints.fuse);
+	bound_release(&o);
 }
 
 static void put_aside(void)
 {
-	struct arena a = { 0 };
-	struct binding b;
-	const char *text;
+	static const struct {
+		const char *command, *args, *aside;
+	} cases[] = {
+		{ "gg-ml train --threads 4 --data d --device=cuda -o w",
+		  "gg-ml train --data d -o w", "--threads 4 --device=cuda" },
+		{ "gg-ml eval --data d w --threads 2 --json", "gg-ml eval --data d w --json",
+		  "--threads 2" },
+		{ "gg-ml train --data d --profile exact --device loops -o w",
+		  "gg-ml train --data d --profile exact -o w", "--device loops" },
+		{ "gg-ml train --data d --device cuda --profile cublas -o w", NULL, "" },
+		{ "gg-ml train --data d -o w", NULL, "" },
+	};
+	struct bound o = { 0 };
 
-	bind_line("gg-ml train --threads 4 --data d --device=cuda -o w", &a, &text, &b);
-	CHECK_STR(joined(b.args, b.n_args, &a), "gg-ml train --data d -o w");
-	CHECK_STR(joined(b.hints.aside, b.hints.n_aside, &a), "--threads 4 --device=cuda");
-	bind_line("gg-ml eval --data d w --threads 2 --json", &a, &text, &b);
-	CHECK_STR(joined(b.args, b.n_args, &a), "gg-ml eval --data d w --json");
-	bind_line("gg-ml train --data d --profile exact --device loops -o w", &a, &text, &b);
-	CHECK_STR(joined(b.args, b.n_args, &a), "gg-ml train --data d --profile exact -o w");
-	bind_line("gg-ml train --data d --device cuda --profile cublas -o w", &a, &text, &b);
-	CHECK(!b.args && !b.hints.n_aside);
-	bind_line("gg-ml train --data d -o w", &a, &text, &b);
-	CHECK(!b.args && !b.hints.n_aside);
-	arena_release(&a);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		bind_line(&o, folder, cases[i].command, NULL);
+		CHECK(!o.b.args == !cases[i].args);
+		if (cases[i].args)
+			CHECK_STR(joined(o.b.args, o.b.n_args, &o.a), cases[i].args);
+		CHECK_STR(joined(o.b.hints.aside, o.b.hints.n_aside, &o.a), cases[i].aside);
+	}
+	bound_release(&o);
 }
 
 static const struct test tests[] = {
@@ -154,7 +120,7 @@ int main(int argc, char **argv)
 
 	if (argc < 2)
 		return test_main(tests);
-	m = bind_args((const char **)argv + 1, (size_t)argc - 1, NULL, "/project", &a, &b,
+	m = bind_args((const char **)argv + 1, (size_t)argc - 1, NULL, folder, &a, &b,
 		      &why);
 	puts(binding_text(m, &b, &why, &a, " "));
 	buf_release(&why);

@@ -292,19 +292,29 @@ static void unnamed(void)
 	pool_end_all();
 }
 
-static void cancels(void)
+/* The one worker, whose name comes back, has w and asks with a beat that waits;
+ * queued stands behind. */
+static const char *one_runs(struct work *w, struct work *queued, struct talk *next,
+			    struct talk *beat)
 {
-	struct talk next, beat, said;
-	struct work w, queued;
 	const char *me;
 
 	pool_begin(0, 0);
 	me = hello_of("ann", 1, 1);
-	start(&w, "one");
-	CHECK(talk(&next, "GET", NEXT, me, (struct bytes){ 0 }) == 200);
-	start(&queued, "two");
-	ask(&beat, "POST", "/gg/1/beat?wait=5", me, bytes_str(arena_printf(&arena,
-		"{\"running\":[\"%s\"]}", next.id)));
+	start(w, "one");
+	CHECK(talk(next, "GET", NEXT, me, (struct bytes){ 0 }) == 200);
+	start(queued, "two");
+	ask(beat, "POST", "/gg/1/beat?wait=5", me, bytes_str(arena_printf(&arena,
+		"{\"running\":[\"%s\"]}", next->id)));
+	return me;
+}
+
+static void cancels(void)
+{
+	struct talk next, beat, said;
+	struct work w, queued;
+	const char *me = one_runs(&w, &queued, &next, &beat);
+
 	turn(50);
 	CHECK(!beat.is_done);
 	pool_cancel(pool, &queued.job);
@@ -331,15 +341,8 @@ static void stops(void)
 {
 	struct talk next, beat, said;
 	struct work w, queued;
-	const char *me;
+	const char *me = one_runs(&w, &queued, &next, &beat);
 
-	pool_begin(0, 0);
-	me = hello_of("ann", 1, 1);
-	start(&w, "one");
-	CHECK(talk(&next, "GET", NEXT, me, (struct bytes){ 0 }) == 200);
-	start(&queued, "two");
-	ask(&beat, "POST", "/gg/1/beat?wait=5", me, bytes_str(arena_printf(&arena,
-		"{\"running\":[\"%s\"]}", next.id)));
 	pool_stop(pool, &queued.job);
 	UNTIL(queued.n_done);
 	CHECK(queued.status == RUN_THROTTLED && !beat.is_done);
@@ -544,7 +547,7 @@ int main(void)
 		  late_answers },
 		{ "what a worker never got is lost", unnamed },
 		{ "a cancel arrives at once where a beat waits", cancels },
-	{ "a step that is to stop is so by its worker, or never begins", stops },
+		{ "a step that is to stop is so by its worker, or never begins", stops },
 		{ "a worker that is retired ends; one that is lost loses its steps", retiring },
 		{ "a worker that is killed is missed soon", killed },
 		{ "a plain client of the Runtime API does one step at a time", plain },

@@ -219,10 +219,5 @@ static const struct test tests[] = {
 
 int main(void)
 {
-	int rc;
-
-	rig_begin();
-	rc = test_main(tests);
-	rig_end();
-	return rc;
+	return rig_main(tests);
 }

@@ -487,12 +487,5 @@ static const struct test tests[] = {
 
 int main(int argc, char **argv)
 {
-	int rc;
-
-	if (argc > 1 && strcmp(argv[1], "cell") == 0)
-		return cell_main(argc - 2, argv + 2);
-	rigs_open();
-	rc = test_main(tests);
-	rigs_close();
-	return rc;
+	return rigs_main(tests, argc, argv);
 }

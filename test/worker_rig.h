@@ -180,4 +180,17 @@ static inline void sent_free(struct sent *s)
 	*s = (struct sent){ .n = 0 };
 }
 
+/* main of such a test, which is its own cell too. */
+static inline int rigs_main(const struct test *tests, int argc, char **argv)
+{
+	int rc;
+
+	if (argc > 1 && strcmp(argv[1], "cell") == 0)
+		return cell_main(argc - 2, argv + 2);
+	rigs_open();
+	rc = test_main(tests);
+	rigs_close();
+	return rc;
+}
+
 #endif
