@@ -53,16 +53,6 @@ steps() # NAME N SECONDS
 	done >cmds.sh
 	"$GG" infer sh cmds.sh >"$work/.infer" 2>&1
 }
-until_true() # SECONDS COMMAND...
-{
-	local end=$((SECONDS + $1))
-
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || { echo "waited in vain for: $*"; return 1; }
-		sleep 0.1
-	done
-}
 ran() { cat .gg/runs/*.jsonl 2>/dev/null | grep '"event":"ran"' | grep "\"engine\":\"$1"; }
 n_well() { ran "$1" | grep -c '"status":"ok"'; }
 has_run_on() { [ "$(n_well "$1")" -ge "${2:-2}" ]; }
@@ -76,11 +66,6 @@ ends_well() { wait $force || { tail -5 "$work/${PWD##*/}.log"; return 1; }; }
 right()
 {
 	diff -r in out && store_is_right && nothing_temporary
-}
-nothing_runs()
-{
-	{ ! has podman || [ -z "$(pod ps -aq)" ]; } &&
-		{ ! has slurm || [ -z "$(timeout 10 squeue -h -t pending,running)" ]; }
 }
 # Is it at work, on what will be cut?
 works_on() # ENGINE

@@ -55,16 +55,6 @@ steps()
 }
 uses='	uses	dash coreutils libc6 libselinux1 libpcre2-8-0 libacl1 libattr1 libgmp10'
 root_hash() { (cd "$1" && sha256sum -- * | sha256sum); }
-until_true() # SECONDS COMMAND...
-{
-	local end=$((SECONDS + $1))
-
-	shift
-	until "$@" >/dev/null 2>&1; do
-		[ $SECONDS -lt $end ] || { echo "waited in vain for: $*"; return 1; }
-		sleep 0.1
-	done
-}
 # Steps that have ended well in this run.
 n_ran() { cat .gg/runs/*.jsonl 2>/dev/null | grep -c '"event":"ran".*"status":"ok"'; }
 have_run() { [ "$(n_ran)" -ge "$1" ]; }
@@ -73,11 +63,6 @@ right()
 	[ "$(root_hash out)" = "$wanted" ] && store_is_right && nothing_temporary && return
 	tail -5 "$work/.log"
 	return 1
-}
-nothing_runs()
-{
-	{ ! has podman || [ -z "$(pod ps -aq)" ]; } &&
-		{ ! has slurm || [ -z "$(timeout 10 squeue -h -t pending,running)" ]; }
 }
 begin() # ARG...
 {

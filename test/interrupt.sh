@@ -23,14 +23,9 @@ make_project() # NAME SECONDS-OF-SOON
 	"$GG" infer sh script.sh >"$work/.infer" 2>&1 || { cat "$work/.infer"; exit 1; }
 }
 
-in_a_minute()
+comes() # COMMAND...: it becomes true
 {
-	local i
-
-	for ((i = 0; i < 600; i++)); do
-		"$@" && return
-		sleep 0.1
-	done
+	until_true 120 "$@" && return
 	tail -5 "$work/force.log"
 	return 1
 }
@@ -48,13 +43,13 @@ interrupt()
 	forced=$!
 	set +m
 	pids="$pids $forced"
-	in_a_minute test -s "$work/ticket" || return
+	comes test -s "$work/ticket" || return
 	for name in ann bob; do
 		"$GG" worker --connect "$work/ticket" --name $name --patience 5s \
 			>"$work/$name.log" 2>&1 &
 		pids="$pids $!"
 	done
-	in_a_minute both_sleep || return
+	comes both_sleep || return
 	for ((i = 0; i < $1; i++)); do
 		kill -INT -- "-$forced"
 		sleep 0.1
@@ -76,25 +71,25 @@ known_there() # NAME OUT: a fresh project gets it from the remote
 		grep -q "^forced 0, cached 1 (1 from remotes), failed 0"
 }
 
+the_rest() # PROJECT KEPT
+{
+	check "the rest still is promised" is_promised never
+	check "neither ticket nor socket is left" [ ! -e "$work/ticket" -a ! -e "$work/s" ]
+	check "workers and their steps end" all_quiet
+	check "nothing half done is left" nothing_temporary
+	check "the store is right" store_is_right
+	check "the remote has what was kept" known_there "$@"
+}
+
 make_project once 1
 check "Ctrl-C ends a force that workers and a remote serve" interrupt 1
 check "it says so, in one line" [ "$(grep -c 'stopping:' "$work/force.log")" = 1 ]
 check "what had a moment left has ended, and is kept" [ "$(head -1 soon)" = once ]
-check "the rest still is promised" is_promised never
-check "neither ticket nor socket is left" [ ! -e "$work/ticket" -a ! -e "$work/s" ]
-check "workers and their steps end" all_quiet
-check "nothing half done is left" nothing_temporary
-check "the store is right" "$BUILD/test/check_store" .gg
-check "the remote has what was kept" known_there once soon
+the_rest once soon
 
 make_project twice 2
 check "Ctrl-C twice ends it at once" interrupt 2
 check "without a moment for those that run" is_promised soon
 check "what had finished is kept" [ "$(head -1 quick)" = twice ]
-check "the rest still is promised" is_promised never
-check "neither ticket nor socket is left" [ ! -e "$work/ticket" -a ! -e "$work/s" ]
-check "workers and their steps end" all_quiet
-check "nothing half done is left" nothing_temporary
-check "the store is right" "$BUILD/test/check_store" .gg
-check "the remote has what was kept" known_there twice quick
+the_rest twice quick
 plan

@@ -89,6 +89,18 @@ says()
 	return 1
 }
 
+# until_true SECONDS COMMAND...: again and again, until it ends with 0.
+until_true()
+{
+	local end=$((SECONDS + $1))
+
+	shift
+	until "$@" >/dev/null 2>&1; do
+		[ $SECONDS -lt $end ] || { echo "waited in vain for: $*"; return 1; }
+		sleep 0.1
+	done
+}
+
 # A copy of gg, so that the processes of this test can be told from others.
 own_gg()
 {

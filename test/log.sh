@@ -15,24 +15,16 @@ echo 'echo trying; sleep 2; echo failing; exit 4' >twice.sh
 echo 'i=0; while [ $i -lt 40 ]; do printf "%65535s\n" $i; i=$((i + 1)); done; sleep 3; echo done; cp "$1" "$2"' >loud.sh
 echo data >data
 started() { grep -q "\"start\".*$1" .gg/runs/*.jsonl 2>/dev/null; }
-await()
-{
-	for i in $(seq 100); do
-		"$@" && return
-		sleep 0.1
-	done
-	return 1
-}
 
 "$GG" infer sh -c 'sh slow.sh data slow; sh quick.sh data quick; sh loud.sh data loud' >/dev/null 2>&1
 "$GG" infer sh -c 'sh twice.sh data twice' >/dev/null 2>&1
 check "nothing has run yet" says "slow has not run here yet" 2 "$GG" log slow
 "$GG" force slow >force.log 2>&1 &
 force=$!
-await started slow.sh
+until_true 60 started slow.sh
 "$GG" log -f slow >follow.log 2>&1 &
 follow=$!
-check "what a running step prints can be read" await grep -q begin follow.log
+check "what a running step prints can be read" until_true 60 grep -q begin follow.log
 check "while it runs" kill -0 $force
 check "and not yet what comes later" sh -c '! grep -q end follow.log'
 wait $follow
@@ -48,7 +40,7 @@ check "nothing of it is left beside the journal" sh -c '! ls -d .gg/runs/*.live 
 
 "$GG" force --retries 1 twice >force.log 2>&1 &
 force=$!
-await sh -c 'ls .gg/runs | grep -q -- "-$1.jsonl"' - $force
+until_true 60 sh -c 'ls .gg/runs | grep -q -- "-$1.jsonl"' - $force
 "$GG" log -f twice >follow.log 2>&1
 check "one that fails ends the looking on with 1" test $? = 1
 wait $force
@@ -57,7 +49,7 @@ check "the first is marked as superseded" grep -q -- '-- it runs again, on local
 
 "$GG" force loud quick >force.log 2>&1 &
 force=$!
-await sh -c 'ls .gg/runs | grep -q -- "-$1.jsonl"' - $force
+until_true 60 sh -c 'ls .gg/runs | grep -q -- "-$1.jsonl"' - $force
 "$GG" log -f quick >follow.log 2>&1
 check "a step too short to be looked at is shown at its end" grep -qx quick follow.log
 "$GG" log -f loud >follow.log 2>&1
@@ -68,10 +60,10 @@ wait $force
 "$GG" infer --fresh sh -c 'sh slow.sh slow slow2' >/dev/null 2>&1
 "$GG" force slow2 >force.log 2>&1 &
 force=$!
-await started 'slow.sh slow'
+until_true 60 started 'slow.sh slow'
 "$GG" log -f slow2 >follow.log 2>&1 &
 follow=$!
-await grep -q begin follow.log
+until_true 60 grep -q begin follow.log
 kill -9 $force
 wait $force 2>/dev/null
 wait $follow

@@ -19,20 +19,12 @@ trap 'kill $force $server 2>/dev/null; wait; chmod -R u+w "$work" 2>/dev/null; r
 
 "$GG" run -k --metrics 127.0.0.1:0 sh -c 'sh ok.sh data a; sh bad.sh data b; sh slow.sh data c' >run.log 2>&1 &
 force=$!
-await()
-{
-	for i in $(seq 150); do
-		"$@" && return
-		sleep 0.1
-	done
-	return 1
-}
 url() { sed -n 's/^gg: metrics at \([^;]*\);.*/\1/p' run.log; }
-check "a run says where its counts are" await grep -q '^- {job_name' run.log
+check "a run says where its counts are" until_true 60 grep -q '^- {job_name' run.log
 get() { curl -sk -o answer -w '%{http_code}' -H "Authorization: Bearer $(cat .gg/metrics-token)" "$(url)$1"; }
 has() { [ "$(get)" = 200 ] && grep -qxF "$1" answer; }
-check "the counts of thunks" await has 'gg_thunks{state="forced"} 1'
-check "of those that failed" await has 'gg_thunks{state="failed"} 1'
+check "the counts of thunks" until_true 60 has 'gg_thunks{state="forced"} 1'
+check "of those that failed" until_true 60 has 'gg_thunks{state="failed"} 1'
 check "what runs" has 'gg_thunks{state="running"} 1'
 check "runs by engine and end" has 'gg_runs_total{engine="local",status="exited"} 1'
 check "promtool finds no fault with them" sh -c 'promtool check metrics <answer'
@@ -50,7 +42,7 @@ prometheus --config.file=prometheus.yml --storage.tsdb.path="$work/tsdb" \
 	--web.listen-address="127.0.0.1:$port" >prometheus.log 2>&1 &
 server=$!
 taken() { curl -s "http://127.0.0.1:$port/api/v1/query?query=gg_thunks" | jq -e '.data.result | any(.metric.state == "running" and .value[1] == "1")' >/dev/null; }
-check "Prometheus takes them with the lines that were printed" await taken
+check "Prometheus takes them with the lines that were printed" until_true 60 taken
 kill $server && wait $server 2>/dev/null
 server=
 kill -INT $force

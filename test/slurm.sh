@@ -53,19 +53,6 @@ queue_is_empty()
 	sq
 	return 1
 }
-until_true() # SECONDS COMMAND...
-{
-	local i n=$(($1 * 10))
-
-	shift
-	for ((i = 0; i < n; i++)); do
-		"$@" >/dev/null 2>&1 && return
-		sleep 0.1
-	done
-	echo "waited in vain for: $*"
-	return 1
-}
-
 # steps NAME N SECONDS: a project of N steps that take so long each, and one that
 # reads what they all made.
 steps()
@@ -131,7 +118,7 @@ saw_job()
 		>"$work/asks.log" 2>&1 &
 	local force=$! seen=
 
-	until_true 20 eval '[ -n "$(sq -o %i)" ]' || return 1
+	until_true 60 eval '[ -n "$(sq -o %i)" ]' || return 1
 	seen=$(timeout 10 scontrol show job "$(sq -o %A | head -1)")
 	wait $force
 	echo "$seen"
@@ -148,10 +135,10 @@ token_is_hidden()
 	steps hidden 4 1
 	timeout 60 "$GG" force -q --engine slurm:max=1 >/dev/null 2>&1 &
 	pids="$pids $!"
-	until_true 10 eval 'ls .gg/slurm/*/ticket' || return 1
+	until_true 60 eval 'ls .gg/slurm/*/ticket' || return 1
 	t=$(sed -n 's/^token //p' .gg/slurm/*/ticket)
 	[ "$(stat -c %a .gg/slurm/*/ticket)" = 600 ] && [ ${#t} -ge 32 ] || return 1
-	until_true 10 eval '[ "$(jobs_of_run)" -gt 0 ]'
+	until_true 60 eval '[ "$(jobs_of_run)" -gt 0 ]'
 	timeout 10 scontrol show job | grep -q "$t" && return 1
 	grep -qs "$t" /proc/[0-9]*/cmdline && return 1
 	[ -z "$(grep -l "$t" .gg/slurm/*/job)" ] || return 1
@@ -172,7 +159,7 @@ while_running()
 	timeout 150 "$GG" force --engine "slurm:max=3,cpus=1,keep=20s${words:+,$words}" \
 		>"$work/$name.log" 2>&1 &
 	force=$!
-	until_true 20 eval '[ "$(sq --states=running | grep -c .)" -ge 2 ]' || return 1
+	until_true 60 eval '[ "$(sq --states=running | grep -c .)" -ge 2 ]' || return 1
 	sleep 1
 	"$@" || return 1
 	if ! wait $force; then
@@ -185,7 +172,7 @@ scancel_some() { timeout 10 scancel "$(sq --states=running -o %i | head -1)"; }
 check 'a job that somebody cancels costs its steps another start' while_running cancel scancel_some
 # The jobs that squeue has just shown may be those of the run before.
 a_worker() { pgrep -f "^$work/gg worker --connect"; }
-kill_worker() { until_true 20 a_worker && kill -9 "$(a_worker | head -1)"; }
+kill_worker() { until_true 60 a_worker && kill -9 "$(a_worker | head -1)"; }
 check 'so does a worker that is killed' while_running worker kill_worker
 kill_node() { kill -9 "$(cat "$slurm/run/n0")"; }
 check 'a slurmd that is killed' while_running slurmd kill_node
@@ -203,16 +190,16 @@ restart_controller()
 }
 check 'a controller that is away for a while is no failure of steps' \
 	while_running controller restart_controller
-check 'Slurm is as before' until_true 30 eval '[ "$(timeout 5 sinfo -h -p main -t idle,mix -o %D)" = 3 ]'
+check 'Slurm is as before' until_true 90 eval '[ "$(timeout 5 sinfo -h -p main -t idle,mix -o %D)" = 3 ]'
 
 # Each worker has a node to itself, so that two of the three have to go.
 preempt()
 {
 	timeout 10 sbatch --parsable --partition=high --exclusive --nodes=2 --job-name=urgent \
 		--wrap='sleep 3' --output=/dev/null >/dev/null
-	until_true 15 eval '[ "$(sq --name=urgent --format=%T)" = RUNNING ]' || return 1
+	until_true 60 eval '[ "$(sq --name=urgent --format=%T)" = RUNNING ]' || return 1
 	timeout 10 squeue --format='%T %P %r'
-	until_true 15 eval '[ -z "$(sq --name=urgent --states=pending,running)" ]'
+	until_true 60 eval '[ -z "$(sq --name=urgent --states=pending,running)" ]'
 }
 words=partition=low,line=--exclusive
 check 'jobs of higher priority take nodes; put back into the queue, workers come again' \
@@ -257,7 +244,7 @@ SLURM_CONF=$work/away.conf check 'a controller that does not answer is told at o
 steps killed 200 0.5
 "$GG" force -q --engine slurm:max=20,cpus=1 >/dev/null 2>&1 &
 force=$!
-until_true 20 eval '[ "$(sq --states=running | grep -c .)" -ge 4 ]'
+until_true 60 eval '[ "$(sq --states=running | grep -c .)" -ge 4 ]'
 kill -9 $force
 wait $force 2>/dev/null
 cd "$work/killed" || exit 1

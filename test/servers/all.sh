@@ -73,6 +73,13 @@ engine() # NAME WORDS
 	echo "$1:$2${at:+,$at}"
 }
 
+# Neither containers nor jobs are left.
+nothing_runs()
+{
+	{ ! has podman || [ -z "$(pod ps -aq)" ]; } &&
+		{ ! has slurm || [ -z "$(timeout 10 squeue -h -t pending,running)" ]; }
+}
+
 end_all() # PID...
 {
 	local p i

@@ -19,14 +19,11 @@ s.bind(("127.0.0.1", 0))
 print(s.getsockname()[1])'
 }
 
-nginx_config() # DIR USER PASSWORD
+# The text of a configuration, around what standard input says of servers.
+nginx_config() # DIR
 {
-	local dir=$1 auth=
+	local dir=$1
 
-	if [ -n "$2" ]; then
-		printf '%s:%s\n' "$2" "$(printf %s "$3" | openssl passwd -apr1 -stdin)" >"$dir/users"
-		auth="auth_basic gg; auth_basic_user_file $dir/users;"
-	fi
 	cat <<-END
 	daemon off;
 	user $(id -un) $(id -gn);
@@ -43,39 +40,60 @@ nginx_config() # DIR USER PASSWORD
 		uwsgi_temp_path $dir/tmp;
 		scgi_temp_path $dir/tmp;
 		keepalive_requests 100000;
-		server {
-			listen 127.0.0.1:$nginx_port;
-			root $dir/www;
-			client_max_body_size 0;
-			location / {
-				$auth
-				dav_methods PUT DELETE;
-				create_full_put_path on;
-			}
-			location /readonly/ {
-				alias $dir/www/;
-			}
+		client_max_body_size 0;
+		$(cat)
+	}
+	END
+}
+
+nginx_cache() # DIR USER PASSWORD
+{
+	local dir=$1 auth=
+
+	if [ -n "$2" ]; then
+		printf '%s:%s\n' "$2" "$(printf %s "$3" | openssl passwd -apr1 -stdin)" >"$dir/users"
+		auth="auth_basic gg; auth_basic_user_file $dir/users;"
+	fi
+	cat <<-END
+	server {
+		listen 127.0.0.1:$nginx_port;
+		root $dir/www;
+		location / {
+			$auth
+			dav_methods PUT DELETE;
+			create_full_put_path on;
+		}
+		location /readonly/ {
+			alias $dir/www/;
 		}
 	}
 	END
 }
 
-nginx_start()
+# Start one with DIR/nginx.conf, and wait until it listens at PORT.
+nginx_run() # DIR PORT
 {
 	local dir=$1 i
 
-	mkdir -p "$dir/www" "$dir/tmp"
-	nginx_port=${nginx_port:-$(free_port)}
-	nginx_config "$dir" "${2:-}" "${3:-}" >"$dir/nginx.conf"
 	PATH=$PATH:/usr/sbin nginx -e "$dir/error.log" -c "$dir/nginx.conf" -p "$dir" \
 		>"$dir/out" 2>&1 &
 	nginx_pid=$!
-	for i in $(seq 100); do
-		(exec 3<>/dev/tcp/127.0.0.1/$nginx_port) 2>/dev/null && return 0
+	for i in $(seq 600); do
+		(exec 3<>/dev/tcp/127.0.0.1/$2) 2>/dev/null && return 0
 		sleep 0.05
 	done
 	cat "$dir/out" "$dir/error.log"
 	return 1
+}
+
+nginx_start()
+{
+	local dir=$1
+
+	mkdir -p "$dir/www" "$dir/tmp"
+	nginx_port=${nginx_port:-$(free_port)}
+	nginx_cache "$dir" "${2:-}" "${3:-}" | nginx_config "$dir" >"$dir/nginx.conf"
+	nginx_run "$dir" "$nginx_port"
 }
 
 nginx_stop()

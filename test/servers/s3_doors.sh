@@ -25,79 +25,55 @@ doors_certificates() # DIR
 	done
 }
 
-doors_config() # DIR ENDPOINT PORT...
+doors_servers() # DIR ENDPOINT PORT...
 {
 	local dir=$1 to=$2
 
 	pass="proxy_pass $to; proxy_http_version 1.1; proxy_set_header Host \$http_host;
-		proxy_request_buffering off; client_max_body_size 0;"
+		proxy_request_buffering off;"
 	cat <<-END
-	daemon off;
-	user $(id -un) $(id -gn);
-	worker_processes 1;
-	pid $dir/pid;
-	error_log $dir/error.log;
-	events { worker_connections 512; }
-	http {
-		log_format asked '\$host \$uri';
-		access_log off;
-		client_body_temp_path $dir/tmp;
-		proxy_temp_path $dir/tmp;
-		fastcgi_temp_path $dir/tmp;
-		uwsgi_temp_path $dir/tmp;
-		scgi_temp_path $dir/tmp;
-		keepalive_requests 100000;
-		client_max_body_size 0;
-		server {
-			listen 127.0.0.1:$3 ssl http2;
-			ssl_certificate $dir/s3.localhost.pem;
-			ssl_certificate_key $dir/s3.localhost.key;
-			access_log $dir/asked asked;
-			location / { $pass }
-		}
-		server {
-			listen 127.0.0.1:$4 ssl;
-			ssl_certificate $dir/elsewhere.localhost.pem;
-			ssl_certificate_key $dir/elsewhere.localhost.key;
-			location / { $pass }
-		}
-		server {
-			listen 127.0.0.1:$5;
-			location / { return 307 $to\$request_uri; }
-		}
-		server {
-			listen 127.0.0.1:$6 ssl;
-			ssl_certificate $dir/s3.localhost.pem;
-			ssl_certificate_key $dir/s3.localhost.key;
-			location / { return 301 $to\$request_uri; }
-		}
-		server {
-			listen 127.0.0.1:$7;
-			location / { return 301 http://127.0.0.1:$7\$request_uri; }
-		}
+	log_format asked '\$host \$uri';
+	server {
+		listen 127.0.0.1:$3 ssl http2;
+		ssl_certificate $dir/s3.localhost.pem;
+		ssl_certificate_key $dir/s3.localhost.key;
+		access_log $dir/asked asked;
+		location / { $pass }
+	}
+	server {
+		listen 127.0.0.1:$4 ssl;
+		ssl_certificate $dir/elsewhere.localhost.pem;
+		ssl_certificate_key $dir/elsewhere.localhost.key;
+		location / { $pass }
+	}
+	server {
+		listen 127.0.0.1:$5;
+		location / { return 307 $to\$request_uri; }
+	}
+	server {
+		listen 127.0.0.1:$6 ssl;
+		ssl_certificate $dir/s3.localhost.pem;
+		ssl_certificate_key $dir/s3.localhost.key;
+		location / { return 301 $to\$request_uri; }
+	}
+	server {
+		listen 127.0.0.1:$7;
+		location / { return 301 http://127.0.0.1:$7\$request_uri; }
 	}
 	END
 }
 
 doors_start() # DIR ENDPOINT
 {
-	local dir=$1 ports i
+	local dir=$1 ports
 
 	mkdir -p "$dir/tmp"
 	doors_certificates "$dir" >"$dir/certificates" 2>&1 || return 1
 	ports=$(for i in 1 2 3 4 5; do free_port; done)
-	doors_config "$dir" "$2" $ports >"$dir/nginx.conf"
+	doors_servers "$dir" "$2" $ports | nginx_config "$dir" >"$dir/nginx.conf"
 	set -- "$dir" $ports
 	door_tls=https://s3.localhost:$2 door_other=https://s3.localhost:$3
 	door_aside=http://127.0.0.1:$4 door_down=https://s3.localhost:$5
 	door_round=http://127.0.0.1:$6
-	PATH=$PATH:/usr/sbin nginx -e "$dir/error.log" -c "$dir/nginx.conf" -p "$dir" \
-		>"$dir/out" 2>&1 &
-	nginx_pid=$!
-	for i in $(seq 300); do
-		(exec 3<>/dev/tcp/127.0.0.1/$6) 2>/dev/null && return 0
-		sleep 0.1
-	done
-	cat "$dir/out" "$dir/error.log"
-	return 1
+	nginx_run "$dir" $6
 }
