@@ -154,7 +154,7 @@ static void flip(const char *remote, const char *folder, const struct id *id)
 	const char *path = blob_path(remote, folder, id);
 	int fd = open(path, O_RDWR);
 	struct stat st;
-	char c;
+	char c = 0;
 
 	CHECK(fd >= 0 && fstat(fd, &st) == 0 && pread(fd, &c, 1, st.st_size / 2) == 1);
 	c ^= 4;
