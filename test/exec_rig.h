@@ -23,11 +23,12 @@ static struct loop *loop;
 static struct engine engines[4];
 static size_t n_engines;
 static struct exec *x;
-/* A folder as remote, where there is one; with a key of its own. */
+/* A remote, where there is one; with a key of its own. */
 static const char *remote_uri;
 static struct depot_remote remote;
 static struct depot *depot;
 static struct keyring *keys;
+static struct http *http;
 static struct id host;
 static struct err e;
 
@@ -74,9 +75,15 @@ static inline void depot_says(void *arg, const char *text)
 	buf_printf(&notices, "%s\n", text);
 }
 
+static inline const char *remote_setting(void *arg, const char *name)
+{
+	(void)arg;
+	return getenv(name);
+}
+
 static inline void open_depot(void)
 {
-	struct remote_opts ro = { .loop = loop };
+	struct remote_opts ro = { .loop = loop, .setting = remote_setting };
 	struct depot_opts o = { .loop = loop, .store = store, .remotes = &remote,
 				.n_remotes = 1, .notice = depot_says };
 	struct public_key own;
@@ -84,6 +91,9 @@ static inline void open_depot(void)
 	if (access("key", F_OK) < 0)
 		MUST(key_make("key", &own, &e), e);
 	MUST(keyring_open("key", (struct bytes){ 0 }, &keys, &e), e);
+	if (strncmp(remote_uri, "dir:", 4) != 0)
+		MUST(http_new(&(struct http_opts){ .loop = loop }, &http, &e), e);
+	ro.http = http;
 	remote = (struct depot_remote){ .ops = remote_find(remote_uri, &e) };
 	MUST(remote.ops->open(&ro, remote_uri, &remote.remote, &e), e);
 	o.keys = keys;
@@ -95,7 +105,9 @@ static inline void close_depot(void)
 	depot_free(depot);
 	if (depot)
 		remote.ops->close(remote.remote);
+	http_free(http);
 	keyring_free(keys);
+	http = NULL;
 	depot = NULL;
 	keys = NULL;
 }

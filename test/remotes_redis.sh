@@ -21,6 +21,15 @@ contract() # NAME URI...
 	! grep -qE "^not ok|^Bail" "$work/tap" && grep -q "^ok .* - $name: after close" "$work/tap"
 }
 
+# forcing URI: {} becomes a place of its own.
+forcing()
+{
+	GG_TEST_FAR=$1 "$BUILD/test/t_exec_remote" >"$work/tap" 2>&1 &&
+		grep -q '^ok .*while inputs come others have the room' "$work/tap" && return
+	cat "$work/tap"
+	return 1
+}
+
 as() { env "$@"; }
 cli() { REDISCLI_AUTH=$GG_REDIS_PASSWORD redis-cli -p "$REDIS_PORT" "$@"; }
 told() { "$@"; } >>"$work/said" 2>&1
@@ -37,6 +46,8 @@ check "Redis keeps the contract of remotes" contract redis "$uri/2?prefix=a*b"
 check "so it does with TLS" contract rediss "$tls?cacert=$REDIS_CA"
 check "and by its address" says 'nothing is wrong' 0 "$calls" \
 	"rediss://127.0.0.1:$REDIS_TLS_PORT?cacert=$REDIS_CA" check
+check "forcing fetches what steps need from it before they take room" \
+	forcing "$uri/3?prefix={}:"
 check "a certificate of nobody known is refused" says 'not trusted' 1 "$calls" "$tls" check
 check "TLS where there is none is told of" says 'does the server speak TLS on this' 1 timeout 20 "$calls" \
 	"rediss://localhost:$REDIS_PORT?cacert=$REDIS_CA" check

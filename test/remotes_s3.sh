@@ -29,6 +29,15 @@ contract() # NAME URI...
 	! grep -qE "^not ok|^Bail" "$work/tap" && grep -q "^ok .* - $name: after close" "$work/tap"
 }
 
+# forcing URI: {} becomes a place of its own.
+forcing()
+{
+	GG_TEST_FAR=$1 "$BUILD/test/t_exec_remote" >"$work/tap" 2>&1 &&
+		grep -q '^ok .*while inputs come others have the room' "$work/tap" && return
+	cat "$work/tap"
+	return 1
+}
+
 no_uploads_left()
 {
 	"$here/test/servers/s3_request.py" GET "$S3_ENDPOINT/bucket?uploads=" >"$work/uploads" &&
@@ -69,6 +78,8 @@ export HOME=$work
 check "radosgw keeps the contract of remotes" contract s3 "$uri" "s3://bucket?endpoint=$S3_ENDPOINT"
 check "100 MB go in parts and come back in parts" says whole 0 "$calls" "$uri" large 104857600
 check "an object of just one part too many comes back too" says whole 0 "$calls" "$uri" large 16777217
+check "forcing fetches what steps need from it before they take room" \
+	forcing "s3://bucket/{}?endpoint=$S3_ENDPOINT"
 check "nothing is wrong, says check" says 'nothing is wrong' 0 "$calls" "$uri" check
 
 # What writers that were killed have left, begun by another hand.
