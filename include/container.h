@@ -13,8 +13,13 @@
 int container_pack_main(int argc, char **argv);
 
 /* Remove what killed processes have left at the container engines that this
- * store was used with: how many containers.  Serves the loop.  An engine that
- * does not answer is passed over. */
-size_t container_gc(const struct backend_opts *o);
+ * store was used with, and images that gg made of closures and nobody has used for
+ * grace_s.  Serves the loop.  An engine that does not answer is passed over. */
+struct container_gc {
+	int64_t grace_s;
+	bool is_dry;                    /* images are only counted */
+	size_t n_containers, n_images;  /* that went */
+};
+void container_gc(const struct backend_opts *o, struct container_gc *g);
 
 #endif

@@ -12,7 +12,7 @@ own_gg
 trap '"$server" "$work/p" stop; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 "$server" "$work/p" || skip 'podman cannot serve here'
 socket=$work/p/s
-export CONTAINERS_CONF=$work/p/containers.conf
+export CONTAINERS_CONF=$work/p/containers.conf XDG_CACHE_HOME=$work/cache
 pod() { podman --root "$work/p/root" --runroot "$work/p/run" "$@"; }
 on() { echo "container:socket=$socket${1:+,$1}"; }
 
@@ -302,4 +302,39 @@ kill -9 $gg
 wait $gg 2>/dev/null
 check 'gg gc removes what a killed gg has left' says 'removed 1 containers' 0 "$GG" gc
 check 'nothing is left' nothing_runs
+
+# ---- images that nobody uses any more
+n_all=$(images | grep -c gg-closures)
+stamps() { find "$work/cache/gg/images" -type f; }
+# Named as gg names its own, but made by other hands.
+theirs=localhost/gg-closures:$(printf 'a%.0s' $(seq 32))
+pod tag localhost/none:1 "$theirs"
+check 'within the grace period gg gc leaves images' eval '
+	says removed 0 "$GG" gc && [ "$(images | grep -c gg-closures)" = $((n_all + 1)) ]'
+check 'their last uses are in the cache of the user' \
+	[ -z "$(images | sed -n 's/.*gg-closures://p' | grep -vxFf <(stamps | sed 's/.*\///') | grep -vx 'a*')" ]
+stamps | xargs touch -d '8 days ago'
+mkdir "$work/q" && cp gg.models ./*.py small large s.sh "$work/q" && cd "$work/q"
+infer >"$work/.infer" 2>&1
+check 'another project uses one' counts 9 0 0 "$GG" force --engine "$(on workers=1)" all
+cp all all.q
+used=localhost/gg-closures:$(stamps | xargs -I@ find @ -mmin -60 | sed 's/.*\///')
+# Of the others a container is made from one, and one has another name too.
+set -- $(images | grep gg-closures | grep -vxF -e "$theirs" -e "$used")
+held=$(pod create "$1")
+pod tag "$2" localhost/mine:1
+check 'gg gc -n says how many would go' \
+	says "would remove $((n_all - 1)) images" 0 "$GG" gc -n
+check 'gg gc removes those that nobody has used for a week' \
+	says "removed $((n_all - 2)) images" 0 "$GG" gc
+check 'but neither what was used, nor what a container is made from, nor what is not its own' \
+	[ "$(images | grep gg-closures)" = "$(printf '%s\n' "$used" "$1" "$theirs" | sort)" ]
+check 'what has another name keeps that' pod image exists localhost/mine:1
+pod rm "$held" >/dev/null
+check '--grace says how long ago the last use has to be' \
+	says 'removed 2 images' 0 "$GG" gc --grace 0
+check 'none is left but theirs' [ "$(images | grep gg-closures)" = "$theirs" ]
+infer >"$work/.infer" 2>&1
+check 'what is needed again is made again' counts 9 0 0 "$GG" force --engine "$(on workers=1)" all
+check 'with the same bytes' cmp all all.q
 plan

@@ -12,7 +12,7 @@ own_gg
 [ -x "$BUILD/gg-worker" ] && cp "$BUILD/gg-worker" "$work/gg-worker"
 trap '"$server" "$work/p" stop; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
 "$server" "$work/p" || skip 'podman cannot serve here'
-export CONTAINERS_CONF=$work/p/containers.conf
+export CONTAINERS_CONF=$work/p/containers.conf XDG_CACHE_HOME=$work/cache
 pod() { podman --root "$work/p/root" --runroot "$work/p/run" "$@"; }
 
 cp -r "$here/examples/hetero" "$work/hetero" && cd "$work/hetero" || exit 1

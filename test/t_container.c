@@ -222,6 +222,35 @@ static void lists(void)
 	CHECK(container_read_list(bytes_str("["), see, NULL, &e) < 0);
 }
 
+static void see_tag(void *arg, const char *tag)
+{
+	(void)arg;
+	buf_printf(&seen, "%s;", tag);
+}
+
+static void made(void)
+{
+	struct container_picture p;
+
+	MUST(container_read_made(bytes_str("[{\"RepoTags\":[\"localhost/gg-closures:ab\",\"x:1\"],"
+		"\"Labels\":{\"gg.closures\":\"c\"}},"
+		"{\"RepoTags\":[\"localhost/gg-closures:cd\"],\"Labels\":{}},"
+		"{\"RepoTags\":[\"localhost/gg-closures:../x\",\"localhost/gg-closures:\","
+		"\"localhost/gg-closures\",7],\"Labels\":{\"gg.closures\":\"c\"}},"
+		"{\"RepoTags\":null,\"Labels\":{\"gg.closures\":\"c\"}},{\"Labels\":null},3]"),
+		see_tag, NULL, &e), e);
+	CHECK_STR(seen.p, "ab;");
+	buf_release(&seen);
+	CHECK(container_read_made(bytes_str("{"), see_tag, NULL, &e) < 0);
+	MUST(container_read_image(bytes_str("{\"Id\":\"sha256:1\",\"RepoTags\":[\"a:1\","
+		"\"localhost/gg-closures:ef\"],\"Config\":{\"Labels\":{\"gg.closures\":\"c\"}}}"),
+		&arena, &p, &e), e);
+	CHECK_STR(p.made, "ef");
+	MUST(container_read_image(bytes_str("{\"Id\":\"sha256:1\",\"RepoTags\":["
+		"\"localhost/gg-closures:ef\"],\"Config\":{}}"), &arena, &p, &e), e);
+	CHECK_STR(p.made, "");
+}
+
 /* What another process writes of itself. */
 static void owner_of(bool stays, pid_t *pid, struct buf *out)
 {
@@ -284,6 +313,7 @@ static const struct test tests[] = {
 	{ "images have an id, perhaps a digest and closures; a pull tells its error", images },
 	{ "refusals are told with their remedy, and without control characters", refusals },
 	{ "lists are read with what lacks in them", lists },
+	{ "images that gg made are told by label, name and tag", made },
 	{ "an owner is known to be gone, and only then", owners },
 	{ 0 }
 };

@@ -227,46 +227,58 @@ static int sweep(struct gc *g, struct err *e)
 	return store_compact(g->c->store, e);
 }
 
-/* Containers that were this machine's and whose gg was killed. */
-static int sweep_containers(struct ctx *c, size_t *n, struct err *e)
+/* Containers that were this machine's and whose gg was killed; images. */
+static int sweep_containers(struct ctx *c, struct container_gc *g, struct err *e)
 {
 	struct backend_opts o = { .store_dir = c->project.store_dir, .setting = setting_of };
 
-	if (c->o.dry_run)
-		return 0;
+	g->is_dry = c->o.dry_run;
 	if (!c->loop && loop_new(&c->loop, e) < 0)
 		return -1;
 	o.loop = c->loop;
-	*n = container_gc(&o);
+	container_gc(&o, g);
 	return 0;
+}
+
+static void tell(const struct gc *g, const struct container_gc *of)
+{
+	const struct options *o = &g->c->o;
+	const char *removed = o->dry_run ? "would remove" : "removed";
+
+	if (o->json) {
+		printf("{\"removed\":%zu,\"removed_bytes\":%llu,\"kept\":%zu,"
+		       "\"kept_bytes\":%llu,\"containers\":%zu,\"images\":%zu}\n", g->n_dead,
+		       (unsigned long long)g->dead_bytes, g->n_kept,
+		       (unsigned long long)g->kept_bytes, of->n_containers, of->n_images);
+		return;
+	}
+	printf("%s %zu objects (%.1f MiB), kept %zu (%.1f MiB)\n", removed, g->n_dead,
+	       (double)g->dead_bytes / 1048576, g->n_kept, (double)g->kept_bytes / 1048576);
+	if (of->n_containers)
+		printf("removed %zu containers that a killed gg has left\n", of->n_containers);
+	if (of->n_images)
+		printf("%s %zu images for containers that were not used lately\n", removed,
+		       of->n_images);
 }
 
 int cmd_gc(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct gc g = { .c = c };
-	size_t n_containers = 0;
+	struct container_gc of = { 0 };
 	int rc;
 
 	(void)argv;
 	if (argc)
 		return err_set(e, ERR_USAGE, "gg gc takes no arguments; see gg gc --help");
-	rc = mark(&g, e);
+	rc = options_grace(c, &of.grace_s, e);
+	if (rc == 0)
+		rc = mark(&g, e);
 	if (rc == 0)
 		rc = sweep(&g, e);
 	if (rc == 0)
-		rc = sweep_containers(c, &n_containers, e);
-	if (rc == 0 && c->o.json)
-		printf("{\"removed\":%zu,\"removed_bytes\":%llu,\"kept\":%zu,"
-		       "\"kept_bytes\":%llu,\"containers\":%zu}\n", g.n_dead,
-		       (unsigned long long)g.dead_bytes, g.n_kept,
-		       (unsigned long long)g.kept_bytes, n_containers);
-	else if (rc == 0)
-		printf("%s %zu objects (%.1f MiB), kept %zu (%.1f MiB)\n",
-		       c->o.dry_run ? "would remove" : "removed", g.n_dead,
-		       (double)g.dead_bytes / 1048576, g.n_kept,
-		       (double)g.kept_bytes / 1048576);
-	if (rc == 0 && !c->o.json && n_containers)
-		printf("removed %zu containers that a killed gg has left\n", n_containers);
+		rc = sweep_containers(c, &of, e);
+	if (rc == 0)
+		tell(&g, &of);
 	map_release(&g.kept);
 	free(g.queue);
 	free(g.dead);

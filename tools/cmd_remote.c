@@ -8,7 +8,6 @@
 #include "quantity.h"
 #include "remote_gc.h"
 
-enum { DAY_S = 24 * 3600, GRACE_DAYS = 7 };
 
 static const char *uri_of(const struct depot_remote *r)
 {
@@ -113,18 +112,6 @@ static int check_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 
 /* ---- gc */
 
-static int grace(struct ctx *c, int64_t *out, struct err *e)
-{
-	double s = GRACE_DAYS * DAY_S;
-
-	if (c->o.grace && strcmp(c->o.grace, "0") == 0)
-		s = 0;
-	else if (c->o.grace && !quantity_seconds(c->o.grace, &s))
-		return err_set(e, ERR_USAGE, "--grace %s: write it as 7d or 12h", c->o.grace);
-	*out = (int64_t)s;
-	return 0;
-}
-
 /* What the gg.lock of this project names: the steps, and what they gave. */
 static int add_locked(struct ctx *c, struct remote_gc *g, struct err *e)
 {
@@ -150,7 +137,7 @@ static int gc_one(struct ctx *c, const struct depot_remote *r, struct err *e)
 	struct remote_gc g = { .loop = c->loop, .ops = r->ops, .remote = r->remote,
 			       .is_dry = c->o.dry_run, .forget = c->o.forget };
 
-	if (grace(c, &g.grace_s, e) < 0 || add_locked(c, &g, e) < 0 || remote_gc(&g, e) < 0)
+	if (options_grace(c, &g.grace_s, e) < 0 || add_locked(c, &g, e) < 0 || remote_gc(&g, e) < 0)
 		return -1;
 	printf("%s: %s %zu results and %zu objects (%.1f MiB), kept %zu and %zu (%.1f MiB) for "
 	       "%zu projects\n", uri_of(r), c->o.dry_run ? "would remove" : "removed",

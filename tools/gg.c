@@ -131,11 +131,12 @@ const struct verb verbs[] = {
 	  "step made, and the packages of the closures. With --json or -o FILE as an "
 	  "in-toto statement of type SLSA provenance v1, whose subjects are the files of "
 	  "the outputs." },
-	{ "gc", cmd_gc, NEED_STORE | ALONE, "dry-run keep-runs json", "",
+	{ "gc", cmd_gc, NEED_STORE | ALONE, "dry-run keep-runs grace:gc json", "",
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "
 	  "runs reach, and what those runs printed, for gg report. What is removed "
-	  "and needed again is made again." },
+	  "and needed again is made again. Images that were made for the engine "
+	  "container go when no project of yours has used them for --grace." },
 	{ "image", cmd_image, NEED_STORE | NEED_ARGS,
 	  "output quiet verbose json push tag compress tls-verify authfile ca-file", "PATH|ID...",
 	  "write an image of all that outputs need, worker included",

@@ -165,6 +165,8 @@ int option_name(const struct option_row *r);    /* bytes of key that are its nam
 /* Fill c->o; the index of the first argument, or -1. */
 int options_parse(struct ctx *c, const struct verb *cmd, int argc, char **argv,
 		  struct err *e);
+/* --grace in seconds, a week unless said. */
+int options_grace(const struct ctx *c, int64_t *out, struct err *e);
 
 /* The engines of --engine or GG_ENGINE, else this machine (engines.c). */
 int engines_open(struct ctx *c, struct err *e);

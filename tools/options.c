@@ -7,6 +7,8 @@
 #include "quantity.h"
 #include "wrap.h"
 
+enum { DAY_S = 24 * 3600, GRACE_DAYS = 7 };
+
 /* ---- what values are */
 
 static int text(const char *s, void *out, struct err *e)
@@ -192,6 +194,8 @@ const struct option_row option_rows[] = {
 	{ "endpoint", 0, text, AT(endpoint), "URL", "of the API, if it is not AWS's own" },
 	{ "profile", 0, text, AT(profile), "NAME", "whose keys, of ~/.aws" },
 	{ "grace", 0, text, AT(grace), "TIME", "leave alone what is younger (default 7d)" },
+	{ "grace:gc", 0, text, AT(grace), "TIME",
+	  "leave images for containers alone that were used since (default 7d)" },
 	{ "forget:remote", 0, text, AT(forget), "NAME",
 	  "the project NAME, as list names it, keeps nothing there any more" },
 	{ "json", 0, NULL, AT(json), NULL,
@@ -279,6 +283,18 @@ static int read_all(struct ctx *c, const struct verb *v, int argc, char **argv,
 	}
 	buf_release(&shorts);
 	return rc;
+}
+
+int options_grace(const struct ctx *c, int64_t *out, struct err *e)
+{
+	double s = GRACE_DAYS * DAY_S;
+
+	if (c->o.grace && strcmp(c->o.grace, "0") == 0)
+		s = 0;
+	else if (c->o.grace && !quantity_seconds(c->o.grace, &s))
+		return err_set(e, ERR_USAGE, "--grace %s: write it as 7d or 12h", c->o.grace);
+	*out = (int64_t)s;
+	return 0;
 }
 
 int options_parse(struct ctx *c, const struct verb *v, int argc, char **argv,

@@ -47,17 +47,55 @@ int container_read_id(struct bytes json, struct arena *a, const char **id, struc
 		err_set(e, ERR_BAD, "a container without an id");
 }
 
-int container_read_image(struct bytes json, struct arena *a, struct container_picture *out,
-			 struct err *e)
+/* The tag of an image by that name, which is hex, so that it may name a file; or
+ * NULL.  What somebody has named so by hand has no label. */
+static const char *made_tag(const json_t *name, const json_t *labels)
 {
-	json_t *o = parse(json, e), *config = json_object_get(o, "Config");
-	const char *digest = json_string_value(json_array_get(json_object_get(o, "RepoDigests"),
-							      0));
-	const char *closures = json_string_value(json_object_get(
-		json_object_get(config, "Labels"), "gg.closures"));
+	const char *s = json_string_value(name);
+
+	if (!s || strncmp(s, CONTAINER_MADE ":", sizeof CONTAINER_MADE) != 0 ||
+	    !json_object_get(labels, CONTAINER_CLOSURES))
+		return NULL;
+	s += sizeof CONTAINER_MADE;
+	return is_hex(s) ? s : NULL;
+}
+
+int container_read_made(struct bytes json, void (*each)(void *arg, const char *tag), void *arg,
+			struct err *e)
+{
+	json_t *o = parse(json, e), *one, *name;
+	size_t i, k;
 
 	if (!o)
 		return -1;
+	json_array_foreach(o, i, one) {
+		const json_t *labels = json_object_get(one, "Labels");
+
+		json_array_foreach(json_object_get(one, "RepoTags"), k, name)
+			if (made_tag(name, labels))
+				each(arg, made_tag(name, labels));
+	}
+	json_decref(o);
+	return 0;
+}
+
+int container_read_image(struct bytes json, struct arena *a, struct container_picture *out,
+			 struct err *e)
+{
+	json_t *o = parse(json, e), *config = json_object_get(o, "Config"), *name;
+	json_t *labels = json_object_get(config, "Labels");
+	const char *digest = json_string_value(json_array_get(json_object_get(o, "RepoDigests"),
+							      0));
+	const char *closures = json_string_value(json_object_get(labels, CONTAINER_CLOSURES));
+	size_t i;
+
+	if (!o)
+		return -1;
+	out->made = "";
+	json_array_foreach(json_object_get(o, "RepoTags"), i, name) {
+		if (made_tag(name, labels))
+			out->made = arena_str(a, made_tag(name, labels));
+	}
 	out->id = arena_str(a, text_of(o, "Id"));
 	out->digest = arena_str(a, digest ? digest : "");
 	out->closures = closures ? arena_str(a, closures) : NULL;

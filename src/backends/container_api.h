@@ -22,6 +22,10 @@
 #define CONTAINER_OWNER "gg.owner"
 #define CONTAINER_RUN "gg.run"
 
+/* Images made of closures, for containers; their tags name what is in them. */
+#define CONTAINER_MADE "localhost/gg-closures"
+#define CONTAINER_CLOSURES "gg.closures"
+
 /* A worker to be, shut in as far as its cells can bear. */
 struct container_spec {
 	const char *name;               /* plain: [a-z0-9-] */
@@ -67,6 +71,7 @@ struct container_picture {
 					 * it; "" when it was made here */
 	const char *closures;           /* those it satisfies, with blanks between,
 					 * as gg image says; or NULL */
+	const char *made;               /* its tag as CONTAINER_MADE, or "" */
 };
 int container_read_image(struct bytes json, struct arena *a, struct container_picture *out,
 			 struct err *e);
@@ -79,6 +84,10 @@ int container_read_state(struct bytes json, bool *ran_out_of_memory, struct err 
 int container_read_list(struct bytes json,
 			void (*each)(void *arg, const char *id, const char *owner, bool is_up),
 			void *arg, struct err *e);
+
+/* Of GET /images/json: the tags of those that gg has made. */
+int container_read_made(struct bytes json, void (*each)(void *arg, const char *tag), void *arg,
+			struct err *e);
 
 /* Of a pull or a load, which answer 200 and tell in lines of JSON what went
  * wrong: 0, or ERR_BAD with its words. */

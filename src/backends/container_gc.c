@@ -51,29 +51,27 @@ void container_remember(const char *store_dir, const char *socket)
 	arena_release(&a);
 }
 
-static size_t clean(const struct backend_opts *o, const char *socket)
+static void clean(const struct backend_opts *o, const char *socket, struct container_gc *g)
 {
 	struct container_client c;
 	struct err ignored;
-	size_t n;
 
 	if (container_client_open(&c, o, socket, 0, &ignored) < 0)
-		return 0;
-	n = container_sweep_all(&c);
+		return;
+	if (!g->is_dry)
+		g->n_containers += container_sweep_all(&c);
+	g->n_images += container_images_sweep(&c, o, g->grace_s, g->is_dry);
 	container_client_close(&c);
-	return n;
 }
 
-size_t container_gc(const struct backend_opts *o)
+void container_gc(const struct backend_opts *o, struct container_gc *g)
 {
 	struct arena a = { 0 };
 	struct bytes list = read_list(arena_printf(&a, "%s/" LIST, o->store_dir), &a);
 	char *text = arena_strn(&a, list.p, list.n), *line;
-	size_t n = 0;
 
 	while ((line = strsep(&text, "\n")))
 		if (*line)
-			n += clean(o, line);
+			clean(o, line, g);
 	arena_release(&a);
-	return n;
 }

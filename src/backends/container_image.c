@@ -15,7 +15,6 @@
 #include <unistd.h>
 #include "file.h"
 
-#define MADE "localhost/gg-closures"
 #define ARCHIVE "image.tar"
 
 struct container_image {
@@ -94,6 +93,12 @@ const char *container_image_closures(const struct container_image *m)
 	return m->is_found ? m->found.closures : NULL;
 }
 
+void container_image_used(const struct container_image *m)
+{
+	if (m->is_found)
+		container_stamp(m->o.o, m->found.made);
+}
+
 static void fail(struct container_image *m, const struct err *e)
 {
 	m->err = *e;
@@ -118,6 +123,7 @@ static void found(struct container_image *m)
 	bool is_named = strchr(m->ref, '@') || bytes_start(bytes_str(m->ref), "sha256:");
 
 	m->is_found = true;
+	container_image_used(m);
 	/* A tag may be another image tomorrow. */
 	if (!m->closures && !is_named)
 		snprintf(m->told, sizeof m->told, "image %s is %s", m->ref,
@@ -331,7 +337,7 @@ void container_image_make(struct container_image *m, const struct id *closures, 
 	hash_add(h, &sum, sizeof sum);
 	sum = hash_end(h);
 	hash_free(h);
-	buf_printf(&ref, MADE ":%.32s", id_hex(&sum).s);
+	buf_printf(&ref, CONTAINER_MADE ":%.32s", id_hex(&sum).s);
 	start(m, ref.p);
 	buf_release(&ref);
 }

@@ -2,8 +2,8 @@
  *
  * Private to src/backends: container_client.c (the socket), container_owner.c
  * (whose containers), container_life.c (one container), container_image.c (from
- * what), container_setup.c (as the words of its URI say), container_gc.c (later),
- * container.c (how many; the engine).
+ * what), container_setup.c (as the words of its URI say), container_gc.c and
+ * container_images.c (later), container.c (how many; the engine).
  */
 #ifndef GG_CONTAINER_PARTS_H
 #define GG_CONTAINER_PARTS_H
@@ -124,6 +124,18 @@ const char *container_image_id(const struct container_image *m);
 const char *container_image_told(const struct container_image *m);
 /* Does the image name the closures that it satisfies, and which: lines. */
 const char *container_image_closures(const struct container_image *m);
+/* It is in use: so gg gc leaves it. */
+void container_image_used(const struct container_image *m);
+
+/* ---- container_images.c */
+
+/* When an image that gg has made was used last, by whichever project of this user:
+ * tag as CONTAINER_MADE, or "". */
+void container_stamp(const struct backend_opts *o, const char *tag);
+/* Remove such images that were not used for grace_s, nor are by a container: how
+ * many; is_dry: only count them.  Serves the loop. */
+size_t container_images_sweep(struct container_client *c, const struct backend_opts *o,
+			      int64_t grace_s, bool is_dry);
 
 /* ---- container_setup.c */
 

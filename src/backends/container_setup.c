@@ -147,6 +147,7 @@ void container_begin_next(struct backend *b)
 		.mem_bytes = b->opt.mem_bytes, .args = &args, .devices = &devices,
 	};
 
+	container_image_used(b->image);
 	s.name = arena_printf(&a, "gg-%s-%u", b->run, b->n_begun++);
 	s.worker = b->opt.base ? b->opt.worker : NULL;
 	s.project = b->o.project_root && can_cover(b->o.project_root) ? b->o.project_root : NULL;

@@ -10,7 +10,7 @@ done
 dir=$(mktemp -d /tmp/gg-bench.XXXXXX)
 trap '"$top/test/servers/podman.sh" "$dir/p" stop; chmod -R u+w "$dir"; rm -rf "$dir"' EXIT
 "$top/test/servers/podman.sh" "$dir/p" || die 'podman cannot serve here'
-export CONTAINERS_CONF=$dir/p/containers.conf
+export CONTAINERS_CONF=$dir/p/containers.conf XDG_CACHE_HOME=$dir/cache
 pod() { podman --root "$dir/p/root" --runroot "$dir/p/run" "$@"; }
 
 mean() { awk '{ s += $1 } END { print s / NR }'; }

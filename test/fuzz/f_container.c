@@ -12,6 +12,14 @@ static void each(void *arg, const char *id, const char *owner, bool is_up)
 	*(size_t *)arg += strlen(id) + strlen(owner);
 }
 
+/* It becomes a file's name. */
+static void made(void *arg, const char *tag)
+{
+	*(size_t *)arg += strlen(tag);
+	if (!*tag || strpbrk(tag, "/.%"))
+		abort();
+}
+
 static void read_one(unsigned which, struct bytes b, struct arena *a)
 {
 	struct container_picture picture;
@@ -21,7 +29,7 @@ static void read_one(unsigned which, struct bytes b, struct arena *a)
 	bool flag;
 	int code;
 
-	switch (1 + which % 7) {
+	switch (1 + which % 8) {
 	case 1:
 		/* It becomes part of a path. */
 		if (container_read_id(b, a, &id, &e) == 0 && (!*id || strpbrk(id, "/?%# ")))
@@ -49,6 +57,9 @@ static void read_one(unsigned which, struct bytes b, struct arena *a)
 		for (const char *s = e.text; *s; s++)
 			if ((unsigned char)*s < ' ')
 				abort();
+		break;
+	case 8:
+		container_read_made(b, made, &sum, &e);
 		break;
 	}
 }

@@ -12,6 +12,7 @@ servers=$here/test/servers
 read -r far_net far_ours far_theirs <<<"${far:-}"
 mkdir -p "$work/faults" "$work/tmp" "$work/has"
 : >"$work/faults/pids"
+export XDG_CACHE_HOME=$work/cache
 export CONTAINERS_CONF=$work/p/containers.conf SLURM_CONF=$work/slurm/slurm.conf
 pod() { podman --root "$work/p/root" --runroot "$work/p/run" "$@"; }
 has() { [ -e "$work/has/$1" ]; }
