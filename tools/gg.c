@@ -40,7 +40,7 @@ const struct verb verbs[] = {
 	  "runs for real; what it did explains the others, which become thunks. When a "
 	  "step fails by its own doing, the script is run again from what it found at "
 	  "first, and there the step fails: `||`, `if`, $? and set -e work. What it had "
-	  "written by then is at its outputs when it ran on this machine, else nothing is. "
+	  "written by then is at its outputs if it ran on this machine; else nothing is. "
 	  "What runs for real runs again as well. Exit status 1 when a step or the script "
 	  "failed, whatever the script made of it." },
 	{ "learn", cmd_learn, RUNS_SCRIPT,
@@ -64,7 +64,7 @@ const struct verb verbs[] = {
 	{ "status", cmd_status, NEED_STORE, "json", "[PATH...]",
 	  "say which outputs are placeholder, real or stale",
 	  "An output is stale when a file that its thunk read has changed since: "
-	  "run the script again. Edited means that somebody else wrote the file. "
+	  "run the script again. Edited means that something else than gg wrote it. "
 	  "In all JSON of gg a byte of a name that is no UTF-8 is written \\xHH, and "
 	  "a backslash \\x5c." },
 	{ "show", cmd_show, NEED_STORE | NEED_ARGS, "json", "PATH|ID...",
@@ -76,11 +76,11 @@ const struct verb verbs[] = {
 	  "An ID may be that of an object, or of a thunk with one output." },
 	{ "log", cmd_log, NEED_STORE | NEED_ARGS, "follow", "PATH|ID...",
 	  "print what the thunk printed when it last ran",
-	  "With -f, while another gg has it before it or runs it, what it prints now, until "
-	  "it has ended: what runs on this machine as it comes (a program may itself hold "
-	  "back what it prints), what runs elsewhere at its end. Lines between -- say when "
-	  "it is started again and what stands above no longer counts. Exit status 1 when it "
-	  "fails." },
+	  "With -f, while another gg runs it or is going to, what it prints from now on, until "
+	  "it has ended: as it comes where it runs on this machine (a program may itself hold "
+	  "back what it prints), at its end where it runs elsewhere. A line between -- says "
+	  "that it is started again, and that what stands above no longer counts. Exit status "
+	  "1 when it fails." },
 	{ "why", cmd_why, NEED_STORE | NEED_ARGS, "jobs engine json", "PATH...",
 	  "say what changed since the last result, or what a path waits for",
 	  "Compares the thunk that stands at PATH with the one whose result stood "
@@ -88,9 +88,10 @@ const struct verb verbs[] = {
 	  "from a change further up is told once, at its source. Of a placeholder "
 	  "it says first what it waits for: which steps behind it could start, "
 	  "failed the last time, or need more than the engines have. Nothing runs." },
-	{ "graph", cmd_graph, NEED_STORE, "output json", "[PATH...]",
+	{ "graph", cmd_graph, NEED_STORE, "output:graph json", "[PATH...]",
 	  "write the graph of thunks, as DOT, SVG or JSON",
-	  "SVG and PNG need Graphviz." },
+	  "Without -o as DOT on standard output, or with --json as JSON. SVG and PNG need "
+	  "Graphviz." },
 	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC,
 	  "jobs engine quiet verbose all runs hermetic json sample", "[PATH|ID...]",
 	  "run thunks again, and say where what they give differs",
@@ -102,12 +103,12 @@ const struct verb verbs[] = {
 	  "--all without PATH means every output that gg knows. --sample 0.1 takes a "
 	  "tenth of the thunks behind each PATH, at random, one at least. With --engine "
 	  "they run there; of several on another than the one that the kept result is "
-	  "from, where that can be. Exit status: 0 all are the same, 1 one differs or failed." },
+	  "from, where that can be. Exit status 1 when one differs or fails." },
 	{ "lock", cmd_lock, NEED_STORE, "quiet", "[PATH...]",
 	  "write gg.lock: what each output is, and which thunk makes it",
-	  "To be committed: gg run --locked and gg force --locked then fail, with exit "
-	  "status 1, when a script makes an output by another thunk, or a thunk gives "
-	  "other bytes, and say what has changed. With PATHs only their lines are "
+	  "The file is to be committed: gg run --locked and gg force --locked then fail, "
+	  "with exit status 1, when a script makes an output by another thunk, or a thunk "
+	  "gives other bytes, and say what has changed. With PATHs only their lines are "
 	  "written anew." },
 	{ "history", cmd_history, NEED_STORE, "json", "[RUN...]",
 	  "list runs of before, or say what happened in one",
@@ -117,18 +118,19 @@ const struct verb verbs[] = {
 	{ "diff", cmd_diff, NEED_STORE | NEED_ARGS, "", "RUN RUN",
 	  "say where the outputs of two runs part",
 	  "For each output that two thunks made, what differs, followed up to its source "
-	  "and told once. Exit status 1 when something differs." },
+	  "and told once. RUN is as in gg history. Exit status 1 when something differs." },
 	{ "report", cmd_report, NEED_STORE, "output", "[RUN]",
 	  "write what happened in a run as one page for a browser",
-	  "Into FILE of -o (report.html; - is standard output): graph, timeline by slot, "
-	  "critical path, failures with what they printed, cost by engine, learning curves "
-	  "of those that wrote JSON by step, and all thunks in a table. The page needs no "
-	  "network and holds all it shows; #filter=WORDS&state=failed&sort=-seconds at the "
-	  "end of its address is remembered." },
+	  "RUN is as in gg history, else the last one. What is written, into report.html or "
+	  "the FILE of -o (- is standard output): graph, timeline by slot, critical path, "
+	  "failures with what they printed, cost by engine, learning curves of those that "
+	  "wrote JSON by step, and all thunks in a table. The page needs no network and holds "
+	  "all it shows; its address keeps what is looked at, as in "
+	  "#filter=WORDS&state=failed&sort=-seconds." },
 	{ "provenance", cmd_provenance, NEED_STORE | NEED_ARGS, "output json", "PATH...",
 	  "print everything that led to an output's bytes",
-	  "Its steps with their commands, environment, time and place, the files that no "
-	  "step made, and the packages of the closures. With --json or -o FILE as an "
+	  "The steps with their commands, environment, time and place, the files that no "
+	  "step made, and the packages of the closures. With --json or -o FILE it is an "
 	  "in-toto statement of type SLSA provenance v1, whose subjects are the files of "
 	  "the outputs." },
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "dry-run keep-runs grace:gc json", "",
@@ -184,7 +186,7 @@ const struct verb verbs[] = {
 	  "to the one that is cheapest for it. Keys are looked for as AWS's own "
 	  "tools do. list and remove touch only what gg has made." },
 	{ "help", cmd_help, 0, "", "[COMMAND|models|engines|remotes|events]",
-	  "print help", "" },
+	  "print help", "Of a command as its --help does, else of a topic." },
 	{ "cell", cmd_cell, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_pack", cmd_pack, HIDDEN | TAKES_COMMAND, "", "", "", "" },
 	{ "_man", cmd_man, HIDDEN, "", "DIR", "", "" },
