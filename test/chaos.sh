@@ -24,7 +24,7 @@ finish()
 {
 	local loop
 
-	for loop in $(losetup -n -O NAME -j "$work/chaos/raw/disk" 2>/dev/null); do
+	for loop in $(timeout 10 losetup -n -O NAME -j "$work/chaos/raw/disk" 2>/dev/null); do
 		losetup -d "$loop"
 	done
 	chmod -R u+w "$work" 2>/dev/null

@@ -22,7 +22,7 @@ import sys
 import time
 import uuid
 
-from disk import Disk, kinds_here
+from disk import HOME, Disk, kinds_here
 from graph import MODELS, SCRIPTS, hash_of, is_real, random_script
 
 PR_SET_CHILD_SUBREAPER = 36
@@ -126,7 +126,7 @@ class Chaos:
         with open(self.folder + "/faulty.log", "ab") as log:
             self.faulty = subprocess.Popen(
                 [sys.executable, os.path.join(os.path.dirname(__file__), "faulty.py"), state, at,
-                 str(self.rng.random())], stdout=log, stderr=log)
+                 str(self.rng.random()), HOME], stdout=log, stderr=log)
         self.helpers.add(self.faulty.pid)
         for _ in range(200):
             if os.path.ismount(at):
@@ -570,7 +570,10 @@ def main():
         except (Wrong, OSError) as e:
             bad["end"] = f"seed {seed}: {e}"
     finally:
-        chaos.close()
+        try:
+            chaos.close()
+        except OSError as e:
+            bad.setdefault("end", f"seed {seed}: {e}")
     told = [(f"{SAID[d]} ({n[d]} times): nothing is wrong, lost or left", d) for d in DEEDS if n[d]]
     told.append((f"after {rounds} rounds of seed {seed} all is as by the script itself, and known",
                  "end"))

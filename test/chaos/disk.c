@@ -1,6 +1,8 @@
 /* disk.c - a disk that forgets what was not flushed, for test/chaos
  *
- *     disk FOLDER BYTES
+ *     disk FOLDER BYTES [NAMESPACE]
+ *
+ * NAMESPACE is a file that names the mount namespace to go into once FOLDER is mounted.
  *
  * FOLDER shows two files.  "disk" is for a loop device: a real file system on
  * it gives just the promises that it gives on a real disk, and loop turns its
@@ -17,7 +19,9 @@
  */
 #define FUSE_USE_VERSION 31
 #include <errno.h>
+#include <fcntl.h>
 #include <fuse.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -37,6 +41,7 @@ struct unflushed {
 };
 
 struct disk {
+	int home;                       /* a mount namespace; -1: the one that it is in */
 	char *now, *safe;               /* as seen; as of the last flush */
 	off_t size;
 	struct unflushed *first, **last;
@@ -120,11 +125,15 @@ static int command(struct disk *d, const char *text)
 	return 0;
 }
 
+/* Were it the last one in the namespace where the file system on its disk is mounted,
+ * its own exit would unmount that, and wait for an answer of its own for ever. */
 static void *begin(struct fuse_conn_info *conn, struct fuse_config *config)
 {
 	(void)conn;
 	config->direct_io = 1;
-	return fuse_get_context()->private_data;
+	if (disk()->home >= 0 && setns(disk()->home, CLONE_NEWNS) != 0)
+		fuse_exit(fuse_get_context()->fuse);
+	return disk();
 }
 
 static int look(const char *path, struct stat *st, struct fuse_file_info *fi)
@@ -234,11 +243,15 @@ static const struct fuse_operations operations = {
 int main(int argc, char **argv)
 {
 	char *args[] = { argv[0], "-f", "-s", "-ofsname=gg-disk", argc > 1 ? argv[1] : "", NULL };
-	struct disk d = { .size = argc == 3 ? atoll(argv[2]) : 0 };
+	struct disk d = { .size = argc > 2 ? atoll(argv[2]) : 0, .home = -1 };
 
 	if (d.size <= 0 || d.size % 4096 != 0) {
-		fprintf(stderr, "disk FOLDER BYTES\n");
+		fprintf(stderr, "disk FOLDER BYTES [NAMESPACE]\n");
 		return 2;
+	}
+	if (argc > 3 && (d.home = open(argv[3], O_RDONLY | O_CLOEXEC)) < 0) {
+		perror(argv[3]);
+		return 1;
 	}
 	/* It does not outlive the harness, however that ends. */
 	prctl(PR_SET_PDEATHSIG, SIGTERM);

@@ -9,6 +9,7 @@ import subprocess
 import time
 
 SIZE = 400 << 20
+HOME = f"/proc/{os.getppid()}/ns/mnt"   # of who made this namespace for us
 
 # name: (make it, mount it with).  The harsh one writes what was not synced in
 # any order, so that a file can have its new size and name and old blocks.
@@ -27,7 +28,10 @@ def kinds_here():
 
 
 def run(*words):
-    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+    p = subprocess.run(words, check=False, capture_output=True, text=True)
+    if p.returncode != 0:
+        raise OSError(f"{' '.join(words)}: {p.stderr.strip()}")
+    return p.stdout.strip()
 
 
 def succeeds(*words):
@@ -51,7 +55,7 @@ class Disk:
     def open(self):
         os.makedirs(self.raw)
         os.makedirs(self.at)
-        self.server = subprocess.Popen([self.program, self.raw, str(SIZE)])
+        self.server = subprocess.Popen([self.program, self.raw, str(SIZE), HOME])
         in_a_minute(lambda: os.path.ismount(self.raw))
         self.attach()
         run(*KINDS[self.kind][0], self.loop)

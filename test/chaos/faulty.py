@@ -1,10 +1,12 @@
 """A file system that fails now and then.
 
-    faulty.py STATE MOUNT SEED
+    faulty.py STATE MOUNT SEED NAMESPACE
 
+Once it is mounted it goes into the mount namespace of that file, see disk.c.
 STATE/fs is shown at MOUNT, one call at a time.  While STATE/eio exists, calls
 end with EIO, one in four by chance.
 """
+import ctypes
 import errno
 import os
 import random
@@ -12,15 +14,22 @@ import sys
 
 from fusepy import FUSE, FuseOSError, Operations
 
+CLONE_NEWNS = 0x20000
+
 
 class Faulty(Operations):
     use_ns = True
     flag_nullpath_ok = True     # of files that are open and removed
 
-    def __init__(self, state, seed):
+    def __init__(self, state, seed, home):
         self.state, self.root = state, os.path.join(os.path.abspath(state), "fs")
         self.chance = random.Random(seed)
+        self.home = os.open(home, os.O_RDONLY)
         os.makedirs(self.root, exist_ok=True)
+
+    def init(self, path):
+        if ctypes.CDLL(None).setns(self.home, CLONE_NEWNS) != 0:
+            raise OSError("faulty.py cannot leave this mount namespace")
 
     def __call__(self, op, path, *args):
         if op not in ("init", "destroy", "release", "releasedir", "getattr"):
@@ -119,5 +128,5 @@ class Faulty(Operations):
 
 
 if __name__ == "__main__":
-    FUSE(Faulty(sys.argv[1], sys.argv[3]), sys.argv[2], foreground=True, nothreads=True,
+    FUSE(Faulty(sys.argv[1], sys.argv[3], sys.argv[4]), sys.argv[2], foreground=True, nothreads=True,
          hard_remove=True, fsname="gg-faulty")

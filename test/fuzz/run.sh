@@ -1,5 +1,5 @@
 #!/bin/bash
-# run.sh SECONDS FUZZER... - fuzz each for so long, two at a time
+# run.sh SECONDS FUZZER... - fuzz each for so long, three at a time
 #
 # Seeds are the golden texts; what is found stays beside the fuzzer in
 # corpus/, and a text that breaks something is named.  TAP, so that the last
@@ -16,13 +16,13 @@ one() # SECONDS FUZZER GOLDEN
 	name=$(basename "$2")
 	dir=$(dirname "$(realpath "$2")")
 	mkdir -p "$dir/corpus/$name"
-	(cd "$dir" && "$dir/$name" -max_total_time="$1" -timeout=10 -rss_limit_mb=1024 -max_len=8192 \
+	(cd "$dir" && "$dir/$name" -max_total_time="$1" -timeout=25 -rss_limit_mb=1024 -max_len=8192 \
 		-print_final_stats=1 -artifact_prefix="$dir/$name-" \
 		"corpus/$name" "$3" >"$name.log" 2>&1)
 }
 export -f one
 
-printf '%s\0' "$@" | xargs -0 -P2 -I{} bash -c 'one "$1" "$2" "$3"; echo $? >"$2.rc"' - "$each" {} "$golden"
+printf '%s\0' "$@" | xargs -0 -P3 -I{} bash -c 'one "$1" "$2" "$3"; echo $? >"$2.rc"' - "$each" {} "$golden"
 
 for f; do
 	n=$((n + 1))
