@@ -562,17 +562,17 @@ def main():
             n[deed] += 1
             try:
                 chaos.round(deed)
-            except (Wrong, OSError) as e:
+            except (Wrong, OSError, subprocess.SubprocessError) as e:
                 bad.setdefault(deed, f"seed {seed}, round {i}: {e!r}")
                 print(f"# {deed}: seed {seed}, round {i}: {e}", flush=True)
         try:
             chaos.finish()
-        except (Wrong, OSError) as e:
+        except (Wrong, OSError, subprocess.SubprocessError) as e:
             bad["end"] = f"seed {seed}: {e}"
     finally:
         try:
             chaos.close()
-        except OSError as e:
+        except (OSError, subprocess.SubprocessError) as e:
             bad.setdefault("end", f"seed {seed}: {e}")
     told = [(f"{SAID[d]} ({n[d]} times): nothing is wrong, lost or left", d) for d in DEEDS if n[d]]
     told.append((f"after {rounds} rounds of seed {seed} all is as by the script itself, and known",
