@@ -49,4 +49,21 @@ struct warm_plan warm_plan(const struct warm *w, double now_s);
 int warm_load(struct warm *w, struct store *s, const char *place, struct err *e);
 int warm_save(const struct warm *w, struct store *s, const char *place, struct err *e);
 
+/* One engine's idle times as they pass, by a clock that is never 0 (now_ms), and by
+ * the date (at_s). */
+struct warm_watch {
+	struct warm warm;
+	double keep_s;                  /* said by somebody; 0: by habit */
+	uint64_t idle_since_ms;         /* 0: something waits or runs */
+	struct warm_plan plan;          /* for this idle time */
+	size_t n_before;                /* workers when it began */
+};
+/* Nothing is to be done from now on; something is again.  Fine if it was so. */
+void warm_idle_begins(struct warm_watch *w, uint64_t now_ms, double at_s, size_t n_up);
+void warm_idle_ends(struct warm_watch *w, uint64_t now_ms, double at_s);
+/* How many workers there should be at least: while nothing is to be done, none but
+ * least until they are called back, then as many as there were, until it is time to
+ * give up. */
+size_t warm_least(const struct warm_watch *w, uint64_t now_ms, size_t least);
+
 #endif

@@ -1,5 +1,7 @@
 /* t_warm.c - how long idle workers stay, and when they come back */
 #include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 #include "file.h"
 #include "test.h"
@@ -97,6 +99,115 @@ static void traces_of_days(void)
 	CHECK(trace_run(&traces[0], &opts, NULL).idle_s < 20000);
 }
 
+/* ---- as it happened once */
+
+enum { RECORDED_MOST = 1000, WORK_S = 20 };
+
+static size_t read_recorded(double *at)
+{
+	struct arena a = { 0 };
+	struct bytes text;
+	size_t n = 0;
+
+	MUST(file_read(AT_FDCWD, "test/warm_commits.txt", 1 << 20, &a, &text, &e), e);
+	for (char *line = strtok((char *)text.p, "\n"); line && n < RECORDED_MOST;
+	     line = strtok(NULL, "\n"))
+		if (*line != '#')
+			at[n++] = atof(line);
+	arena_release(&a);
+	return n;
+}
+
+static uint64_t ms(double at_s)
+{
+	return (uint64_t)((at_s + 1) * 1000);
+}
+
+/* An idle time second by second, as an engine with one worker asks: o.idle_s grows;
+ * is there a worker at its end, and has it had the time to come? */
+static bool is_warm_after(const struct warm_watch *w, double from_s, double to_s,
+			  struct outcome *o)
+{
+	double up_s = warm_least(w, ms(from_s), 0) ? opts.start_s : 0;
+
+	for (double t = from_s; t < to_s; t++) {
+		bool is_wanted = warm_least(w, ms(t), 0);
+
+		up_s = is_wanted ? up_s + 1 : 0;
+		o->idle_s += is_wanted;
+	}
+	return up_s >= opts.start_s;
+}
+
+/* keep_s 0: by habit. */
+static struct outcome replay(const double *at, size_t n, double keep_s)
+{
+	struct warm_watch w = { .keep_s = keep_s };
+	double busy_s = at[0] + WORK_S;
+	struct outcome o = { 0 };
+
+	warm_init(&w.warm, &opts);
+	for (size_t i = 1; i < n; i++) {
+		if (at[i] > busy_s) {
+			o.n++;
+			warm_idle_begins(&w, ms(busy_s), busy_s, 1);
+			o.n_cold += !is_warm_after(&w, busy_s, at[i], &o);
+			warm_idle_ends(&w, ms(at[i]), at[i]);
+		}
+		busy_s = at[i] + WORK_S;
+	}
+	return o;
+}
+
+static void recorded(void)
+{
+	static const double keeps[] = { 0, 60, 600 };
+	double at[RECORDED_MOST];
+	struct outcome o[3];
+	size_t n = read_recorded(at);
+
+	CHECK(n == 472);
+	for (int i = 0; i < 3; i++) {
+		o[i] = replay(at, n, keeps[i]);
+		printf("# keep %3.0f s: %zu arrivals, cold %zu, idle %.0f s\n", keeps[i], o[i].n,
+		       o[i].n_cold, o[i].idle_s);
+	}
+	CHECK(o[0].n == o[1].n && o[0].n == o[2].n && o[0].n > 300);
+	/* Nobody has told it that ten minutes are good here. */
+	CHECK(o[0].n_cold * 8 < o[1].n_cold);
+	CHECK(o[0].n_cold <= o[2].n_cold + 3 && o[0].idle_s < 1.1 * o[2].idle_s);
+}
+
+/* What an engine does with a plan: gone at once, back in time, away in the end. */
+static void called_back(void)
+{
+	struct warm_watch w = { 0 };
+
+	warm_init(&w.warm, &opts);
+	for (int i = 0; i < 10; i++)
+		warm_note(&w.warm, i, 1000);
+	CHECK(warm_least(&w, ms(5), 2) == 2);
+	warm_idle_begins(&w, ms(100), 100, 7);
+	CHECK(about(w.plan.away_s, 900 - 30) && about(w.plan.keep_s, 1100));
+	warm_idle_begins(&w, ms(200), 200, 9);
+	CHECK(warm_least(&w, ms(101), 0) == 0 && warm_least(&w, ms(101), 2) == 2);
+	CHECK(warm_least(&w, ms(969), 0) == 0 && warm_least(&w, ms(971), 0) == 7);
+	CHECK(warm_least(&w, ms(971), 8) == 8);
+	CHECK(warm_least(&w, ms(1199), 0) == 7 && warm_least(&w, ms(1201), 0) == 0);
+	warm_idle_ends(&w, ms(1050), 1050);
+	CHECK(w.warm.n == 11 && warm_least(&w, ms(1051), 0) == 0);
+	/* A breath, and an end without a beginning, are no idle times. */
+	warm_idle_begins(&w, ms(1100), 1100, 1);
+	warm_idle_ends(&w, ms(1101), 1101);
+	warm_idle_ends(&w, ms(1200), 1200);
+	CHECK(w.warm.n == 11);
+	/* What was said counts more than what was seen. */
+	w.keep_s = 50;
+	warm_idle_begins(&w, ms(2000), 2000, 3);
+	CHECK(warm_least(&w, ms(2000), 0) == 3 && warm_least(&w, ms(2049), 0) == 3);
+	CHECK(warm_least(&w, ms(2051), 0) == 0);
+}
+
 static void kept(void)
 {
 	char dir[] = "/tmp/gg-t-warm-XXXXXX";
@@ -136,7 +247,9 @@ static const struct test tests[] = {
 	{ "while little is known idle workers stay for a fixed time", little },
 	{ "plans are the means of percentiles of a day and of an hour", by_hand },
 	{ "nobody leaves for less than coming back takes", not_worth_leaving },
-	{ "on recorded traces, fewer cold starts than with ten minutes for all", traces_of_days },
+	{ "on traces of days, fewer cold starts than with ten minutes for all", traces_of_days },
+	{ "on a recorded day, as good as the time that suits it, which nobody has said", recorded },
+	{ "workers leave at once, are called back in time, and leave in the end", called_back },
 	{ "what was seen is kept for later runs, and bounded", kept },
 	{ 0 }
 };

@@ -179,11 +179,12 @@ static int slurm_open(const struct backend_opts *o, const char *rest, struct bac
 		return -1;
 	}
 	sweep(b);
-	warm_init(&b->warm, &(struct warm_opts){ 0 });
-	warm_load(&b->warm, o->store, "slurm", e);
+	warm_init(&b->idle.warm, &(struct warm_opts){ 0 });
+	warm_load(&b->idle.warm, o->store, "slurm", e);
+	b->idle.keep_s = b->w.keep_s;
 	/* Before the first work too they may be called in time. */
-	slurm_idle_begins(b);
-	b->n_before = b->plan.is_learned;
+	slurm_look_idle(b);
+	b->idle.n_before = b->idle.plan.is_learned;
 	b->tick = loop_after(o->loop, 0, slurm_tick, b);
 	*out = b;
 	return 0;
@@ -209,7 +210,7 @@ static void slurm_close(struct backend *b)
 		loop_run(b->o.loop, &b->has_answered);
 	/* Nothing is wrong when it cannot be kept. */
 	if (was_open)
-		warm_save(&b->warm, b->o.store, "slurm", &e);
+		warm_save(&b->idle.warm, b->o.store, "slurm", &e);
 	if (was_open)
 		is_left = slurm_cancel_all(b->o.loop, b->folder.job_name, &e) < 0;
 	slurm_folder_close(&b->folder, is_left);
@@ -254,10 +255,7 @@ static bool slurm_accepts(const struct backend *b, const struct job *j, struct e
 static void slurm_demand(struct backend *b, const struct demand *d)
 {
 	b->demand = *d;
-	if (d->n_ready || d->n_running)
-		slurm_idle_ends(b);
-	else
-		slurm_idle_begins(b);
+	slurm_look_idle(b);
 	slurm_scale(b);
 }
 

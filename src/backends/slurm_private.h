@@ -47,10 +47,7 @@ struct backend {
 	struct slurm_folder folder;
 	struct pool *pool;
 	struct demand demand;
-	uint64_t idle_since_ms;         /* nothing waits or runs; 0: something does */
-	size_t n_before;                /* workers when that began */
-	struct warm_plan plan;          /* for how long; likewise */
-	struct warm warm;
+	struct warm_watch idle;
 
 	struct slurm_task *tasks;
 	size_t n_tasks, tasks_room;
@@ -73,9 +70,8 @@ struct backend {
 
 /* Start what the queue asks for, end what it does not. */
 void slurm_scale(struct backend *b);
-/* Nothing waits or runs from now on; something does again. */
-void slurm_idle_begins(struct backend *b);
-void slurm_idle_ends(struct backend *b);
+/* Does anything wait or run now? */
+void slurm_look_idle(struct backend *b);
 /* Look again soon, every second at first and then less often. */
 void slurm_poll_soon(struct backend *b);
 void slurm_tick(void *arg);

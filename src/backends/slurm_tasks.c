@@ -20,7 +20,6 @@ enum {
 	ARRAY_MOST = 1000,              /* Slurm's own default limit is 1,001 */
 	AGAIN_LEAST_MS = 2000, AGAIN_MOST_MS = 60000,
 	STILLBORN_MOST = 3,
-	BREATH_MS = 2000,
 };
 
 struct task_name {
@@ -416,24 +415,14 @@ static size_t n_waiting(const struct backend *b)
 	return n;
 }
 
-/* While nothing is to be done: none until they are called back, then as many as
- * there were, until it is time to give up. */
-static size_t least_now(const struct backend *b, uint64_t now)
-{
-	double idle_s = (double)(now - b->idle_since_ms) / 1000;
-	bool is_expected = b->idle_since_ms && idle_s >= b->plan.away_s &&
-		idle_s < b->plan.keep_s;
-
-	return is_expected && b->n_before > b->rule.min ? b->n_before : b->rule.min;
-}
-
 /* Beside others that work an idle one stays for a while; when nothing is to be
- * done least_now() says who stays. */
+ * done warm_least() says who stays. */
 static uint64_t idle_before_ms(const struct backend *b, uint64_t now)
 {
-	uint64_t keep_ms = (uint64_t)((b->w.keep_s > 0 ? b->w.keep_s : b->warm.o.keep_s) * 1000);
+	double keep_s = b->w.keep_s > 0 ? b->w.keep_s : b->idle.warm.o.keep_s;
+	uint64_t keep_ms = (uint64_t)(keep_s * 1000);
 
-	if (b->idle_since_ms)
+	if (b->idle.idle_since_ms)
 		return now;
 	return now > keep_ms ? now - keep_ms : 0;
 }
@@ -441,7 +430,7 @@ static uint64_t idle_before_ms(const struct backend *b, uint64_t now)
 static void end_idle(struct backend *b, const struct autoscale *rule, uint64_t now)
 {
 	struct idle idle = { .before_ms = idle_before_ms(b, now) };
-	size_t n, n_wait = b->idle_since_ms ? n_waiting(b) : 0;
+	size_t n, n_wait = b->idle.idle_since_ms ? n_waiting(b) : 0;
 
 	pool_each(b->pool, note_idle, &idle);
 	n = autoscale_end(rule, &b->demand, n_up(b), idle.names.n + n_wait);
@@ -461,25 +450,15 @@ static void end_idle(struct backend *b, const struct autoscale *rule, uint64_t n
 	arena_release(&idle.arena);
 }
 
-void slurm_idle_begins(struct backend *b)
+void slurm_look_idle(struct backend *b)
 {
-	if (b->idle_since_ms)
-		return;
-	b->idle_since_ms = loop_now_ms(b->o.loop);
-	b->n_before = n_up(b);
-	b->plan = warm_plan(&b->warm, (double)time(NULL));
-	if (b->w.keep_s > 0)
-		b->plan = (struct warm_plan){ .keep_s = b->w.keep_s };
-}
+	double at_s = (double)time(NULL);
+	uint64_t now = loop_now_ms(b->o.loop);
 
-void slurm_idle_ends(struct backend *b)
-{
-	uint64_t idle_ms = loop_now_ms(b->o.loop) - b->idle_since_ms;
-
-	/* A breath between two steps is no idle time. */
-	if (b->idle_since_ms && idle_ms >= BREATH_MS)
-		warm_note(&b->warm, (double)time(NULL), (double)idle_ms / 1000);
-	b->idle_since_ms = 0;
+	if (b->demand.n_ready || b->demand.n_running)
+		warm_idle_ends(&b->idle, now, at_s);
+	else
+		warm_idle_begins(&b->idle, now, at_s, n_up(b));
 }
 
 void slurm_scale(struct backend *b)
@@ -490,7 +469,7 @@ void slurm_scale(struct backend *b)
 
 	if (b->is_closing || b->refusal[0])
 		return;
-	rule.min = least_now(b, now);
+	rule.min = warm_least(&b->idle, now, b->rule.min);
 	more = autoscale_start(&rule, &b->demand, n_up(b));
 	if (more && !b->sbatch && now >= b->again_ms)
 		submit(b, more < ARRAY_MOST ? more : ARRAY_MOST);

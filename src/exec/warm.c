@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { RECORD_VERSION = 1 };
+enum { RECORD_VERSION = 1, BREATH_MS = 2000 };
 
 static double or_default(double v, double otherwise)
 {
@@ -142,4 +142,36 @@ int warm_save(const struct warm *w, struct store *s, const char *place, struct e
 	buf_release(&b);
 	arena_release(&a);
 	return rc;
+}
+
+/* ---- as time passes */
+
+void warm_idle_begins(struct warm_watch *w, uint64_t now_ms, double at_s, size_t n_up)
+{
+	if (w->idle_since_ms)
+		return;
+	w->idle_since_ms = now_ms;
+	w->n_before = n_up;
+	w->plan = warm_plan(&w->warm, at_s);
+	if (w->keep_s > 0)
+		w->plan = (struct warm_plan){ .keep_s = w->keep_s };
+}
+
+void warm_idle_ends(struct warm_watch *w, uint64_t now_ms, double at_s)
+{
+	uint64_t idle_ms = now_ms - w->idle_since_ms;
+
+	/* A breath between two steps is no idle time. */
+	if (w->idle_since_ms && idle_ms >= BREATH_MS)
+		warm_note(&w->warm, at_s, (double)idle_ms / 1000);
+	w->idle_since_ms = 0;
+}
+
+size_t warm_least(const struct warm_watch *w, uint64_t now_ms, size_t least)
+{
+	double idle_s = (double)(now_ms - w->idle_since_ms) / 1000;
+	bool is_expected = w->idle_since_ms && idle_s >= w->plan.away_s &&
+		idle_s < w->plan.keep_s;
+
+	return is_expected && w->n_before > least ? w->n_before : least;
 }
