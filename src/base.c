@@ -218,21 +218,31 @@ struct bytes arena_bytes(struct arena *a, struct bytes b)
 	return (struct bytes){ arena_strn(a, b.p, b.n), b.n };
 }
 
-char *arena_printf(struct arena *a, const char *fmt, ...)
+/* How long the text will be; ap is as before. */
+static size_t measure(const char *fmt, va_list ap)
 {
-	va_list ap, again;
-	char *s;
+	va_list copy;
 	int n;
 
-	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
+	va_copy(copy, ap);
+	n = vsnprintf(NULL, 0, fmt, copy);
+	va_end(copy);
 	if (n < 0)
 		abort();
-	s = arena_take(a, (size_t)n + 1);
-	vsnprintf(s, (size_t)n + 1, fmt, again);
-	va_end(again);
+	return (size_t)n;
+}
+
+char *arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list ap;
+	size_t n;
+	char *s;
+
+	va_start(ap, fmt);
+	n = measure(fmt, ap);
+	s = arena_take(a, n + 1);
+	vsnprintf(s, n + 1, fmt, ap);
+	va_end(ap);
 	return s;
 }
 
@@ -307,19 +317,15 @@ void buf_char(struct buf *b, char c)
 
 void buf_printf(struct buf *b, const char *fmt, ...)
 {
-	va_list ap, again;
-	int n;
+	va_list ap;
+	size_t n;
 
 	va_start(ap, fmt);
-	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, ap);
+	n = measure(fmt, ap);
+	buf_reserve(b, n);
+	vsnprintf(b->p + b->n, n + 1, fmt, ap);
 	va_end(ap);
-	if (n < 0)
-		abort();
-	buf_reserve(b, (size_t)n);
-	vsnprintf(b->p + b->n, (size_t)n + 1, fmt, again);
-	va_end(again);
-	b->n += (size_t)n;
+	b->n += n;
 }
 
 void buf_reset(struct buf *b)

@@ -351,14 +351,13 @@ static bool is_believed(const struct keyring *k, const struct id *name, unsigned
 
 static void believing(void)
 {
-	struct id name = id_of(bytes_str("thunk")), other = id_of(bytes_str("other"));
+	struct id name = id_of(bytes_str("thunk"));
 	struct keyring *strangers, *trusting;
 	struct public_key own;
 	struct result r;
 	struct ref ref;
 	struct rig g;
-	struct bytes text, bare;
-	struct waited w;
+	struct bytes text;
 
 	MUST(key_make(in_dir("stranger"), &own, &e), e);
 	MUST(keyring_open(in_dir("stranger"), (struct bytes){ 0 }, &strangers, &e), e);
@@ -375,6 +374,27 @@ static void believing(void)
 	CHECK(is_believed(trusting, &name, 0, ""));
 	CHECK(!is_believed(strangers, &name, 1, "is not trusted"));
 	CHECK(!is_believed(NULL, &name, 0, ""));
+	keyring_free(strangers);
+	keyring_free(trusting);
+	fresh("a");
+	fresh("near");
+}
+
+static void forged(void)
+{
+	struct id name = id_of(bytes_str("thunk")), other = id_of(bytes_str("other"));
+	struct result r;
+	struct ref ref;
+	struct rig g;
+	struct bytes text, bare;
+	struct waited w;
+
+	rig_open(&g, "a", one, keys);
+	ref = put(&g, noise(10, 1));
+	r = one_output(&ref);
+	depot_publish(g.depot, &name, 1, &r, NULL);
+	CHECK(rig_drain(&g).code == ERR_NONE);
+	rig_close(&g);
 	/* Passed off as the result of another thunk. */
 	MUST(file_read(AT_FDCWD, blob_path("near", "ac", &name), 1 << 20, &arena, &text, &e), e);
 	MUST(file_write(AT_FDCWD, blob_path("near", "ac", &other), text, 0644, 0, &e), e);
@@ -410,8 +430,6 @@ static void believing(void)
 	CHECK(rig_drain(&g).code == ERR_NONE);
 	rig_close(&g);
 	CHECK(is_believed(keys, &name, 0, ""));
-	keyring_free(strangers);
-	keyring_free(trusting);
 	fresh("a");
 	fresh("b");
 	fresh("near");
@@ -447,7 +465,8 @@ static const struct test tests[] = {
 	{ "a flipped bit is a miss, told once, fetched elsewhere and mended", flipped_bits },
 	{ "blobs that are cut, grown or another's never reach the store", odd_blobs },
 	{ "results are known under both names, and where they were lacking", results },
-	{ "results count only when a trusted key has signed this very text", believing },
+	{ "results count only when a trusted key has signed them", believing },
+	{ "and has signed this very text, for this thunk", forged },
 	{ "a result is published where its objects rest, or not at all", no_result_without_objects },
 	{ 0 }
 };

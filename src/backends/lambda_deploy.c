@@ -46,16 +46,21 @@ static void on_answer(void *arg, const struct http_answer *h, const struct err *
 	k->is_over = true;
 }
 
+struct task {
+	const char *doing;              /* what is told of it when it fails */
+	const char *method, *name, *tail, *query;
+	json_t *body;                   /* or NULL */
+};
+
 /* Ask once.  0 whatever the status is. */
-static int ask(struct lambda_account *api, const char *method, const char *name,
-	       const char *tail, const char *query, json_t *body, struct asking *k,
+static int ask(struct lambda_account *api, const struct task *t, struct asking *k,
 	       struct err *e)
 {
 	static const char *const headers[] = { "Content-Type: application/json", NULL };
-	char *text = body ? json_dumps(body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
+	char *text = t->body ? json_dumps(t->body, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 	const struct lambda_request r = {
-		.method = method, .function = name, .tail = tail, .query = query,
-		.headers = body ? headers : NULL, .body = bytes_str(text ? text : ""),
+		.method = t->method, .function = t->name, .tail = t->tail, .query = t->query,
+		.headers = t->body ? headers : NULL, .body = bytes_str(text ? text : ""),
 		.max_bytes = ANSWER_MAX, .total_ms = ASK_MS, .done = on_answer, .arg = k,
 	};
 	struct lambda_call *call;
@@ -104,8 +109,7 @@ static void rest(struct lambda_account *api, uint64_t ms)
 
 /* The same until it is neither throttled nor busy; status 2xx.  *out is the
  * caller's to let go of; out NULL: not wanted. */
-static int do_it(struct lambda_account *api, const char *doing, const char *method,
-		 const char *name, const char *tail, json_t *body, struct arena *a,
+static int do_it(struct lambda_account *api, const struct task *t, struct arena *a,
 		 json_t **out, struct err *e)
 {
 	int rc = -1;
@@ -115,9 +119,9 @@ static int do_it(struct lambda_account *api, const char *doing, const char *meth
 
 		if (i)
 			rest(api, (uint64_t)250 << i);
-		rc = ask(api, method, name, tail, NULL, body, &k, e);
+		rc = ask(api, t, &k, e);
 		if (rc == 0 && k.status / 100 != 2)
-			rc = refused(&k, doing, name, e);
+			rc = refused(&k, t->doing, t->name, e);
 		if (rc == 0 && out)
 			*out = json_incref(k.json);
 		json_decref(k.json);
@@ -162,8 +166,9 @@ static bool is_ours(json_t *configuration)
 static int look(struct lambda_account *api, const char *name, struct arena *a, json_t **out,
 		struct err *e)
 {
+	const struct task t = { .doing = "looking at", .method = "GET", .name = name, .tail = "" };
 	json_t *all = NULL;
-	int rc = do_it(api, "looking at", "GET", name, "", NULL, a, &all, e);
+	int rc = do_it(api, &t, a, &all, e);
 
 	*out = NULL;
 	if (rc < 0)
@@ -200,8 +205,10 @@ static int wait_for(struct lambda_account *api, const char *name, struct arena *
 	bool is_ready = false;
 
 	while (waited_ms < WAIT_MS) {
+		const struct task t = { .doing = "waiting for", .method = "GET", .name = name,
+					.tail = "/configuration" };
 		json_t *o = NULL;
-		int rc = do_it(api, "waiting for", "GET", name, "/configuration", NULL, a, &o, e);
+		int rc = do_it(api, &t, a, &o, e);
 
 		if (rc == 0)
 			rc = check_state(o, name, &is_ready, e);
@@ -290,6 +297,7 @@ static int create(struct lambda_account *api, const struct lambda_spec *s,
 {
 	struct lambda_spec whole = *s;
 	json_t *o = json_object(), *code = json_object();
+	const struct task t = { .doing = "making", .method = "POST", .tail = "", .body = o };
 	int rc;
 
 	whole.mem_mb = s->mem_mb ? s->mem_mb : 1024;
@@ -306,7 +314,7 @@ static int create(struct lambda_account *api, const struct lambda_spec *s,
 		json_object_set_new(o, "Handler", json_string("bootstrap"));
 	}
 	tell(s, "making it");
-	rc = s->role ? do_it(api, "making", "POST", NULL, "", o, a, NULL, e) :
+	rc = s->role ? do_it(api, &t, a, NULL, e) :
 		err_set(e, ERR_USAGE, "there is no function %s yet, and a new one needs --role, "
 			"the ARN of the role that it runs as", s->name);
 	json_decref(o);
@@ -317,19 +325,19 @@ static int update_code(struct lambda_account *api, const struct lambda_spec *s,
 		       const struct code *c, json_t *old, struct arena *a, struct err *e)
 {
 	const char *sha = json_string_value(json_object_get(old, "CodeSha256"));
-	json_t *o;
+	struct task t = { .doing = "changing", .method = "PUT", .name = s->name, .tail = "/code" };
 	int rc;
 
 	if (!s->image && sha && strcmp(sha, c->sha64) == 0) {
 		tell(s, "its code is the same");
 		return 0;
 	}
-	o = json_object();
-	put_code(o, s, c);
-	json_object_set_new(o, "Architectures", architectures(s));
+	t.body = json_object();
+	put_code(t.body, s, c);
+	json_object_set_new(t.body, "Architectures", architectures(s));
 	tell(s, "sending its code");
-	rc = do_it(api, "changing", "PUT", s->name, "/code", o, a, NULL, e);
-	json_decref(o);
+	rc = do_it(api, &t, a, NULL, e);
+	json_decref(t.body);
 	return rc;
 }
 
@@ -337,8 +345,9 @@ static int update(struct lambda_account *api, const struct lambda_spec *s,
 		  const struct code *c, json_t *old, struct arena *a, struct err *e)
 {
 	const char *package = json_string_value(json_object_get(old, "PackageType"));
+	struct task t = { .doing = "changing", .method = "PUT", .name = s->name,
+			  .tail = "/configuration" };
 	struct lambda_info info;
-	json_t *o;
 	int rc;
 
 	if (!is_ours(old))
@@ -350,10 +359,10 @@ static int update(struct lambda_account *api, const struct lambda_spec *s,
 	if (wait_for(api, s->name, a, &info, e) < 0 || update_code(api, s, c, old, a, e) < 0 ||
 	    wait_for(api, s->name, a, &info, e) < 0)
 		return -1;
-	o = json_object();
-	put_sizes(o, s);
-	rc = do_it(api, "changing", "PUT", s->name, "/configuration", o, a, NULL, e);
-	json_decref(o);
+	t.body = json_object();
+	put_sizes(t.body, s);
+	rc = do_it(api, &t, a, NULL, e);
+	json_decref(t.body);
 	return rc;
 }
 
@@ -403,14 +412,16 @@ static void take_page(json_t *page, struct arena *a, struct listing *l)
 static int next_page(struct lambda_account *api, struct buf *query, struct arena *a,
 		     struct listing *l, bool *is_last, struct err *e)
 {
+	const struct task t = { .doing = "listing", .method = "GET", .tail = "/",
+				.query = query->p };
 	struct asking k = { .a = a };
 	const char *marker;
 
-	if (ask(api, "GET", NULL, "/", query->p, NULL, &k, e) < 0)
+	if (ask(api, &t, &k, e) < 0)
 		return -1;
 	if (k.status / 100 != 2) {
 		json_decref(k.json);
-		return refused(&k, "listing", "functions", e);
+		return refused(&k, t.doing, "functions", e);
 	}
 	take_page(k.json, a, l);
 	marker = json_string_value(json_object_get(k.json, "NextMarker"));
@@ -448,6 +459,7 @@ int lambda_list(struct lambda_account *api, struct arena *a, struct lambda_info 
 
 int lambda_remove(struct lambda_account *api, const char *name, struct err *e)
 {
+	const struct task t = { .doing = "removing", .method = "DELETE", .name = name, .tail = "" };
 	struct arena a = { 0 };
 	json_t *old = NULL;
 	int rc = look(api, name, &a, &old, e);
@@ -458,7 +470,7 @@ int lambda_remove(struct lambda_account *api, const char *name, struct err *e)
 	else if (rc == 0 && !is_ours(old))
 		rc = err_set(e, ERR_REFUSED, "%s was not made by gg, which leaves it alone", name);
 	if (rc == 0)
-		rc = do_it(api, "removing", "DELETE", name, "", NULL, &a, NULL, e);
+		rc = do_it(api, &t, &a, NULL, e);
 	json_decref(old);
 	arena_release(&a);
 	return rc;

@@ -112,18 +112,19 @@ const char *s3_xml_text(struct bytes xml, const char *name, struct arena *a)
 	return w.text;
 }
 
+#define CLOCK_IS_OFF \
+	"this machine's clock is too far from the server's: set it right (timedatectl " \
+	"set-ntp true)"
+#define TOKEN_IS_OLD \
+	"the session token has expired: get new keys, and set AWS_SESSION_TOKEN with them"
+#define OTHER_REGION "the bucket is in another region: add region=NAME to its address"
+
 /* The first row that fits counts: by code, then by status alone. */
 static const struct s3_meaning meanings[] = {
-	{ "RequestTimeTooSkewed", 0, S3_CLOCK, ERR_REFUSED,
-	  "this machine's clock is too far from the server's: set it right (timedatectl "
-	  "set-ntp true)" },
-	{ "RequestExpired", 0, S3_CLOCK, ERR_REFUSED,
-	  "this machine's clock is too far from the server's: set it right (timedatectl "
-	  "set-ntp true)" },
-	{ "ExpiredToken", 0, S3_KEYS, ERR_REFUSED,
-	  "the session token has expired: get new keys, and set AWS_SESSION_TOKEN with them" },
-	{ "TokenRefreshRequired", 0, S3_KEYS, ERR_REFUSED,
-	  "the session token has expired: get new keys, and set AWS_SESSION_TOKEN with them" },
+	{ "RequestTimeTooSkewed", 0, S3_CLOCK, ERR_REFUSED, CLOCK_IS_OFF },
+	{ "RequestExpired", 0, S3_CLOCK, ERR_REFUSED, CLOCK_IS_OFF },
+	{ "ExpiredToken", 0, S3_KEYS, ERR_REFUSED, TOKEN_IS_OLD },
+	{ "TokenRefreshRequired", 0, S3_KEYS, ERR_REFUSED, TOKEN_IS_OLD },
 	{ "InvalidToken", 0, S3_KEYS, ERR_REFUSED,
 	  "the session token is not one of these keys: AWS_SESSION_TOKEN must be from the "
 	  "same answer as they are" },
@@ -132,14 +133,12 @@ static const struct s3_meaning meanings[] = {
 	  "missing?" },
 	{ "SignatureDoesNotMatch", 0, S3_KEYS, ERR_REFUSED,
 	  "the secret key is wrong: AWS_SECRET_ACCESS_KEY is not that of the access key" },
-	{ "AuthorizationHeaderMalformed", 0, S3_REGION, ERR_REFUSED,
-	  "the bucket is in another region: add region=NAME to its address" },
+	{ "AuthorizationHeaderMalformed", 0, S3_REGION, ERR_REFUSED, OTHER_REGION },
 	{ "PermanentRedirect", 0, S3_REGION, ERR_REFUSED,
 	  "the bucket is in another region: add region=NAME to its address, or its own "
 	  "endpoint=URL" },
 	{ "TemporaryRedirect", 0, S3_ASIDE, ERR_RETRY, "the bucket moves" },
-	{ "IllegalLocationConstraintException", 0, S3_REGION, ERR_REFUSED,
-	  "the bucket is in another region: add region=NAME to its address" },
+	{ "IllegalLocationConstraintException", 0, S3_REGION, ERR_REFUSED, OTHER_REGION },
 	{ "NoSuchBucket", 0, S3_GIVE_UP, ERR_REFUSED,
 	  "there is no such bucket: make it first, or mend its name" },
 	{ "NoSuchUpload", 0, S3_GIVE_UP, ERR_RETRY, "the upload was ended by somebody else" },

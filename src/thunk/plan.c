@@ -437,11 +437,12 @@ static const char *find_optional(struct plan *p, const struct view *v,
 
 static int no_rule(const struct plan *p, const struct fact *f, struct err *e)
 {
-	return err_set(e, ERR_REFUSED, "%s %s, and how that name comes from the arguments does not "
-		       "show in %zu run%s of it", f->kind == FACT_UPDATE ? "it changes"
-						: f->kind == FACT_MADE	 ? "it makes the folder"
-									 : "it writes",
-		       f->path, p->n_views, p->n_views == 1 ? "" : "s");
+	const char *does = f->kind == FACT_UPDATE ? "it changes" :
+		f->kind == FACT_MADE ? "it makes the folder" : "it writes";
+
+	return err_set(e, ERR_REFUSED, "%s %s, and how that name comes from the arguments does "
+		       "not show in %zu run%s of it", does, f->path, p->n_views,
+		       p->n_views == 1 ? "" : "s");
 }
 
 static int explain(struct plan *p, struct view *v, struct fact *f, struct err *e)
