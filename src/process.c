@@ -1,4 +1,4 @@
-/* process.c - /proc/PID/stat, one line of fields
+/* process.c - what the kernel says of a process: the fields of /proc/PID/stat
  *
  * The second field is the name in parentheses, and a name may hold anything,
  * parentheses too: what follows is counted from the last one.

@@ -1,4 +1,4 @@
-/* running.c - see running.h */
+/* running.c - what a force that goes on does just now, as its journal says */
 #include "running.h"
 
 #include <errno.h>

@@ -1,4 +1,4 @@
-/* after.c - what follows a run that ended badly
+/* after.c - what follows a run that ended badly: again, elsewhere, or the end
  *
  * One table, keyed by how it ended; no other place knows.  A try that is worth
  * making again is made at once the first time, and later after a pause that

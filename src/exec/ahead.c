@@ -1,4 +1,6 @@
-/* ahead.c - the open steps of an exec, as a graph to go through */
+/* ahead.c - what an exec still has to run, copied as a graph that a forecast
+ * (foresee.c) can run through
+ */
 #include "ahead.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* ahead.h - the open steps of an exec, as a graph to go through; ahead.c
+/* ahead.h - what an exec still has to run, as a graph for a forecast; ahead.c
  *
  * Private to foresee.c and ahead.c.
  */

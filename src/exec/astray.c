@@ -1,4 +1,4 @@
-/* astray.c - where a missing output went instead
+/* astray.c - a step left no file where its output should be: where it may have gone
  *
  * Most often the program wrote the right name into the wrong folder, or a
  * name that differs; both are seen by listing what it left.

@@ -1,4 +1,4 @@
-/* away.c - what remotes know and hold
+/* away.c - before a thunk is run: what remotes know of it, and hold for it
  *
  * A thunk whose result is not known here is asked for, as written and then as
  * reduced, before anything is done for it; thousands may be under way while

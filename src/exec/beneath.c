@@ -1,4 +1,4 @@
-/* beneath.c - opening what a program left, without being led out
+/* beneath.c - opening what a program left in its folder, never led out by its links
  *
  * The kernel does it in one call where it knows openat2; else one folder is
  * opened after the other.

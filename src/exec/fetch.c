@@ -1,4 +1,4 @@
-/* fetch.c - one request at a time, and reading answers */
+/* fetch.c - a request for those who can wait for its answer, and headers of answers */
 #include <string.h>
 #include <strings.h>
 #include "http.h"

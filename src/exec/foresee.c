@@ -1,4 +1,4 @@
-/* foresee.c - what is open is run by a clock alone
+/* foresee.c - how long the rest will take: what is open is run by a clock alone
  *
  * A second exec that has nothing but lanes and sites: the choice of what is next
  * and where is order.c's, as when it is real.

@@ -1,5 +1,6 @@
-/* memory_limit.c - how often the kernel has killed for lack of memory in this
- * process's control group, of version 2 or 1
+/* memory_limit.c - did the kernel kill it for lack of memory?
+ *
+ * How often it has done so in this process's control group, of version 2 or 1.
  */
 #include <fcntl.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
-/* sched.c - start, and end well
+/* sched.c - a thunk is started on an engine, and what follows when it ends well
  *
- * A run belongs to its node and to the site it is on; what follows when it
+ * A run belongs to its node and to the site it is on.  What follows when it
  * ends badly is in after.c.
  */
 #include <stdio.h>

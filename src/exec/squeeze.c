@@ -1,4 +1,4 @@
-/* squeeze.c - a layer's bytes on their way to a file
+/* squeeze.c - the layer of an image: its bytes, compressed on their way to a file
  *
  * In one pass they are named as they came, compressed, and named again.
  */

@@ -3,10 +3,9 @@
  * A run that takes much longer than its like ever did, while somewhere there
  * is room that nothing else can use, is started once more there: elsewhere, or
  * at another worker of the same engine.  On one machine it would only be in its
- * own way.  The first
- * result counts and the other run is cancelled.  If that one ends well all the
- * same, with other bytes, the thunk gives no one result: it fails, and neither
- * is kept.
+ * own way.  The first result counts and the other run is cancelled.  If that one
+ * ends well all the same, with other bytes, the thunk gives no one result: it
+ * fails, and neither is kept.
  */
 #include <string.h>
 #include "exec_internal.h"

@@ -1,4 +1,4 @@
-/* wait.c - calls that wait for a placeholder to be made real */
+/* wait.c - traced calls that wait until the placeholder they met is made real */
 #include <stdlib.h>
 #include <string.h>
 #include "session_private.h"

@@ -1,4 +1,6 @@
-/* watch.c - what a call would see: placeholders, and programs with models */
+/* watch.c - a traced call, before it happens: does it meet a placeholder, or start a
+ * program with a model?
+ */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,6 +1,7 @@
-/* worker.c - requests: what they bring is kept, their steps run one after the
- * other (worker_step.c), what these gave is the answer
+/* worker.c - a worker takes a request, does it and answers
  *
+ * What it brings is kept, its steps run one after the other (worker_step.c), and
+ * what these gave is the answer.
  * What of the outputs is too large for the answer is put to the remotes at the
  * end, of all steps at once.
  */

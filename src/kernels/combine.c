@@ -1,4 +1,6 @@
-/* combine.c - means, the least suspicious, the largest */
+/* combine.c - one vector out of several: their mean, the one nearest to the others, the
+ * largest entries
+ */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,4 +1,4 @@
-/* gemm.c - a product cut into tiles
+/* gemm.c - the product of two matrices, cut into tiles
  *
  * Rows of C go in blocks, columns in panels as wide as two vectors.  k goes in
  * stretches, in rising order, each beginning with the sums that the last one

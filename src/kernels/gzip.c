@@ -1,4 +1,4 @@
-/* gzip.c - data sets come packed */
+/* gzip.c - packed data sets, whole into memory */
 #include <stdlib.h>
 #include <zlib.h>
 #include "formats.h"

@@ -1,4 +1,7 @@
-/* metrics.c - sums over examples in their order, in double */
+/* metrics.c - how good predictions are
+ *
+ * Sums go over examples in their order, in double: the same on every machine.
+ */
 #include <math.h>
 #include "metrics.h"
 

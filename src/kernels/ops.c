@@ -1,4 +1,4 @@
-/* ops.c - which loops to run */
+/* ops.c - the loops of ops.h, by what the processor can do */
 #include "ops.h"
 #include "ops_tables.h"
 

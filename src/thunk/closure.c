@@ -1,4 +1,4 @@
-/* closure.c - from uses to a tree
+/* closure.c - from what a step uses of the system to a tree of these files
  *
  * Walk what the uses name, give each file its name (by the stat cache, else by
  * reading, on all cores), and write one text for each folder.  All that was

@@ -1,4 +1,4 @@
-/* facts.c - what in a sighting a model must say, and what counts for nothing
+/* facts.c - what of a watched run a model must say, and what counts for nothing
  *
  * A program touches many paths that say nothing about its result.  What is
  * left out is left out by the tables here, each row with its reason; the rest

@@ -1,9 +1,9 @@
 /* peers.c - what a stopped call has to do with other processes
  *
- * Connections, messages to an address, names by which others call, signals, and the end.
- * Families that only ask the kernel of this machine (netlink) or that it
- * computes with (alg) are nobody's.  A call whose arguments cannot be read
- * fails, and makes no event.
+ * Connections, messages to an address, names by which others call, signals, and
+ * the end.  Families that only ask the kernel of this machine (netlink) or that it
+ * computes with (alg) are nobody's.  A call whose arguments cannot be read fails,
+ * and makes no event.
  */
 #include "tracee.h"
 

@@ -1,4 +1,4 @@
-/* plan.c - each fact of each sighting is explained once
+/* plan.c - a learned model's lines: each fact of each sighting is explained once
  *
  * First by the arguments themselves: what is read or written at the very path
  * that a word names.  The rest by rules, and a rule must be true of every

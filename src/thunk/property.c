@@ -1,5 +1,6 @@
-/* property.c - the lines below a pattern: what a command reads, writes and
- * needs besides what its arguments say
+/* property.c - the lines below a pattern of gg.models
+ *
+ * They say what a command reads, writes and needs besides what its arguments say.
  */
 #include <stdlib.h>
 #include <string.h>

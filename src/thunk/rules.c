@@ -1,4 +1,4 @@
-/* rules.c - what a thunk must keep besides its spelling
+/* rules.c - the rules that a thunk must keep besides its spelling
  *
  * One check serves the writer and the reader, on the struct: nothing can be
  * written that would not be read again.  Where a line stands follows from the

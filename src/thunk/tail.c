@@ -1,7 +1,7 @@
 /* tail.c - an output that says: my value is that of another thunk
  *
- * No text has empty lines, so an empty line is where one thunk ends and the
- * next begins.
+ * The texts of thunks that are new stand behind it.  No text has empty lines, so
+ * an empty line is where one thunk ends and the next begins.
  */
 #include <string.h>
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* template.c - {templates} into text */
+/* template.c - paths of gg.models with {values} in them, as text */
 #include <string.h>
 #include "file.h"
 #include "pattern.h"

@@ -1,4 +1,4 @@
-/* trade.c - files that change places instead of coming and going
+/* trade.c - outputs put in place by files that change places, not by new ones
  *
  * A thousand placeholders replaced by real files would be a thousand inodes
  * made and a thousand freed, and some file systems are slow to give out
