@@ -1,6 +1,7 @@
 /* worker_connect.c - a worker of a pool
  *
- * It says hello, waits for work in every slot (worker_slot.c), and beats.  Beats go on whatever runs, so that a long step keeps its lease.  Whatever is not
+ * It says hello, waits for work in every slot (worker_slot.c), and beats.  Beats
+ * go on whatever runs, so that a long step keeps its lease.  Whatever is not
  * answered is tried again with growing pauses, and any answer ends the pauses;
  * after patience_s without one the dispatcher is taken for gone.
  */
