@@ -192,7 +192,7 @@ int stat_name(struct store *s, int dirfd, const char *path, unsigned flags,
 bool stat_known(struct store *s, const struct stamp *t, struct id *out);
 /* Is what was noted for this stamp still so, though within its tick of the clock
  * the file may have been edited?  False if a power cut may have come between. */
-bool stat_has_lasted(struct store *s, const struct stamp *t);
+bool stat_has_lasted(struct store *s, const struct stamp *t, struct id *out);
 /* Keep id for a stamp that was old before what it names was looked at: also
  * of a directory, where id is the name of its names. */
 int stat_learn(struct store *s, const struct stamp *t, const struct id *id,

@@ -179,7 +179,11 @@ bool has_lost_bytes(struct store *s, int root, const char *path,
 	struct err ignored;
 	struct id id;
 
-	return r->state != PLACE_PLACEHOLDER && !stat_has_lasted(s, stamp) &&
-		stat_name(s, root, path, 0, &id, NULL, &ignored) == 0 &&
+	if (r->state == PLACE_PLACEHOLDER)
+		return false;
+	/* Who read it since then has noted what it holds now. */
+	if (stat_has_lasted(s, stamp, &id))
+		return !id_equal(&id, &r->value.id) && stamp->ctime_ns <= started_ns();
+	return stat_name(s, root, path, 0, &id, NULL, &ignored) == 0 &&
 		!id_equal(&id, &r->value.id);
 }

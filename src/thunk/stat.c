@@ -156,11 +156,14 @@ bool stat_known(struct store *s, const struct stamp *t, struct id *out)
 	return true;
 }
 
-bool stat_has_lasted(struct store *s, const struct stamp *t)
+bool stat_has_lasted(struct store *s, const struct stamp *t, struct id *out)
 {
 	struct stat_entry n;
 
-	return entry_find(s, t, &n);
+	if (!entry_find(s, t, &n))
+		return false;
+	*out = n.id;
+	return true;
 }
 
 int stat_learn(struct store *s, const struct stamp *t, const struct id *id,

@@ -322,7 +322,7 @@ class Chaos:
             raise Wrong("a gg that stood still for a while failed: " + self.said())
         return place
 
-    def with_workers(self, deed):
+    def with_workers(self, deed, patience="5s"):
         """Two workers by hand; deed is done to (the force, one of them)."""
         place = self.ready("disk")
         ticket = self.folder + "/ticket"
@@ -334,7 +334,8 @@ class Chaos:
                 break
             time.sleep(0.05)
         if os.path.exists(ticket):
-            workers = [self.spawn(place, ["worker", "--connect", ticket, "--patience=5s", "-j2",
+            workers = [self.spawn(place, ["worker", "--connect", ticket, "-j2",
+                                          f"--patience={patience}",
                                           f"--dir={self.folder}/worker{i}"]) for i in (0, 1)]
             self.a_while(1.5)
             deed(p, workers[0])
@@ -343,7 +344,7 @@ class Chaos:
                 raise Wrong("a force over workers failed: " + self.said())
         finally:
             for w in workers:
-                self.end(w, 30)
+                self.end(w, 60)
         for path in (ticket, self.folder + "/s"):
             if os.path.exists(path):
                 if p.returncode == 0:
@@ -358,7 +359,8 @@ class Chaos:
         return self.with_workers(lambda gg, worker: stand_still(worker, LEASE_S + 1.5))
 
     def stop_dispatcher(self):
-        return self.with_workers(lambda gg, worker: stand_still(gg, LEASE_S + 1.5))
+        # None of them gives it up, however slow the machine is.
+        return self.with_workers(lambda gg, worker: stand_still(gg, LEASE_S + 1.5), "20s")
 
     def kill_dispatcher(self):
         return self.with_workers(lambda gg, worker: gg.kill())
