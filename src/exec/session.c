@@ -367,8 +367,11 @@ static enum trace_answer event(void *arg, struct tracer *t,
 	if (ev->kind == TRACE_RENAME)
 		moved(s, ev->pid, ev->path, ev->path2);
 	a = session_judge(s, &k, status);
-	if (a == TRACE_LATER)
+	if (a == TRACE_LATER) {
 		s->must_wait = true;
+		/* What came before in this turn of the loop had nothing to wait for. */
+		session_note_idle(s);
+	}
 	arena_reset(&s->arena);
 	studies_ask_again(s);
 	return a;
