@@ -78,4 +78,21 @@ check "when two run for a while" typed 1 2.5 '^C' "$GG" force -j2 f2 f3
 check "each has a line" sh -c 'tr "\r" "\n" <"$1" | grep -aqE "^ +1 s  sh long.sh a f2" && tr "\r" "\n" <"$1" | grep -aqE "^ +1 s  sh long2.sh a f3"' - "$work/.tty"
 check "that is taken away again" grep -aq "$(printf '\033\[2A')" "$work/.tty"
 check "and is no wider than the terminal" no_wider
+
+# ---- where there is no terminal
+project log
+printf 'sh step.sh @in @out\n' >gg.models
+echo 'sleep 1.6; cp "$1" "$2"' >step.sh
+for i in 1 2 3 4 5; do echo $i >in$i; echo "sh step.sh in$i out$i" >>all.sh; done
+"$GG" infer sh all.sh >/dev/null 2>&1 && "$GG" force out1 >/dev/null 2>&1 && rm out1
+GG_STATUS=1s "$GG" force -j1 out1 out2 out3 out4 out5 >plain.log 2>&1
+check "where there is no terminal a line says now and then how far it is" \
+	grep -qE '^gg: \[[1-4]/5\] 1 running, [1-3] waiting, 1 cached' plain.log
+check "and how fast" grep -qE '^gg: .* running.*, [0-9.]+/(s|min)' plain.log
+check "without anything that only a terminal takes" sh -c '! grep -q "$(printf "[\r\033]")" plain.log'
+echo 6 >in5 && "$GG" infer sh all.sh >/dev/null 2>&1
+GG_STATUS=1s "$GG" force -q >quiet.log 2>&1
+check "--quiet leaves it away" sh -c 'grep -q "^forced 1," quiet.log && ! grep -q running quiet.log'
+GG_STATUS=often "$GG" force >odd.log 2>&1
+check "a GG_STATUS that is no time is told" grep -q '^gg: GG_STATUS=often: write it as 30s' odd.log
 plan

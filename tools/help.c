@@ -199,6 +199,8 @@ static void man_all(struct buf *b)
 		   "walking up\n.TP\n.B GG_ENGINE, GG_REMOTE\nas \\-\\-engine and "
 		   "\\-\\-remote, with spaces between\n.TP\n.B GG_KEY\nthe file of your "
 		   "secret key, instead of ~/.config/gg/key\n.TP\n"
+		   ".B GG_STATUS\nhow often a line says how far things are where there is no "
+		   "terminal: 1m, 0 for never (30s at first, then more and more seldom)\n.TP\n"
 		   ".B GG_HTTP_USER, GG_HTTP_PASSWORD\nfor remotes over HTTP\n.TP\n"
 		   ".B NO_COLOR\nno colour, also on a terminal\n"
 		   ".SH FILES\n.TP\n.B .gg\nthe store, at the project's root\n.TP\n"

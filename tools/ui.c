@@ -1,18 +1,24 @@
 /* ui.c - what a person sees while thunks run
  *
- * One line, drawn again ten times a second, on a terminal only; below it a line
- * for each that has run for a while, when several do; above it what thunks
- * printed and which failed.
+ * On a terminal one line, drawn again ten times a second; below it a line for each
+ * that has run for a while, when several do; above it what thunks printed and which
+ * failed.  Elsewhere a plain line now and then, so that a log shows that it goes on.
  */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 #include "gg.h"
+#include "quantity.h"
 
-enum { REDRAW_MS = 100, LINES_MAX = 8, LINES_PART = 3 };
+enum { REDRAW_MS = 100, LINES_MAX = 8, LINES_PART = 3, RATE_MS = 5000, LINE_MAX_BYTES = 512 };
 
 #define LONG_S 1.0
+/* Plain lines: the first, and from then on twice as long each time. */
+#define PLAIN_S 30.0
+#define PLAIN_MOST_S 600.0
+#define PLAIN_LEAST_S 1.0
 
 struct ui {
 	struct ctx *c;
@@ -20,6 +26,11 @@ struct ui {
 	size_t n_unrun;                 /* what needs something that failed */
 	bool is_terminal, is_drawn;
 	unsigned n_lines;               /* drawn below the first */
+	double plain_s, plain_most_s;
+	/* Steps a second, of the last RATE_MS at least. */
+	double rate;
+	uint64_t rate_ms;
+	size_t n_at_rate;
 };
 
 static struct winsize terminal(void)
@@ -133,11 +144,49 @@ static void draw_lines(struct ui *u, const char *first, bool has_more, const str
 	buf_release(&l.b);
 }
 
+static void measure_rate(struct ui *u, const struct exec_counts *n)
+{
+	uint64_t now = loop_now_ms(u->c->loop);
+
+	if (now - u->rate_ms < RATE_MS)
+		return;
+	u->rate = ((double)n->forced - (double)u->n_at_rate) / ((double)(now - u->rate_ms) / 1e3);
+	u->rate_ms = now;
+	u->n_at_rate = n->forced;
+}
+
+static int put_count(char *out, size_t room, size_t n, const char *what)
+{
+	return n ? snprintf(out, room, ", %zu %s", n, what) : 0;
+}
+
+/* "[5/14] 3 running, 6 waiting, 2 cached, 1.5/s, about 9 s left" */
+static int status_text(struct ui *u, const struct exec_counts *n, char *out, size_t room)
+{
+	bool is_fast = u->rate >= 1;
+	int len = snprintf(out, room, "[%zu/%zu] %zu running", n->forced + n->cached, n->total,
+			   n->running);
+
+	measure_rate(u, n);
+	if (u->c->n_engines > 1)
+		len += engines_text(u->c, out + len, room - (size_t)len);
+	len += put_count(out + len, room - (size_t)len, n->waiting, "waiting");
+	len += put_count(out + len, room - (size_t)len, n->cached, "cached");
+	len += put_count(out + len, room - (size_t)len, n->failed, "failed");
+	if (u->rate > 0)
+		len += snprintf(out + len, room - (size_t)len, ", %.1f/%s",
+				is_fast ? u->rate : 60 * u->rate, is_fast ? "s" : "min");
+	if (n->remaining_s >= 1)
+		len += snprintf(out + len, room - (size_t)len, ", about %.0f s left",
+				n->remaining_s);
+	return len;
+}
+
 static void draw(struct ui *u)
 {
 	const struct winsize w = terminal();
 	struct exec_counts n;
-	char line[512];
+	char line[LINE_MAX_BYTES];
 	int len;
 
 	exec_counts(u->c->exec, &n);
@@ -145,21 +194,27 @@ static void draw(struct ui *u)
 		draw_drain(u);
 		return;
 	}
-	len = snprintf(line, sizeof line, "[%zu/%zu] %zu running", n.forced + n.cached,
-		       n.total, n.running);
-	if (u->c->n_engines > 1)
-		len += engines_text(u->c, line + len, sizeof line - (size_t)len);
-	if (n.failed)
-		len += snprintf(line + len, sizeof line - (size_t)len, ", %zu failed",
-				n.failed);
-	if (n.remaining_s >= 1)
-		len += snprintf(line + len, sizeof line - (size_t)len, ", about %.0f s left",
-				n.remaining_s);
+	len = status_text(u, &n, line, sizeof line);
 	if (n.oldest_label && n.running == 1)
 		snprintf(line + len, sizeof line - (size_t)len, ": %s (%.0f s)",
 			 n.oldest_label, n.oldest_running_s);
 	line[w.ws_col < sizeof line ? w.ws_col - 1u : sizeof line - 1] = 0;
 	draw_lines(u, line, n.running > 1, &w);
+}
+
+static void say_plain(void *arg)
+{
+	struct ui *u = arg;
+	struct exec_counts n;
+	char line[LINE_MAX_BYTES];
+
+	exec_counts(u->c->exec, &n);
+	if (n.running || n.waiting) {
+		status_text(u, &n, line, sizeof line);
+		note("%s", line);
+	}
+	u->plain_s = fmin(2 * u->plain_s, u->plain_most_s);
+	u->timer = loop_after(u->c->loop, (uint64_t)(u->plain_s * 1e3), say_plain, u);
 }
 
 static void tick(void *arg)
@@ -170,14 +225,34 @@ static void tick(void *arg)
 	u->timer = loop_after(u->c->loop, REDRAW_MS, tick, u);
 }
 
+/* GG_STATUS says how often, 0 never. */
+static void begin_plain(struct ui *u)
+{
+	const char *said = getenv("GG_STATUS");
+	double s;
+
+	u->plain_s = PLAIN_S;
+	u->plain_most_s = PLAIN_MOST_S;
+	if (said && strcmp(said, "0") == 0)
+		return;
+	if (said && *said && quantity_seconds(said, &s))
+		u->plain_s = u->plain_most_s = fmax(s, PLAIN_LEAST_S);
+	else if (said && *said)
+		note("GG_STATUS=%s: write it as 30s or 5m, or 0 for no such lines", said);
+	u->timer = loop_after(u->c->loop, (uint64_t)(u->plain_s * 1e3), say_plain, u);
+}
+
 struct ui *ui_new(struct ctx *c)
 {
 	struct ui *u = mem_alloc(sizeof *u);
-	const char *term_ok = isatty(2) ? "yes" : NULL;
+	bool is_silent = c->o.quiet || c->o.json;
 
-	*u = (struct ui){ .c = c, .is_terminal = term_ok && !c->o.quiet && !c->o.json };
+	*u = (struct ui){ .c = c, .is_terminal = isatty(2) && !is_silent,
+			  .rate_ms = loop_now_ms(c->loop) };
 	if (u->is_terminal)
 		u->timer = loop_after(c->loop, REDRAW_MS, tick, u);
+	else if (!is_silent)
+		begin_plain(u);
 	return u;
 }
 
