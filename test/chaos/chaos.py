@@ -4,7 +4,7 @@
 
 The graph is made of small and large files, folders, tails and steps that fail
 by chance, and is the same for the same seed.  It lives in four places: on the
-disk, on a tmpfs of 48 MB, on the file system of faulty.py, and on a file system
+disk, on a tmpfs of 80 MB, on the file system of faulty.py, and on a file system
 of the kernel's on the disk of disk.c.  Each round does one thing of SAID to a gg
 that forces it.  After that no process or mount may be left, each object must be
 what its name says, and what had been made real in the project must be known
@@ -62,6 +62,8 @@ class Place:
 
     def renew(self):
         """Other content, so that all is to be done."""
+        if self.name in ("small", "cut") and self.n_contents:
+            self.chaos.gg(self, "gc", must=True)
         self.n_contents += 1
         self.content = f"{self.chaos.seed} {self.name} {self.n_contents}\n"
         self.write("seed", self.content)
@@ -110,7 +112,7 @@ class Chaos:
         except subprocess.TimeoutExpired:
             os.killpg(p.pid, signal.SIGKILL)
             p.wait()
-            raise Wrong(f"gg {' '.join(args)} hung on {place.name}") from None
+            raise Wrong(f"gg {' '.join(args)} hung on {place.name}: {self.said()}") from None
         if must and rc != 0:
             raise Wrong(f"gg {' '.join(args)} ended with {rc} on {place.name}: {self.said()}")
         return rc
@@ -152,7 +154,7 @@ class Chaos:
 
     def open(self):
         os.makedirs(self.folder + "/small")
-        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=48m", "gg-chaos",
+        subprocess.run(["mount", "-t", "tmpfs", "-o", "size=80m", "gg-chaos",
                         self.folder + "/small"], check=True)
         self.mount_faulty()
         if self.disk:

@@ -3,6 +3,8 @@ import hashlib
 import os
 
 N_STEPS = 36
+# In the store, in the project and with steps that run: the tmpfs has room for it.
+MOST_BYTES = 17 << 20
 
 MODELS = """sh small.sh @in @out
 sh large.sh @in @out
@@ -44,7 +46,15 @@ text=$(step "$1")
 
 def random_script(rng):
     """A line for each step, in an order that a shell can follow; the outputs."""
-    files, folders, lines = ["seed"], [], ["set -e"]
+    while True:
+        lines, outs, n_bytes = draw(rng)
+        if n_bytes <= MOST_BYTES:
+            return "\n".join(lines) + "\n", outs
+
+
+def draw(rng):
+    """Some graph, and about how much it makes: what is joined again and again grows."""
+    files, folders, lines, size = ["seed"], [], ["set -e"], {"seed": 30}
     for i in range(N_STEPS):
         kind = rng.choice(["small", "large", "many", "pick", "tail", "flaky", "join", "small"])
         if kind == "pick" and not folders:
@@ -58,13 +68,16 @@ def random_script(rng):
             lines.append(f"mkdir -p {out}")
         lines.append(f"sh {kind}.sh {' '.join(words)}")
         (folders if kind == "many" else files).append(out)
+        read = sum(size[w] for w in words if w != out)
+        size[out] = read * (3 if kind == "many" else 1) + (90000 if kind in ("large", "many") else 6)
     outs = files[1:] + folders
     lines.append(f"sh join.sh joined {' '.join(sorted(files[1:]))}")
     outs.append("joined")
+    size["joined"] = sum(size[f] for f in files)
     if folders:
         lines.append(f"sh whole.sh whole {' '.join(folders)}")
         outs.append("whole")
-    return "\n".join(lines) + "\n", outs
+    return lines, outs, sum(size.values())
 
 
 def hash_of(path):
