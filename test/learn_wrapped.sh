@@ -1,5 +1,5 @@
 #!/bin/bash
-# learn_wrapped.sh - commands that start the trainer for somebody: nice, env, uv run, a script's own dispatch
+# learn_wrapped.sh - commands around the trainer: nice, env, uv run, a script's own dispatch; what outlives it
 . "$(dirname "$0")/lib.sh"
 
 # begin: a fresh project whose files come on standard input as a shell script,
@@ -39,7 +39,7 @@ bash -c "exec python3 fit.py 8"
 bash -c 'exec "$@"' x python3 fit.py 9
 setsid -w python3 fit.py 10
 nohup python3 fit.py 11 >log11 2>&1
-taskset -c 0 python3 fit.py 12
+chrt -b 0 python3 fit.py 12
 ionice -c 3 python3 fit.py 13
 prlimit --nofile=512 python3 fit.py 14
 flock lock python3 fit.py 15
@@ -113,4 +113,53 @@ B
 check "trades of one script, learned again on the way" says "failed 0," 0 "$GG" run bash sweep.sh
 check "give what they give without gg" as_plain
 check "and are known by then" counts 0 8 0 "$GG" run --fresh bash sweep.sh
+
+begin <<'B'
+echo 'echo $1 >o$1' >fit.sh
+echo 'for i in $(seq 40); do sh fit.sh $i; done; cat o? o?? >all' >sweep.sh
+B
+check "who reads many results one after another is given all of them" \
+	counts 39 1 0 timeout 300 "$GG" run bash sweep.sh
+check "as they are" as_plain
+
+# ---- what a command leaves running
+
+begin <<'B'
+cat >later.py <<'P'
+import subprocess, sys
+i, quiet = sys.argv[1], subprocess.DEVNULL
+open('o' + i, 'w').write('first ' + i)
+subprocess.Popen(['sh', '-c', 'while ! [ -e go ]; do sleep 0.1; done; echo late >>o' + i],
+                 stdin=quiet, stdout=quiet, stderr=quiet)
+P
+cat >pool.py <<'P'
+import multiprocessing as mp, sys
+def square(x): return x * x
+if __name__ == '__main__':
+    mp.set_start_method('spawn')
+    pool = mp.Pool(2)
+    open('p' + sys.argv[1], 'w').write(str(pool.map(square, range(3))))
+P
+cat >logs.sh <<'P'
+exec > >(cat >log$1)
+echo hello
+echo $1 >l$1
+P
+cat >sweep.sh <<'S'
+for i in 1 2; do python3 later.py $i; done
+touch go
+for i in 1 2; do until grep -q late o$i; do sleep 0.1; done; done
+for i in 1 2; do python3 pool.py $i; bash logs.sh $i; done
+for i in 1 2; do until grep -q hello log$i; do sleep 0.1; done; done
+cat o1 o2 log1 log2 >all
+rm go
+S
+B
+check "who leaves a process at work runs for real, and one line says why" \
+	says "python3 later.py runs for real: it leaves sh running behind it" 0 \
+	timeout 120 "$GG" run bash sweep.sh
+check "and so does whose log is still being written" \
+	grep -q "bash logs.sh runs for real: it" "$work/.log"
+check "but not for what only waits for its end" counts 0 2 0 timeout 120 "$GG" run bash sweep.sh
+check "all files are those of a plain run" as_plain
 plan

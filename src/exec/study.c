@@ -183,6 +183,8 @@ static void study_end(struct study *st, bool is_adopted)
 
 static void study_ended(struct study *st, int status)
 {
+	if (status == 0 && !st->why_real)
+		st->why_real = study_left(st);
 	take_out(st);
 	study_end(st, status == 0 && study_teach(st));
 }

@@ -2,8 +2,9 @@
  *
  * study.c (begin, wait, give up, end), study_teach.c (from what one did to a
  * model), study_peers.c (whom one meets), study_idle.c (no waiting without
- * end), study_given.c (what it has open from the start),
- * study_doubt.c (whether one run is enough), deeds.c and kin.c beneath.
+ * end), study_given.c (what it has open from the start), study_left.c (what
+ * outlives it), study_doubt.c (whether one run is enough), deeds.c and kin.c
+ * beneath.
  *
  * A command that nobody explains runs for real once and is watched; others of
  * its shape wait for what it teaches.  The owner's thread begins and ends
@@ -104,6 +105,9 @@ void study_never(struct study *st, const char *why);
  * of them, or NULL: then nobody but it could do the same (study_given.c). */
 void study_note_given(struct study *st);
 const char *study_used_given(struct study *st, struct arena *a);
+/* Its process is about to end: does one that it started go on with anything but
+ * waiting for that?  Then why it must run for real, else NULL (study_left.c). */
+const char *study_left(struct study *st);
 /* Was what c would write by the learned model b seen once only, of another
  * command?  What is learned makes all this anew (study_doubt.c). */
 bool study_doubts(struct session *s, const struct command *c, const struct binding *b);
