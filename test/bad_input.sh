@@ -102,11 +102,11 @@ printf 'gg-thunk 1\narg sh\narg self.sh\narg %s\narg --next\narg %s\ncwd .\nin v
 { printf 'gg-tail 1\nthunk %s out1\n\n' $(sha256sum <$TMPDIR/next | cut -c 1-64); cat $TMPDIR/next; } >$1
 END
 check "a thunk that returns itself is told from one that takes long" \
-	says_once "it never ends" 1 timeout 20 "$GG" run sh self.sh o --next o
+	says_once "it never ends" 1 timeout 200 "$GG" run sh self.sh o --next o
 check "so are two that return each other" \
-	says_once "it never ends" 1 timeout 20 "$GG" run sh self.sh p --next q
+	says_once "it never ends" 1 timeout 200 "$GG" run sh self.sh p --next q
 check "and again, now that both results are known" \
-	says_once "it never ends" 1 timeout 20 "$GG" force -k p
+	says_once "it never ends" 1 timeout 200 "$GG" force -k p
 rm -f o p
 
 # Objects that are gone.
@@ -172,7 +172,7 @@ harmed()
 
 	"$@"
 	rm -f b c
-	timeout 20 "$GG" run sh -c 'sh step.sh a b; sh step.sh b c' >"$work/.log" 2>&1
+	timeout 200 "$GG" run sh -c 'sh step.sh a b; sh step.sh b c' >"$work/.log" 2>&1
 	rc=$?
 	if [ $rc = 0 ]; then
 		[ "$(cat c)" = "$(printf 'one\nmore\nmore')" ]

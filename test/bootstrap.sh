@@ -25,7 +25,7 @@ echo '{}' >"$work/model/state"
 : >"$work/model/log"
 /usr/bin/python3 "$here/test/lambda_model.py" "$work/model" >"$work/port" 2>"$work/model.log" &
 pids=$!
-for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+until_true 60 test -s "$work/port"
 check "the static worker is deployed as a function" env \
 	AWS_ENDPOINT_URL_LAMBDA="http://127.0.0.1:$(cat "$work/port")" \
 	"$GG" lambda deploy gg-1 --worker "$BUILD/gg-worker" --role arn:aws:iam::123456789012:role/gg
@@ -44,7 +44,7 @@ for i in 1 2 3 4 5 6 7 8; do
 done >all.sh
 echo 'sort -o all out/1 out/2 out/3 out/4 out/5 out/6 out/7 out/8' >>all.sh
 "$GG" infer sh all.sh >/dev/null 2>&1
-check "started without arguments it is a client of the Runtime API" counts 9 0 0 timeout 60 \
+check "started without arguments it is a client of the Runtime API" counts 9 0 0 timeout 300 \
 	"$GG" force --engine "lambda:endpoint=http://127.0.0.1:$(cat "$work/server/port"),function=gg-small:512M,jobs=2"
 check "and gives the right bytes" [ "$(cat all)" = "$(seq 8)" ]
 check "it was the bootstrap that ran" eval '[ -n "$(left_over | grep -F "$work/var/bootstrap")" ]'

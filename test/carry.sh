@@ -191,7 +191,7 @@ mkdir d && cd d
 same "env, nice, timeout, nohup, time, exec" 7 '#!/bin/bash
 env X=1 sh step.sh --in a.txt --out 1
 nice sh step.sh --in a.txt --out 2
-timeout 10 sh step.sh --in a.txt --out 3
+timeout 100 sh step.sh --in a.txt --out 3
 nohup sh step.sh --in a.txt --out 4 2>/dev/null
 TIMEFORMAT=; time sh step.sh --in a.txt --out 5
 setsid -w sh step.sh --in a.txt --out 6
@@ -353,7 +353,7 @@ n=${1:-40}
 same "a daemon left behind ends first" 1 '#!/bin/sh
 sh step.sh --in a.txt --out b
 setsid sh -c "sleep 1; echo late >late" >/dev/null 2>&1 &
-sleep 1.5
+until [ -e late ]; do sleep 0.1; done
 ' ./s
 same "outputs that are renamed, copied, linked, removed, appended to" 6 '#!/bin/sh
 for i in 1 2 3 4 5 6; do sh step.sh --in a.txt --out o$i --mode $i; done
@@ -453,7 +453,7 @@ idle() { "$GG" run sh step.sh --in a.txt --out i <&8 >/dev/null 2>&1; says "not 
 check "a pipe that stays open and empty: nothing was read, and the next time is remembered" idle
 check "then for every other input too" says "not run again" 0 "$GG" run sh step.sh --in a.txt --out i <a.txt
 exec 8>&-
-stopped() { local t=$SECONDS; timeout -s TERM 1 "$GG" run --fresh sh -c 'sh step.sh --in a.txt --out k; sleep 60; echo no >late'; [ $? = 124 ] && [ $((SECONDS - t)) -lt 20 ] && [ ! -e late ]; }
+stopped() { local t=$SECONDS; timeout -s TERM 1 "$GG" run --fresh sh -c 'sh step.sh --in a.txt --out k; sleep 60; echo no >late'; [ $? = 124 ] && [ $((SECONDS - t)) -lt 50 ] && [ ! -e late ]; }
 check "SIGTERM to gg ends the script" stopped
 from_tty() { (sleep 1; echo "$1") | script -qec "'$GG' run --fresh sh s" /dev/null >/dev/null; [ "$(head -1 b)" = "$1" ]; }
 command -v script >/dev/null && check "standard input from a terminal" from_tty four

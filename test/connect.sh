@@ -19,7 +19,7 @@ make_project() # NAME N SECONDS
 		sh join.sh -o=@out @in...
 			also	join.sh
 	END
-	printf 'sleep %s; (cat "$1"; echo part "$2") >"$4"\n' "$3" >part.sh
+	printf 'sleep %s || true; (cat "$1"; echo part "$2") >"$4"\n' "$3" >part.sh
 	printf 'shift; out=$1; shift; cat "$@" >"$out"\n' >join.sh
 	head -c 300000 /dev/zero | tr '\0' x >large
 	{
@@ -37,10 +37,7 @@ begin_force() # ENGINE
 	"$GG" force --engine "$1" >"$work/force.log" 2>&1 &
 	forced=$!
 	pids="$pids $forced"
-	for ((i = 0; i < 100; i++)); do
-		[ -s "$work/ticket" ] && return
-		sleep 0.05
-	done
+	until_true 60 test -s "$work/ticket" && return
 	cat "$work/force.log"
 	exit 1
 }
@@ -50,7 +47,7 @@ worker() # NAME [OPTION...]
 	local name=$1
 	shift
 
-	"$GG" worker --connect "$work/ticket" --name "$name" --patience 3s "$@" \
+	"$GG" worker --connect "$work/ticket" --name "$name" --patience 20s "$@" \
 		>"$work/$name.log" 2>&1 &
 	last_worker=$!
 	pids="$pids $last_worker"
@@ -76,8 +73,7 @@ same_result() # N
 # ---- by socket
 make_project sock 6 0.05
 begin_force "connect:unix=$work/s,ticket=$work/ticket"
-sleep 3.5
-check "while no worker is here, that is said, and how to start one" \
+check "while no worker is here, that is said, and how to start one" until_true 60 \
 	grep -q "no worker is here: start some with gg worker --connect $work/ticket" "$work/force.log"
 check "the ticket is for its owner alone" [ "$(stat -c %a "$work/ticket")" = 600 ]
 check "so is the socket" [ "$(stat -c %a "$work/s")" = 600 ]
@@ -89,31 +85,35 @@ check "the worker ends when there is no more use for it" wait $first
 check "neither ticket nor socket is left" [ ! -e "$work/ticket" -a ! -e "$work/s" ]
 
 # ---- by TLS, two workers, one killed in the middle
-make_project tls 12 0.4
+held=1000.$$
+make_project tls 12 $held
 begin_force "connect:listen=127.0.0.1:0,ticket=$work/ticket,lease=4s"
 cp "$work/ticket" "$work/old"
 check "a place on the network has a key" grep -q '^key sha256//' "$work/ticket"
 worker bob -j 2
 bob=$last_worker
 worker cid -j 2
-sleep 1
+check "two workers with room for two have four steps" all_sleep $held 4
 kill -9 "$bob"
+(while kill -0 $forced; do wake $held; sleep 0.05; done) 2>/dev/null &
+pids="$pids $!"
 check "with a worker killed in the middle all ends well" ends_well $forced
 check "and the result is the same" same_result 12
 token=$(sed -n 's/^token //p' "$work/old")
 check "the token is in no log" [ -z "$(grep -rl "$token" "$work"/*.log)" ]
 
 # ---- the dispatcher is killed and starts anew
-make_project again 12 0.3
+make_project again 12 $held
 begin_force "connect:unix=$work/s,ticket=$work/ticket"
 cp "$work/ticket" "$work/old"
-worker dan -j 2
+worker dan -j 2 --patience 3s
 dan=$last_worker
-sleep 1.2
+n_ran() { cat .gg/runs/*.jsonl | grep -c '"event":"ran".*"status":"ok"'; }
+all_sleep $held 2 && wake $held && until_true 60 eval '[ "$(n_ran)" -ge 2 ]' && all_sleep $held 2
 kill -9 "$forced"
 wait "$forced" 2>/dev/null
 check "a worker whose dispatcher is gone ends by itself" \
-	sh -c "for i in \$(seq 200); do kill -0 $dan 2>/dev/null || exit 0; sleep 0.1; done; exit 1"
+	until_true 60 eval '! kill -0 $dan'
 rm "$work/ticket"
 begin_force "connect:unix=$work/s,ticket=$work/ticket"
 old_is_refused()
@@ -123,6 +123,8 @@ old_is_refused()
 }
 check "the ticket of a run before is refused" old_is_refused
 worker eve -j 4
+(while kill -0 $forced; do wake $held; sleep 0.05; done) 2>/dev/null &
+pids="$pids $!"
 check "the run goes on where it was" ends_well $forced
 check "with the same result" same_result 12
 check "and what had been done was not done again" \

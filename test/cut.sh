@@ -58,7 +58,7 @@ n_well() { ran "$1" | grep -c '"status":"ok"'; }
 has_run_on() { [ "$(n_well "$1")" -ge "${2:-2}" ]; }
 begin() # ENGINE...
 {
-	timeout 120 "$GG" force "$@" >"$work/${PWD##*/}.log" 2>&1 &
+	timeout 400 "$GG" force "$@" >"$work/${PWD##*/}.log" 2>&1 &
 	force=$!
 	pids="$pids $force"
 }
@@ -71,7 +71,7 @@ right()
 works_on() # ENGINE
 {
 	case $1 in
-	slurm) timeout 5 squeue -h -w n1 -t running | grep -q . && has_run_on slurm 4 ;;
+	slurm) timeout 60 squeue -h -w n1 -t running | grep -q . && has_run_on slurm 4 ;;
 	*) has_run_on "$1" ;;
 	esac
 }
@@ -117,7 +117,7 @@ if [ -n "$alone" ]; then
 	check 'with the right bytes' right
 	[ -n "$is_alone_over" ] || check 'of which some had been lost' lost_on lambda
 fi
-check 'nothing is left running' until_true 40 nothing_runs
+check 'nothing is left running' until_true 90 nothing_runs
 cd / && end_all $pids
 servers_end
 check 'no process is left' none_left

@@ -106,11 +106,11 @@ if ldconfig -p | grep -q libmicrohttpd.so.12; then
 	echo 'sleep 0.2; echo step $1 >$2' >step.sh
 	"$GG" infer -q sh all.sh >/dev/null
 	(while ! [ -s "$work/ticket" ]; do sleep 0.05; done
-	exec "$GG" worker --connect "$work/ticket" --name w --patience 3s) \
+	exec "$GG" worker --connect "$work/ticket" --name w --patience 30s) \
 		>"$work/worker.log" 2>&1 &
 	worker=$!
 	check "steps run here and on a worker in one force" counts 12 0 0 \
-		timeout 60 "$GG" force --engine local:jobs=1 \
+		timeout 300 "$GG" force --engine local:jobs=1 \
 		--engine "connect:unix=$work/s,ticket=$work/ticket"
 	check "which the summary says" says '; ran [0-9]* here, [0-9]* on connect'
 	check "with the same values as here alone" [ "$(cat out11)" = 'step 11' ]

@@ -66,7 +66,7 @@ right()
 }
 begin() # ARG...
 {
-	timeout 120 "$GG" force "${engines[@]}" "$@" >"$work/.log" 2>&1 &
+	timeout 400 "$GG" force "${engines[@]}" "$@" >"$work/.log" 2>&1 &
 	force=$!
 	pids="$pids $force"
 }
@@ -87,7 +87,7 @@ while_running()
 all_is_well()
 {
 	check 'the same root hash, the store right, nothing temporary' right
-	check 'nothing is left running' until_true 20 nothing_runs
+	check 'nothing is left running' until_true 90 nothing_runs
 }
 
 # twin OF NAME: the same project, with nothing made.
@@ -113,10 +113,10 @@ kill_each()
 
 	if has lambda; then kill -9 "$(tail -1 "$work/faults/pids")" || return 1; fi
 	if has podman; then
-		until_true 30 eval '[ -n "$(pod ps -q)" ]' && pod kill "$(pod ps -q | head -1)" || return 1
+		until_true 90 eval '[ -n "$(pod ps -q)" ]' && pod kill "$(pod ps -q | head -1)" || return 1
 	fi
 	if has slurm; then
-		until_true 30 pgrep -f "^$work/gg worker --connect" || return 1
+		until_true 90 pgrep -f "^$work/gg worker --connect" || return 1
 		p=$(pgrep -f "^$work/gg worker --connect" | head -1)
 		kill -9 "$p"
 		kill -9 "$(cat "$work/slurm/run/n0")"
@@ -131,13 +131,13 @@ if has slurm; then
 fi
 
 if has radosgw; then
-	away_10s()
+	away()
 	{
 		kill -9 "$(cat "$work/s3/rgw.pid")"
-		sleep 10
+		sleep 5
 		"$servers/radosgw.sh" "$work/s3" again
 	}
-	check 'radosgw killed for ten seconds' while_running store away_10s
+	check 'radosgw killed for some seconds' while_running store away
 	all_is_well
 	check 'and all that was made rests there' nothing_made store store2
 fi
@@ -145,7 +145,7 @@ fi
 kill_gg() { kill -9 $(pgrep -f "^$work/gg force"); }
 while_running dispatcher kill_gg >/dev/null
 check 'the dispatcher killed: another goes on where it was' eval '
-	timeout 120 "$GG" force "${engines[@]}" "${remote[@]}" >"$work/.log" 2>&1'
+	timeout 400 "$GG" force "${engines[@]}" "${remote[@]}" >"$work/.log" 2>&1'
 check 'and makes nothing again that was made' eval '
 	n=$(sed -n "s/^forced \([0-9]*\),.*/\1/p" "$work/.log"); [ "$n" -gt 0 ] && [ "$n" -le 35 ]'
 all_is_well
@@ -166,14 +166,14 @@ over() # NAME COMMAND...
 	steps "$1" 40 0.3 1000000
 	shift
 	rm -f "$work/ticket"
-	timeout 100 "$GG" force --engine \
+	timeout 400 "$GG" force --engine \
 		"connect:listen=$listen:0,ticket=$work/ticket,lease=4s" >"$work/.log" 2>&1 &
 	force=$!
 	pids="$pids $force"
-	until_true 20 test -s "$work/ticket" || return 1
+	until_true 90 test -s "$work/ticket" || return 1
 	"${worker[@]}" "$GG" worker --connect "${ticket:-$work/ticket}" -j 2 >"$work/far.log" 2>&1 &
 	pids="$pids $!"
-	until_true 30 have_run 4 || { cat "$work/.log" "$work/far.log"; return 1; }
+	until_true 90 have_run 4 || { cat "$work/.log" "$work/far.log"; return 1; }
 	"$@" || return 1
 	ends_well
 }
@@ -203,7 +203,7 @@ slow_to() # HOST PORT: $slow is its port
 	"$servers/slow.py" "$1" "$2" 100 >"$work/slow.port" 2>"$work/slow.log" &
 	slow_pid=$!
 	pids="$pids $slow_pid"
-	until_true 10 test -s "$work/slow.port"
+	until_true 90 test -s "$work/slow.port"
 	slow=$(cat "$work/slow.port")
 }
 worker=(through_slow)
@@ -238,12 +238,12 @@ if mount -t tmpfs -o size=9m none "$work/small" 2>/dev/null; then
 		"$GG" infer sh cmds.sh >/dev/null 2>&1
 	dd if=/dev/zero of=../filler bs=4k 2>/dev/null
 	check 'a full disk under the store: it is said that room is wanted' eval '
-		timeout 60 "$GG" force "${engines[@]}" "${remote[@]}" >"$work/.log" 2>&1
+		timeout 400 "$GG" force "${engines[@]}" "${remote[@]}" >"$work/.log" 2>&1
 		[ $? = 3 ] && said "No space left"'
-	check 'nothing is left running' until_true 20 nothing_runs
+	check 'nothing is left running' until_true 90 nothing_runs
 	rm ../filler
 	mount -o remount,size=200m "$work/small"
-	check 'with room it goes on' timeout 60 "$GG" force "${engines[@]}" "${remote[@]}"
+	check 'with room it goes on' timeout 400 "$GG" force "${engines[@]}" "${remote[@]}"
 	all_is_well
 	cd "$work" && umount -l "$work/small"
 fi
@@ -270,7 +270,7 @@ check 'a run whose values are to be spoiled' counts 41 0 0 "$GG" force --engine 
 check 'every object of it is given other bytes' spoil
 twin whole mended
 check 'none is believed: all is made again' counts 41 0 0 \
-	timeout 100 "$GG" force "${engines[@]}" --engine local: "${remote[@]}"
+	timeout 400 "$GG" force "${engines[@]}" --engine local: "${remote[@]}"
 all_is_well
 check 'it is said that they are damaged' said damaged
 check 'and they are whole again there' nothing_made whole whole2
@@ -278,7 +278,7 @@ check 'and they are whole again there' nothing_made whole whole2
 
 again() # OFFSET
 {
-	kill "$(cat "$work/s3/rgw.pid")" && sleep 0.5
+	kill "$(cat "$work/s3/rgw.pid")" && until_true 60 eval '! kill -0 "$(cat "$work/s3/rgw.pid")"'
 	"$servers/radosgw.sh" "$work/s3" again "$@"
 }
 SERVICE=sts s3 POST "$S3_ENDPOINT/" \
@@ -305,14 +305,14 @@ check 'with new keys gg push sends the rest' "$GG" push "${remote[@]}"
 check 'so that nothing is lost' nothing_made meanwhile meanwhile2
 steps clock 40 0
 check 'a clock that is 20 minutes off' counts 41 0 0 \
-	timeout 100 "$GG" force "${engines[@]}" "${remote[@]}"
+	timeout 400 "$GG" force "${engines[@]}" "${remote[@]}"
 all_is_well
 check 'all is in the remote' nothing_made clock clock2
 check 'gg remote check says what to do about the clock' \
 	says 'one of them is wrong (timedatectl' 0 "$GG" remote check "${remote[@]}"
 steps expired 40 0
 check 'keys that have expired: the work is done without the remote' \
-	counts 41 0 0 with_session timeout 100 "$GG" force --engine local: "${remote[@]}"
+	counts 41 0 0 with_session timeout 400 "$GG" force --engine local: "${remote[@]}"
 check 'and it is said what to do' said 'gg remote check|get new keys'
 all_is_well
 check 'gg remote check says that new keys are wanted' \

@@ -6,7 +6,8 @@ export HOME=$work
 unset GG_ENGINE GG_REMOTE CUDA_VISIBLE_DEVICES
 project p
 # What it was given is what it writes: only a test does that.
-printf 'sleep 0.5; echo "${CUDA_VISIBLE_DEVICES-none}" >"$3"\n' >step.sh
+held=1000.$$
+echo "sleep $held; "'echo "${CUDA_VISIBLE_DEVICES-none}" >"$3"' >step.sh
 cat >gg.models <<'END'
 sh step.sh whole @ @out
 	gpus	1
@@ -21,14 +22,21 @@ sh step.sh own @ @out
 END
 
 # given WANTED KIND N ENGINE...: N such steps at once see these, in any order.
+at_once=
 given()
 {
-	local wanted=$1 kind=$2 n=$3 i
+	local wanted=$1 kind=$2 n=$3 i waker rc
 
 	shift 3
 	rm -rf .gg out && mkdir out && "$GG" init >/dev/null || return
 	for ((i = 1; i <= n; i++)); do echo "sh step.sh $kind $i out/$i"; done >s.sh
-	"$GG" run --engine "$@" sh s.sh >"$work/.log" 2>&1 || { cat "$work/.log"; return 1; }
+	(while all_sleep $held "${at_once:-$n}"; do wake $held; done) >/dev/null 2>&1 &
+	waker=$!
+	timeout 200 "$GG" run --engine "$@" sh s.sh >"$work/.log" 2>&1
+	rc=$?
+	kill $waker
+	wait $waker 2>/dev/null
+	[ $rc = 0 ] || { cat "$work/.log"; return 1; }
 	[ "$(cat out/* | sort | tr '\n' ' ')" = "$wanted " ] && return
 	cat out/* "$work/.log"
 	return 1
@@ -37,7 +45,7 @@ given()
 check "each step has one of its own" given "0 1 2" whole 3 local:jobs=4,gpus=3
 check "or as many as it wants" given "0,1 2,3" two 2 local:jobs=4,gpus=4
 check "halves share one" given "0 0 1 1" half 4 local:jobs=4,gpus=2
-check "one is used again when its step has ended" given "0 0 0" whole 3 local:jobs=4,gpus=1
+check "one is used again when its step has ended" eval 'at_once=1; given "0 0 0" whole 3 local:jobs=4,gpus=1; rc=$?; at_once=; [ $rc = 0 ]'
 check "without needing one a step is told of none" given "none none" cpu 2 local:jobs=4,gpus=2
 export CUDA_VISIBLE_DEVICES=5,GPU-8f1
 check "those that gg may see itself are given out, by their names" \

@@ -42,7 +42,7 @@ remote=(--remote "dir:$work/remote")
 has radosgw && remote=(--remote "$bucket")
 everywhere() # FORCED CACHED
 {
-	counts "$1" "$2" 0 timeout 200 "$GG" run "${engines[@]}" "${remote[@]}" ./run.sh 1 "$images"
+	counts "$1" "$2" 0 timeout 600 "$GG" run "${engines[@]}" "${remote[@]}" ./run.sh 1 "$images"
 }
 # At least N steps ran there.
 ran() # N WHERE
@@ -81,13 +81,13 @@ fresh elsewhere
 cp -r "$work/away/raw" .
 nothing_made()
 {
-	says "forced 0, cached 82 (82 from remotes), failed 0," 0 timeout 200 \
+	says "forced 0, cached 82 (82 from remotes), failed 0," 0 timeout 600 \
 		"$GG" run "${engines[@]}" "${remote[@]}" ./run.sh 1 "$images"
 }
 check 'who has the remote and the key makes nothing again, wherever the project is' nothing_made
 check 'and has the same' [ "$(hash_of)" = "$changed" ]
 has podman && check 'no container is left' test -z "$(pod ps -aq)"
-no_jobs() { [ -z "$(timeout 10 squeue -h)" ]; }
+no_jobs() { [ -z "$(timeout 60 squeue -h)" ]; }
 has slurm && check 'no job is left in the queue' no_jobs
 cd "$work/away" && check 'nothing temporary is left' nothing_temporary
 servers_end

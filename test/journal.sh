@@ -76,11 +76,7 @@ check "after which the report says that it is gone" \
 # A run that is killed leaves what had happened.
 "$GG" run sh -c 'sh train.sh --rate=9 data quick; sh long.sh quick slow' >/dev/null 2>&1 &
 pid=$!
-for i in $(seq 50); do
-	grep -q long.sh .gg/runs/*"-$pid.jsonl" 2>/dev/null && break
-	sleep 0.1
-done
-check "the journal is written while the run goes on" grep -q '"start".*long.sh' .gg/runs/*"-$pid.jsonl"
+check "the journal is written while the run goes on" until_true 60 eval "grep -q '\"start\".*long.sh' .gg/runs/*-$pid.jsonl"
 kill -9 $pid
 wait $pid 2>/dev/null
 check "a killed run is listed as such" says "did not end" 0 "$GG" history

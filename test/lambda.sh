@@ -35,7 +35,7 @@ real=http://127.0.0.1:$(cat "$work/server/port")
 node "$here/test/servers/lambda_proxy.js" "$(cat "$work/server/port")" 4 "$work/faults" \
 	>"$work/proxy.port" 2>"$work/proxy.log" &
 proxy=$!
-for _ in $(seq 100); do [ -s "$work/proxy.port" ] && break; sleep 0.1; done
+until_true 60 test -s "$work/proxy.port"
 through=http://127.0.0.1:$(cat "$work/proxy.port")
 
 # N inputs, a step for each, and one that reads them all.
@@ -69,17 +69,9 @@ all_of() # FILE FORMAT WORD...
 			{ echo "no $word in:"; cat "$file"; return 1; }
 	done
 }
-# It ends within 5 s.
-ends()
-{
-	local i
-
-	for i in $(seq 50); do
-		kill -0 "$1" 2>/dev/null || return 0
-		sleep 0.1
-	done
-	return 1
-}
+# It ends before the steps could.
+ends() { until_true 60 eval "! kill -0 $1"; }
+some_ran() { until_true 60 eval 'grep -q "\"ran\"" .gg/runs/*.jsonl'; }
 values() { cat root out/* | sha256sum; sha256sum root out/* | sha256sum; }
 
 steps home "$N"
@@ -141,7 +133,7 @@ echo '{}' >"$work/faults/faults.json"
 steps broken_off 300
 "$GG" force --engine "lambda:endpoint=$real,function=gg-small:512M,jobs=4" >"$work/.log" 2>&1 &
 g=$!
-sleep 0.7
+some_ran
 kill -KILL $g
 wait $g 2>/dev/null
 check "a gg that was killed in the middle goes on where it was" eval '
@@ -150,7 +142,7 @@ check "a gg that was killed in the middle goes on where it was" eval '
 steps stopped 300
 "$GG" force --engine "lambda:endpoint=$real,function=gg-small:512M,jobs=4" >"$work/.log" 2>&1 &
 g=$!
-sleep 0.5
+some_ran
 kill -INT $g
 sleep 0.1
 kill -INT $g 2>/dev/null

@@ -15,7 +15,7 @@ echo '{}' >model/state
 /usr/bin/python3 "$here/test/lambda_model.py" model >port 2>server.log &
 server=$!
 trap 'kill $server 2>/dev/null; wait $server 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 100); do [ -s port ] && break; sleep 0.1; done
+until_true 60 test -s port
 export AWS_ENDPOINT_URL_LAMBDA=http://127.0.0.1:$(cat port)
 cp /bin/true worker1
 cp /bin/false worker2

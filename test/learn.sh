@@ -238,7 +238,7 @@ killed()
 	echo 'import time; open("started", "w"); time.sleep(60)' >>common.py
 	setsid "$GG" run ./sweep.sh >/dev/null 2>&1 &
 	pid=$!
-	for _ in $(seq 100); do [ -e started ] && break; sleep 0.1; done
+	until_true 60 test -e started
 	kill -9 $pid
 	wait $pid 2>/dev/null
 	sed -i 2d common.py
@@ -269,7 +269,7 @@ while not os.path.exists('out/ready%d' % (3 - seed)): time.sleep(0.01)
 open('out/m%d.json' % seed, 'w').write('x')
 P
 	printf '#!/bin/sh\nmkdir -p out\nfor s in 1 2; do python3 train.py --seed $s & done; wait\n' >sweep.sh
-	timeout 20 "$GG" infer --learn ./sweep.sh && [ -s out/m1.json ] && [ -s out/m2.json ]
+	timeout 200 "$GG" infer --learn ./sweep.sh && [ -s out/m1.json ] && [ -s out/m2.json ]
 }
 check "who waits for one that waits for it is no deadlock" waits
 locks()
@@ -278,7 +278,7 @@ locks()
 	printf '#!/bin/sh\nmkdir -p out; mkfifo f\npython3 train.py 1 & python3 train.py 2 & wait\n' >sweep.sh
 	echo 'import sys
 open("f", "r" if sys.argv[1] == "1" else "w").close(); open("out/" + sys.argv[1], "w").write("x")' >train.py
-	timeout 20 "$GG" infer --learn ./sweep.sh && [ -s out/1 ] && [ -s out/2 ]
+	timeout 200 "$GG" infer --learn ./sweep.sh && [ -s out/1 ] && [ -s out/2 ]
 }
 check "nor are two that meet at a pipe" locks
 

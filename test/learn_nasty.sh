@@ -226,7 +226,7 @@ END
 echo payload >payload.txt
 python3 server.py >/dev/null 2>&1 &
 server=$!
-for i in $(seq 100); do [ -s port ] && break; sleep 0.1; done
+until_true 60 test -s port
 printf 'python3 fetch.py payload.txt got1.txt\npython3 fetch.py payload.txt got2.txt\n' | sweep
 check "a command that uses the network runs for real" real "runs for real: it connects to"
 check "once is said why" eval 'test "$(grep -c "connects to" "$work/.log")" = 1'
@@ -330,7 +330,7 @@ nobody_in()
 	local i
 
 	cd / || return
-	for i in $(seq 100); do
+	for i in $(seq 600); do
 		find /proc/[0-9]*/cwd -maxdepth 0 ! -path "/proc/$$/*" -lname "$1" 2>/dev/null |
 			grep . >"$work/here" || return 0
 		sleep 0.1

@@ -138,15 +138,17 @@ end_steps()
 	return 0
 }
 
-# Ends with 0 once none is left, with 1 if that takes more than 10 s.
+# Steps of a test that have to run on until it says so sleep for SECONDS that are
+# nobody else's, such as 1000.$$: all_sleep SECONDS [N] waits until at least N of them do, and
+# wake SECONDS lets them go on.
+sleepers() { pgrep -cf "^sleep $1\$"; }
+all_sleep() { until_true 60 eval "[ \"\$(sleepers $1)\" -ge ${2:-1} ]"; }
+wake() { pkill -PIPE -f "^sleep $1\$"; }
+
+# Ends with 0 once none is left, with 1 if that takes more than a minute.
 none_left()
 {
-	local i
-
-	for i in $(seq 100); do
-		[ -z "$(left_over)" ] && return 0
-		sleep 0.1
-	done
+	until_true 60 eval '[ -z "$(left_over)" ]' && return
 	left_over
 	return 1
 }

@@ -9,10 +9,11 @@ sh twice.sh @in @out
 sh quick.sh @in @out
 sh loud.sh @in @out
 MODELS
-echo 'echo begin; sleep 4; echo "end of $1" >&2; cp "$1" "$2"' >slow.sh
+held=1000.$$
+echo "echo begin; sleep $held; "'echo "end of $1" >&2; cp "$1" "$2"' >slow.sh
 echo 'echo quick; cp "$1" "$2"' >quick.sh
-echo 'echo trying; sleep 2; echo failing; exit 4' >twice.sh
-echo 'i=0; while [ $i -lt 40 ]; do printf "%65535s\n" $i; i=$((i + 1)); done; sleep 3; echo done; cp "$1" "$2"' >loud.sh
+echo "echo trying; sleep $held; echo failing; exit 4" >twice.sh
+echo 'i=0; while [ $i -lt 40 ]; do printf "%65535s\n" $i; i=$((i + 1)); done; sleep '"$held"'; echo done; cp "$1" "$2"' >loud.sh
 echo data >data
 started() { grep -q "\"start\".*$1" .gg/runs/*.jsonl 2>/dev/null; }
 
@@ -27,6 +28,7 @@ follow=$!
 check "what a running step prints can be read" until_true 60 grep -q begin follow.log
 check "while it runs" kill -0 $force
 check "and not yet what comes later" sh -c '! grep -q end follow.log'
+wake $held
 wait $follow
 check "the one who looks on ends with the step, with 0" test $? = 0
 check "and has seen all of it, once" sh -c '[ "$(cat follow.log)" = "begin
@@ -41,7 +43,13 @@ check "nothing of it is left beside the journal" sh -c '! ls -d .gg/runs/*.live 
 "$GG" force --retries 1 twice >force.log 2>&1 &
 force=$!
 until_true 60 sh -c 'ls .gg/runs | grep -q -- "-$1.jsonl"' - $force
-"$GG" log -f twice >follow.log 2>&1
+"$GG" log -f twice >follow.log 2>&1 &
+follow=$!
+for i in 1 2; do
+	until_true 60 eval '[ "$(grep -c trying follow.log)" = $i ]'
+	all_sleep $held && wake $held
+done
+wait $follow
 check "one that fails ends the looking on with 1" test $? = 1
 wait $force
 check "both attempts are shown" sh -c '[ "$(grep -c failing follow.log)" = 2 ]'
@@ -52,7 +60,11 @@ force=$!
 until_true 60 sh -c 'ls .gg/runs | grep -q -- "-$1.jsonl"' - $force
 "$GG" log -f quick >follow.log 2>&1
 check "a step too short to be looked at is shown at its end" grep -qx quick follow.log
-"$GG" log -f loud >follow.log 2>&1
+"$GG" log -f loud >follow.log 2>&1 &
+follow=$!
+until_true 60 grep -q ' 39$' follow.log
+all_sleep $held && wake $held
+wait $follow
 check "of one that prints much the end is whole" sh -c 'tail -n 2 follow.log | tr -d " " | tr "\n" , | grep -qx 39,done,'
 check "and no more of it than that" sh -c '[ "$(grep -c . follow.log)" -le 43 ]'
 wait $force

@@ -136,7 +136,7 @@ while True:
 S
 server=$!
 trap 'kill $server 2>/dev/null; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
-for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+until_true 60 test -s "$work/port"
 cat >net.sh <<S
 exec /bin/bash -c 'exec 3<>/dev/tcp/127.0.0.1/$(cat "$work/port") && head -1 <&3 >"\$1"' net "\$1"
 S

@@ -17,7 +17,7 @@ start_container()
 	container=http://127.0.0.1:$(free_port)
 	"$@" --serve openwhisk --listen "${container#http://}" >"$work/out" 2>"$work/err" &
 	worker=$!
-	for _ in $(seq 100); do [ -n "$(asks / -d '')" ] && [ "$(asks /)" != ' 000' ] && break; sleep 0.1; done
+	until_true 60 eval '[ -n "$(asks / -d "")" ] && [ "$(asks /)" != " 000" ]'
 }
 ends() { kill -TERM $worker; wait $worker; }
 start_container "$GG" worker
@@ -33,7 +33,7 @@ check "help says that there is no token" eval '"$GG" worker --help; "$GG" _man "
 /usr/bin/python3 "$here/test/whisk_shapes.py" "$work/shapes" "$container" >"$work/port" 2>"$work/server.log" &
 server=$!
 trap 'kill $server $worker 2>/dev/null; wait $server $worker 2>/dev/null; chmod -R u+w "$work"; rm -rf "$work"' EXIT
-for _ in $(seq 100); do [ -s "$work/port" ] && break; sleep 0.1; done
+until_true 60 test -s "$work/port"
 url=http://127.0.0.1:$(cat "$work/port")
 
 project p

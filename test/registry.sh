@@ -24,7 +24,7 @@ s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])'
 # registry DIR [LINE...]: one that keeps its blobs in DIR, with lines of YAML.
 registry()
 {
-	local dir=$1 i
+	local dir=$1
 
 	shift
 	mkdir -p "$dir"
@@ -37,10 +37,7 @@ registry()
 	docker-registry serve "$work/registry.yml" >"$work/registry.log" 2>&1 &
 	registry=$!
 	pids="$pids $registry"
-	for i in $(seq 100); do
-		(: <>/dev/tcp/127.0.0.1/"$port") 2>/dev/null && return
-		sleep 0.05
-	done
+	until_true 60 eval '(: <>/dev/tcp/127.0.0.1/"$port")' && return
 	cat "$work/registry.log"
 	exit 1
 }
@@ -48,16 +45,11 @@ registry()
 # says_port PROGRAM ARG...: a program of the test that prints its port.
 says_port()
 {
-	local i
-
 	rm -f "$work/port"
 	/usr/bin/python3 "$@" >"$work/port" 2>"$work/program.log" &
 	started=$!
 	pids="$pids $started"
-	for i in $(seq 100); do
-		read -r said <"$work/port" 2>/dev/null && return
-		sleep 0.05
-	done
+	until_true 60 eval 'read -r said <"$work/port"' && return
 	cat "$work/program.log"
 	exit 1
 }
@@ -92,13 +84,10 @@ check 'the tag is latest unless one is given' whole "docker://$at/team/two:lates
 # ---- half an upload
 wait_upload() # DIR: until 20 MB of one have arrived
 {
-	local i
-
-	for i in $(seq 2000); do
-		[ -n "$(find "$1" -path '*_uploads*' -name data -size +20M 2>/dev/null)" ] && return
+	until [ -n "$(find "$1" -path '*_uploads*' -name data -size +20M 2>/dev/null)" ]; do
+		kill -0 $gg || return
 		sleep 0.01
 	done
-	return 1
 }
 # relay N [once]: a way to the registry that breaks at the Nth chunk.
 relay()

@@ -15,7 +15,7 @@ stop()
 # again [OFFSET [OPTION...]]: the same server, with its data, anew.
 again()
 {
-	kill "$(cat "$work/s3/rgw.pid")" && sleep 0.5
+	kill "$(cat "$work/s3/rgw.pid")" && until_true 60 eval '! kill -0 "$(cat "$work/s3/rgw.pid")"'
 	"$here/test/servers/radosgw.sh" "$work/s3" again "$@"
 }
 
@@ -110,7 +110,7 @@ check "and is told that it may not write" \
 check "no keys at all: told where they were looked for" \
 	says '.aws/credentials' 1 as -u AWS_ACCESS_KEY_ID -u AWS_SECRET_ACCESS_KEY "$calls" "$uri" check
 check "a port where nobody answers is told of in seconds" \
-	says 'is the server running' 1 timeout 20 "$calls" "s3://bucket?endpoint=http://127.0.0.1:1" check
+	says 'is the server running' 1 timeout 200 "$calls" "s3://bucket?endpoint=http://127.0.0.1:1" check
 check "a session's keys work" as $(cat "$work/session") "$calls" "$uri" put cas/session yes
 
 # With sessions it says the same of all that is wrong with keys.
@@ -145,12 +145,13 @@ big sender
 "$GG" force >/dev/null 2>&1
 sum=$(sha256sum <big)
 
-# Away for ten seconds, with two hundred calls under way, a large one, and a push.
+# Away for five seconds and the time that it takes to start, with two hundred calls under way, a large one, and a push.
 "$calls" "$uri" many 15000 4096 >"$work/many" 2>&1 &
 many=$!
 "$calls" "$uri" large 209715200 >"$work/large" 2>&1 &
 large=$!
-sleep 1
+# Who has never been answered does not wait so long.
+until_true 100 eval 'request GET "?uploads=&prefix=some%20where/cas/large" | grep "<UploadId>" || ! kill -0 $large'
 "$GG" push --remote "$uri_of_big" >"$work/push" 2>&1 &
 push=$!
 # In the middle of it, if it takes that long.
@@ -158,12 +159,12 @@ while kill -0 $push 2>/dev/null && ! request GET '?uploads=&prefix=push/' | grep
 	:
 done
 kill -9 "$(cat "$work/s3/rgw.pid")"
-sleep 10
+sleep 5
 "$here/test/servers/radosgw.sh" "$work/s3" again
 wait $many; many_rc=$?
 wait $large; large_rc=$?
 wait $push; push_rc=$?
-check "a server killed for ten seconds: nothing is lost" \
+check "a server killed for some seconds: nothing is lost" \
 	sh -c 'cat "$1"; tail -1 "$1" | grep -q all && [ $2 = 0 ]' - "$work/many" $many_rc
 check "nor is any part of a large object" \
 	sh -c 'cat "$1"; tail -1 "$1" | grep -q whole && [ $2 = 0 ]' - "$work/large" $large_rc
@@ -173,7 +174,10 @@ check "no upload is left half done" no_uploads_left
 big receiver
 "$GG" pull --remote "$uri_of_big" >"$work/pull" 2>&1 &
 pull=$!
-sleep 0.3
+begun=$(du -sk .gg | cut -f1)
+while kill -0 $pull 2>/dev/null && [ "$(du -sk .gg | cut -f1)" -lt $((begun + 1000)) ]; do
+	:
+done
 kill -9 "$(cat "$work/s3/rgw.pid")"
 sleep 2
 "$here/test/servers/radosgw.sh" "$work/s3" again

@@ -158,7 +158,7 @@ check "and gives what one run gives" is_true q 7 60
 # ---- workers of a pool, one of which is told to go
 worker() # NAME
 {
-	"$GG" worker --connect "$work/ticket" --name "$1" -j 1 --patience 3s \
+	"$GG" worker --connect "$work/ticket" --name "$1" -j 1 --patience 30s \
 		>"$work/$1.log" 2>&1 &
 	last_worker=$!
 	pids="$pids $last_worker"
@@ -170,15 +170,9 @@ if ldconfig -p | grep -q libmicrohttpd.so.12 && ldconfig -p | grep -q libcurl.so
 	"$GG" force --engine "connect:unix=$work/s,ticket=$work/ticket" m >"$work/force.log" 2>&1 &
 	forced=$!
 	pids="$pids $forced"
-	for ((i = 0; i < 200; i++)); do
-		[ -s "$work/ticket" ] && break
-		sleep 0.05
-	done
+	until_true 60 test -s "$work/ticket"
 	worker ann
-	for ((i = 0; i < 600; i++)); do
-		grep -qs '"event":"start"' .gg/runs/*.jsonl && break
-		sleep 0.1
-	done
+	until_true 60 eval 'grep -q "\"start\"" .gg/runs/*.jsonl'
 	check "a worker runs it" obeys 5
 	kill -TERM $last_worker
 	check "a worker that is told to go ends well" wait $last_worker

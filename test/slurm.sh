@@ -23,7 +23,7 @@ stop_slurm()
 }
 ends()
 {
-	[ -e "$slurm/slurm.conf" ] && timeout 10 scancel --user=root 2>/dev/null
+	[ -e "$slurm/slurm.conf" ] && timeout 60 scancel --user=root 2>/dev/null
 	stop_slurm
 	kill $pids 2>/dev/null
 	wait 2>/dev/null
@@ -31,7 +31,7 @@ ends()
 	rm -rf "$work"
 }
 trap ends EXIT
-SLURMD_TIMEOUT=5 "$here/test/servers/slurm.sh" "$slurm" 3 4 >"$work/.start" 2>&1
+SLURMD_TIMEOUT=10 "$here/test/servers/slurm.sh" "$slurm" 3 4 >"$work/.start" 2>&1
 case $? in
 0) ;;
 77) skip "$(tail -1 "$work/.start")" ;;
@@ -40,19 +40,15 @@ esac
 export SLURM_CONF=$slurm/slurm.conf
 
 # Every command of Slurm's has a time limit: a hung one shall not hang the test.
-sq() { timeout 10 squeue --noheader "$@"; }
+sq() { timeout 60 squeue --noheader "$@"; }
 in_queue() { sq --states=pending,running,completing,suspended | grep -c .; }
 queue_is_empty()
 {
-	local i
-
-	for i in $(seq 150); do
-		[ "$(in_queue)" = 0 ] && return
-		sleep 0.1
-	done
+	until_true 60 eval '[ "$(in_queue)" = 0 ]' && return
 	sq
 	return 1
 }
+
 # steps NAME N SECONDS: a project of N steps that take so long each, and one that
 # reads what they all made.
 steps()
@@ -113,13 +109,13 @@ queue_is_empty
 steps asks 3 1
 saw_job()
 {
-	timeout 60 "$GG" force -q --engine \
+	timeout 200 "$GG" force -q --engine \
 		"slurm:max=1,gpus=1,mem=200M,cpus=2,time=90m,line=--nice=7,line=--comment=\"a b\"" \
 		>"$work/asks.log" 2>&1 &
 	local force=$! seen=
 
 	until_true 60 eval '[ -n "$(sq -o %i)" ]' || return 1
-	seen=$(timeout 10 scontrol show job "$(sq -o %A | head -1)")
+	seen=$(timeout 60 scontrol show job "$(sq -o %A | head -1)")
 	wait $force
 	echo "$seen"
 	for want in 'TimeLimit=01:30:00' 'MinMemoryNode=200M' 'gres:gpu:1' 'CPUs/Task=2' \
@@ -133,13 +129,13 @@ token_is_hidden()
 	local t
 
 	steps hidden 4 1
-	timeout 60 "$GG" force -q --engine slurm:max=1 >/dev/null 2>&1 &
+	timeout 200 "$GG" force -q --engine slurm:max=1 >/dev/null 2>&1 &
 	pids="$pids $!"
 	until_true 60 eval 'ls .gg/slurm/*/ticket' || return 1
 	t=$(sed -n 's/^token //p' .gg/slurm/*/ticket)
 	[ "$(stat -c %a .gg/slurm/*/ticket)" = 600 ] && [ ${#t} -ge 32 ] || return 1
 	until_true 60 eval '[ "$(jobs_of_run)" -gt 0 ]'
-	timeout 10 scontrol show job | grep -q "$t" && return 1
+	timeout 60 scontrol show job | grep -q "$t" && return 1
 	grep -qs "$t" /proc/[0-9]*/cmdline && return 1
 	[ -z "$(grep -l "$t" .gg/slurm/*/job)" ] || return 1
 	wait $!
@@ -149,30 +145,43 @@ check 'the token is in a file for its owner, and in no command line' token_is_hi
 # ---- what goes away
 
 # while_running NAME COMMAND...: once jobs of a force of 60 steps run, do it; all
-# steps are made all the same.
+# steps are made all the same.  Where all is done before that it is done again with
+# steps that take longer.
 while_running()
+{
+	local name=$1 seconds
+
+	shift
+	for seconds in 0.25 1 4; do
+		steps "$name-$seconds" 60 $seconds
+		doing "$name" "$@" || return 1
+		[ -n "$is_over" ] || return 0
+	done
+}
+doing() # NAME COMMAND...
 {
 	local name=$1 force
 
 	shift
-	steps "$name" 60 0.25
-	timeout 150 "$GG" force --engine "slurm:max=3,cpus=1,keep=20s${words:+,$words}" \
+	is_over=
+	timeout 300 "$GG" force --engine "slurm:max=3,cpus=1,keep=20s${words:+,$words}" \
 		>"$work/$name.log" 2>&1 &
 	force=$!
 	until_true 60 eval '[ "$(sq --states=running | grep -c .)" -ge 2 ]' || return 1
-	sleep 1
-	"$@" || return 1
+	until_true 60 eval '[ "$(grep -h "\"event\":\"ran\"" .gg/runs/*.jsonl | wc -l)" -ge 4 ]' || return 1
+	"$@" || { is_over=$(kill -0 $force 2>/dev/null || echo yes); [ -n "$is_over" ] || return 1; }
 	if ! wait $force; then
 		tail -5 "$work/$name.log"
 		return 1
 	fi
 	right 60
 }
-scancel_some() { timeout 10 scancel "$(sq --states=running -o %i | head -1)"; }
+scancel_some() { timeout 60 scancel "$(sq --states=running -o %i | head -1)"; }
 check 'a job that somebody cancels costs its steps another start' while_running cancel scancel_some
 # The jobs that squeue has just shown may be those of the run before.
 a_worker() { pgrep -f "^$work/gg worker --connect"; }
-kill_worker() { until_true 60 a_worker && kill -9 "$(a_worker | head -1)"; }
+kill_worker() { until_true 60 eval 'a_worker || is_over' && kill -9 "$(a_worker | head -1)"; }
+is_over() { ! kill -0 $force; }
 check 'so does a worker that is killed' while_running worker kill_worker
 kill_node() { kill -9 "$(cat "$slurm/run/n0")"; }
 check 'a slurmd that is killed' while_running slurmd kill_node
@@ -190,15 +199,30 @@ restart_controller()
 }
 check 'a controller that is away for a while is no failure of steps' \
 	while_running controller restart_controller
-check 'Slurm is as before' until_true 90 eval '[ "$(timeout 5 sinfo -h -p main -t idle,mix -o %D)" = 3 ]'
+check 'Slurm is as before' until_true 120 eval '[ "$(timeout 60 sinfo -h -p main -t idle,mix -o %D)" = 3 ]'
+
+# A prolog that fails drains the node, and Slurm holds the job for ever.
+ill()
+{
+	: >"$slurm/ill.n0"
+	: >"$slurm/ill.n1"
+	steps ill 6 0.2
+	counts 7 0 0 timeout 200 "$GG" force --engine slurm:max=3,cpus=4
+}
+check 'jobs that nodes cannot start and Slurm holds give way to others' ill
+check 'there were such' eval 'timeout 60 scontrol show job | grep -qiE "Reason=.*held|CANCELLED"'
+check 'none of them is left' queue_is_empty
+rm -f "$slurm"/ill.*
+for n in n0 n1; do timeout 60 scontrol update nodename=$n state=resume; done 2>/dev/null
+check 'Slurm is as before' until_true 120 eval '[ "$(timeout 60 sinfo -h -p main -t idle,mix -o %D)" = 3 ]'
 
 # Each worker has a node to itself, so that two of the three have to go.
 preempt()
 {
-	timeout 10 sbatch --parsable --partition=high --exclusive --nodes=2 --job-name=urgent \
+	timeout 60 sbatch --parsable --partition=high --exclusive --nodes=2 --job-name=urgent \
 		--wrap='sleep 3' --output=/dev/null >/dev/null
-	until_true 60 eval '[ "$(sq --name=urgent --format=%T)" = RUNNING ]' || return 1
-	timeout 10 squeue --format='%T %P %r'
+	until_true 60 eval '[ "$(sq --name=urgent --format=%T)" != PENDING ]' || return 1
+	timeout 60 squeue --format='%T %P %r'
 	until_true 60 eval '[ -z "$(sq --name=urgent --states=pending,running)" ]'
 }
 words=partition=low,line=--exclusive
@@ -207,7 +231,7 @@ check 'jobs of higher priority take nodes; put back into the queue, workers come
 words=
 was_put_back()
 {
-	timeout 10 scontrol show job | grep -q 'Restarts=[1-9]'
+	timeout 60 scontrol show job | grep -q 'Restarts=[1-9]'
 }
 check 'Slurm says that it had put them back' was_put_back
 
@@ -216,14 +240,21 @@ check 'Slurm says that it had put them back' was_put_back
 steps pending 2 0
 pending_is_told()
 {
-	timeout 12 "$GG" force --engine slurm:max=1,partition=short,time=10m >"$work/pending.log" 2>&1
-	grep -q 'its time= is more than the partition allows (PartitionTimeLimit)' \
-		"$work/pending.log" || { cat "$work/pending.log"; return 1; }
+	local force rc
+
+	"$GG" force --engine slurm:max=1,partition=short,time=10m >"$work/pending.log" 2>&1 &
+	force=$!
+	until_true 60 grep -q 'its time= is more than the partition allows (PartitionTimeLimit)' \
+		"$work/pending.log"
+	rc=$?
+	kill -TERM $force
+	wait $force
+	[ $rc = 0 ] || { cat "$work/pending.log"; return 1; }
 }
 check 'why a job waits is told in words' pending_is_told
 check 'whoever gives up leaves nothing in the queue' queue_is_empty
 check 'a partition that does not exist fails the steps, with what sbatch said' \
-	says 'invalid partition specified: nowhere' 1 timeout 30 \
+	says 'invalid partition specified: nowhere' 1 timeout 200 \
 	"$GG" force --engine slurm:partition=nowhere
 project wide
 mkdir in out
@@ -231,13 +262,13 @@ printf 'sh -c @ @in @out\n\tcpus\t9\n' >gg.models
 echo x >in/1
 "$GG" infer sh -c "sh -c 'cat \"\$0\" >\"\$1\"' in/1 out/1" >/dev/null 2>&1
 check 'a step that no worker could hold is refused at once' \
-	says 'one of its workers has 1 cpus' 1 timeout 30 "$GG" force --engine slurm:
+	says 'one of its workers has 1 cpus' 1 timeout 200 "$GG" force --engine slurm:
 cd "$work/pending" || exit 1
 check 'a worker that is not there is told with what the node said' \
-	says 'not found' 1 timeout 60 "$GG" force --engine slurm:max=1,worker=/nowhere/gg
+	says 'not found' 1 timeout 200 "$GG" force --engine slurm:max=1,worker=/nowhere/gg
 sed 's/^SlurmctldPort=.*/SlurmctldPort=1/' "$slurm/slurm.conf" >"$work/away.conf"
 SLURM_CONF=$work/away.conf check 'a controller that does not answer is told at once' \
-	says 'Unable to contact slurm controller' 3 timeout 60 "$GG" force --engine slurm:
+	says 'Unable to contact slurm controller' 3 timeout 200 "$GG" force --engine slurm:
 
 # ---- gg is killed
 

@@ -78,6 +78,8 @@ static void why_waiting(void)
 
 	for (size_t i = 0; i < sizeof known / sizeof *known; i++)
 		CHECK(strstr(slurm_reason(known[i][0]), known[i][1]));
+	CHECK(slurm_is_held("(launch failed requeued held)") && slurm_is_held("JobHoldMaxRequeue"));
+	CHECK(!slurm_is_held("JobHeldUser") && !slurm_is_held("Resources") && !slurm_is_held(""));
 }
 
 static void submitted(void)

@@ -6,7 +6,10 @@ own_gg
 project two
 cat >gg.models <<'END'
 sh step.sh @in @out
+sh held.sh @in @out
 END
+held=1000.$$
+echo "sleep $held || cp \$1 \$2" >held.sh
 cat >step.sh <<'END'
 sleep 0.1
 { cat "$1"; echo "$2"; } >"$2"
@@ -68,24 +71,25 @@ for i in $(seq 8); do echo "newest $i" >"in$i"; done
 "$GG" infer sh run.sh >/dev/null
 "$GG" force >"$work/first" 2>&1 &
 first=$!
-sleep 0.3
+until_true 60 eval 'grep -q "\"start\"" .gg/runs/*-$first.jsonl'
 "$GG" force >"$work/second" 2>&1 &
 second=$!
-sleep 0.2
+until_true 60 eval 'test -s .gg/runs/*-$second.jsonl'
 kill -9 $first
 wait $first 2>/dev/null
 check "one is killed: the other takes over what it had claimed" wait $second
 check "all outputs are right" all_there
 
 for i in $(seq 8); do echo "last $i" >"in$i"; done
-"$GG" infer sh run.sh >/dev/null
+"$GG" infer sh -c '. ./run.sh; sh held.sh in1 h' >/dev/null
 "$GG" force >/dev/null 2>&1 &
 first=$!
-sleep 0.2
+all_sleep $held
 check "gg gc waits for nobody: it says that another gg is at work" \
 	says "another gg is using" 3 "$GG" gc
-wait $first
-check "which is not disturbed" all_there
+wake $held
+check "which is not disturbed" wait $first
+check "all outputs are right" all_there
 check "gg gc has the store for itself then" "$GG" gc
 check "every object is right" store_is_right
 check "nothing temporary is left" nothing_temporary

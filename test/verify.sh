@@ -32,8 +32,9 @@ EOF
 cat >broken.sh <<'EOF'
 exit 7
 EOF
-cat >slow.sh <<'EOF'
-sleep 30; echo >"${1#--out=}"
+held=1000.$$
+cat >slow.sh <<EOF
+sleep $held; echo >"\${1#--out=}"
 EOF
 cat >script.sh <<'EOF'
 sh same.sh --in=data --out=same.txt
@@ -104,15 +105,12 @@ assert len(x[\"sizes\"]) == 2 and x[\"kept\"]"' - "$GG"
 # --- elsewhere
 elsewhere() # WORD... : verify with a worker by hand and this machine
 {
-	local i worker
+	local worker
 
 	rm -f "$work/ticket"
-	for i in $(seq 100); do
-		[ -s "$work/ticket" ] && break
-		sleep 0.1
-	done && exec "$GG" worker --connect "$work/ticket" -j 2 >"$work/worker.log" 2>&1 &
+	until_true 60 test -s "$work/ticket" && exec "$GG" worker --connect "$work/ticket" -j 2 >"$work/worker.log" 2>&1 &
 	worker=$!
-	timeout 60 "$GG" verify --json --engine local:jobs=2 \
+	timeout 300 "$GG" verify --json --engine local:jobs=2 \
 		--engine "connect:unix=$work/pool,ticket=$work/ticket" "$@" >"$work/.json"
 	kill $worker
 	wait $worker 2>/dev/null
@@ -147,7 +145,7 @@ interrupted()
 	local rc
 
 	"$GG" verify slow.txt >"$work/.log" 2>&1 &
-	sleep 1
+	all_sleep $held
 	kill -INT $!
 	sleep 0.3
 	kill -INT $!

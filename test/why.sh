@@ -44,12 +44,9 @@ check "an engine that has room is found" \
 	sh -c '! "$1" why --engine local:jobs=64,gpus=2 both | grep "fits nowhere"' - "$GG"
 check "an engine whose workers are still to come is not asked" \
 	sh -c '! "$1" why --engine local --engine connect:ticket=t both | grep "fits nowhere" && ! test -e t' - "$GG"
-timeout 60 "$GG" force -q --engine "connect:unix=$work/pool,ticket=$work/t" c >/dev/null 2>&1 &
+timeout 600 "$GG" force -q --engine "connect:unix=$work/pool,ticket=$work/t" c >/dev/null 2>&1 &
 force=$!
-for i in $(seq 200); do
-	grep -q '"event":"waits"' .gg/runs/*.jsonl 2>/dev/null && break
-	sleep 0.1
-done
+until_true 60 eval 'grep -q "\"waits\"" .gg/runs/*.jsonl'
 check "what a force that goes on waits for is told" \
 	says "a: waits for room in the gg with the number " 0 "$GG" why c
 check "in the words of its engine" grep -qF "no worker is here: start some with gg worker" "$work/.log"
@@ -88,15 +85,12 @@ sed -i 's/^sh step.sh data a/echo own >a/' run.sh
 check "an input that no step makes any more names the step that did" \
 	says 'made by "sh step.sh data a" -> ' 0 "$GG" why b
 check "a path that is no output is refused" says "data is no output that gg knows" 2 "$GG" why data
-echo 'sleep 60; echo >$1' >long.sh
+echo 'sleep 1000; echo >$1' >long.sh
 echo 'sh long.sh @out' >>gg.models
 "$GG" infer sh long.sh long >/dev/null 2>&1
-timeout 60 "$GG" force -q long >/dev/null 2>&1 &
+timeout 600 "$GG" force -q long >/dev/null 2>&1 &
 force=$!
-for i in $(seq 200); do
-	"$GG" why long | grep -q 'runs just now' && break
-	sleep 0.1
-done
+until_true 60 eval '"$GG" why long | grep "runs just now"'
 check "a step that runs is told of, and where" \
 	says "long: runs just now on local, for the gg with the number " 0 "$GG" why long
 kill -INT $force

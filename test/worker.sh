@@ -22,15 +22,12 @@ engine=connect:unix=$work/socket,ticket=$work/ticket
 
 # An output of its own for each step: NAME SECONDS.
 infer() { "$GG" infer -q sh step.sh "$2-$1" -o "$1" >/dev/null 2>&1; }
-force() { timeout 60 "$GG" force --engine "$engine" "$@"; }
+force() { timeout 300 "$GG" force --engine "$engine" "$@"; }
 # A worker once there is a ticket; its words are in $work/said.
 start_worker() # PROGRAM [OPTION...]
 {
 	rm -f "$work/ticket"
-	(for i in $(seq 500); do
-		[ -s "$work/ticket" ] && exec "$@" --connect "$work/ticket"
-		sleep 0.02
-	done) >"$work/said" 2>&1 &
+	(until_true 60 test -s "$work/ticket" && exec "$@" --connect "$work/ticket") >"$work/said" 2>&1 &
 	worker=$!
 	workers="$workers $worker"
 }
@@ -53,6 +50,16 @@ gives()
 	return 1
 }
 
+# A step that runs now, for as many seconds: NAME SECONDS [OPTION...]
+sets_going()
+{
+	infer "$1" "$2"
+	start_worker "$GG" worker -j1 "${@:3}"
+	"$GG" force --engine "$engine" "$1" >"$work/.force" 2>&1 &
+	forcing=$!
+	all_sleep "$2"
+}
+
 infer one 0
 start_worker "$GG" worker -j2
 check 'a worker does the steps of a dispatcher' gives one
@@ -61,17 +68,13 @@ check 'what a step says comes along' says 'heard 0-one' 0 "$GG" log one
 check 'no folder of the worker is left' sh -c '! ls -d "$TMPDIR"/gg-worker.* 2>/dev/null | grep .'
 
 # ---- asked to end
-infer slow 2
-start_worker "$GG" worker -j1
-force slow >"$work/.force" 2>&1 &
-forcing=$!
-for i in $(seq 200); do pgrep -P "$worker" >/dev/null && break; sleep 0.05; done
-sleep 0.5
+sets_going slow "60.$$"
 kill -TERM "$worker"
-check 'asked to end it ends well' ends 0
-check 'after the step that ran, which counts' sh -c 'wait; exit 0'
+check 'asked to end it does not while a step runs' sh -c 'sleep 0.3; kill -0 $1' - "$worker"
+wake "60.$$"
+check 'and then ends well' ends 0
 wait $forcing
-check 'so that the dispatcher has it' grep -q 'did 2-slow' slow
+check 'after the step, so that the dispatcher has it' grep -q "did 60.$$-slow" slow
 
 # ---- what ends by SIGTERM, and who
 cat >term.sh <<'END'
@@ -83,22 +86,13 @@ start_worker "$GG" worker -j1
 check 'a program that ends by SIGTERM has failed' says SIGTERM 1 force --json term
 check 'after one run' sh -c '[ "$(grep -c "\"event\":\"start\"" "$1")" = 1 ]' sh "$work/.log"
 check 'and its worker ends well' ends 0
-# A step that runs now, for as many seconds: NAME SECONDS.
-sets_going()
-{
-	infer "$1" "$2"
-	start_worker "$GG" worker -j1
-	"$GG" force --engine "$engine" "$1" >"$work/.force" 2>&1 &
-	forcing=$!
-	for i in $(seq 400); do pgrep -f "^sleep $2\$" >/dev/null && return; sleep 0.05; done
-}
 sets_going longest "61.$$"
 from=$(date +%s)
 kill -TERM "$worker"
 sleep 0.3
 kill -TERM "$worker"
 check 'asked twice a worker ends at once' ends 0
-check 'whatever runs' test $(($(date +%s) - from)) -lt 15
+check 'whatever runs' test $(($(date +%s) - from)) -lt 45
 kill -TERM $forcing
 wait $forcing
 
@@ -130,14 +124,14 @@ END
 from=$(date +%s)
 check 'a dispatcher that is not there is named, after a while' \
 	says 'has been silent for 1 s' 3 "$GG" worker --patience 1s --connect "$work/dead"
-check 'which is as long as was asked for' test $(($(date +%s) - from)) -lt 10
+check 'which is as long as was asked for' test $(($(date +%s) - from)) -lt 45
 check 'what is no ticket is refused' says 'ticket' 3 "$GG" worker --connect step.sh
 check 'as is a file that is not there' says 'no/such' 3 "$GG" worker --connect no/such
 infer other 0
 rm -f "$work/ticket"
 force other >"$work/.force" 2>&1 &
 forcing=$!
-for i in $(seq 500); do [ -s "$work/ticket" ] && break; sleep 0.02; done
+until_true 60 test -s "$work/ticket"
 sed "s/^token .*/token $(printf '%064d' 9)/" "$work/ticket" >"$work/forged"
 check 'a wrong token ends it at once' says 'token' 3 "$GG" worker --connect "$work/forged"
 check 'and is said in one line' test "$(wc -l <"$work/.log")" = 1
@@ -146,12 +140,7 @@ wait $forcing
 check 'and does the work' grep -q 'did 0-other' other
 
 # ---- the dispatcher is killed
-infer long 30
-start_worker "$GG" worker -j1 --patience 2s
-"$GG" force --engine "$engine" long >"$work/.force" 2>&1 &
-forcing=$!
-for i in $(seq 200); do pgrep -P "$worker" >/dev/null && break; sleep 0.05; done
-sleep 0.3
+sets_going long "63.$$" --patience 2s
 kill -9 $forcing
 wait $forcing 2>/dev/null
 check 'without its dispatcher it ends, and says why' ends 3
@@ -185,7 +174,7 @@ if [ -x "$program" ] && [ "$(id -u)" = 0 ] && unshare -m true 2>/dev/null; then
 		cp -L "$file" "$root$file"
 	done
 	rm -f "$work/ticket"
-	(for i in $(seq 500); do [ -s "$work/ticket" ] && break; sleep 0.02; done
+	(until_true 60 test -s "$work/ticket"
 	mkdir -p "$root$work"
 	touch "$root$work/socket"
 	unset TMPDIR            # there is only /tmp

@@ -213,6 +213,12 @@ static bool ends_with(const char *s, const char *end)
 	return n >= m && strcmp(s + n - m, end) == 0;
 }
 
+bool slurm_is_held(const char *reason)
+{
+	return strstr(reason, "launch failed requeued held") ||
+		strstr(reason, "JobHoldMaxRequeue");
+}
+
 const char *slurm_reason(const char *reason)
 {
 	size_t n = strcspn(reason, ",:");

@@ -40,6 +40,10 @@ bool slurm_job_read(struct bytes text, uint64_t *out);
 /* Why a job waits, for people; what is not known is given back as it is. */
 const char *slurm_reason(const char *reason);
 
+/* Is this the reason of a job that will not start by itself, and that nobody holds
+ * on purpose? */
+bool slurm_is_held(const char *reason);
+
 /* Can what sbatch, squeue or scancel said pass by itself (the controller is
  * away, a limit is reached)?  Else the request is wrong and stays wrong. */
 bool slurm_is_passing(struct bytes said);

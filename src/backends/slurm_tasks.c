@@ -153,6 +153,45 @@ static void see(struct backend *b, const struct slurm_line *l)
 	b->poll_every_ms = POLL_LEAST_MS;
 }
 
+static void said_nothing(void *arg, int status, struct bytes said)
+{
+	(void)arg;
+	(void)status;
+	(void)said;
+}
+
+static void cancel_task(struct strs *args, struct arena *a, struct slurm_task *t)
+{
+	t->is_retired = true;
+	strs_add(args, arena_printf(a, "%" PRIu64 "_%" PRIu32, t->job, t->index));
+}
+
+/* What Slurm could not start and holds for ever makes room for another job.  They may
+ * be many, when a controller comes back; as a sign that none will start they are one. */
+static void drop_held(struct backend *b)
+{
+	struct slurm_task *held = NULL;
+	struct arena a = { 0 };
+	struct strs args = { 0 };
+	struct err ignored;             /* whoever closes cancels all */
+
+	strs_add(&args, "scancel");
+	for (size_t i = 0; i < b->n_tasks; i++) {
+		struct slurm_task *t = &b->tasks[i];
+
+		if (t->phase != SLURM_WAITS || t->is_retired || !slurm_is_held(t->reason))
+			continue;
+		held = t;
+		cancel_task(&args, &a, t);
+	}
+	if (held) {
+		count_stillborn(b, held, slurm_reason(held->reason));
+		slurm_call(b->o.loop, &args, said_nothing, NULL, NULL, &ignored);
+	}
+	strs_release(&args);
+	arena_release(&a);
+}
+
 static void read_queue(struct backend *b, struct bytes said)
 {
 	static const struct slurm_state gone = {
@@ -173,6 +212,7 @@ static void read_queue(struct backend *b, struct bytes said)
 			task_ended(b, t, &gone);
 	}
 	drop_ended(b);
+	drop_held(b);
 	arena_release(&a);
 }
 
@@ -335,13 +375,6 @@ static void submit(struct backend *b, size_t n)
 	arena_release(&a);
 }
 
-static void said_nothing(void *arg, int status, struct bytes said)
-{
-	(void)arg;
-	(void)status;
-	(void)said;
-}
-
 int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e)
 {
 	struct arena a = { 0 };
@@ -396,8 +429,7 @@ static void cancel_waiting(struct backend *b, size_t n)
 
 		if (t->phase != SLURM_WAITS || t->is_retired)
 			continue;
-		t->is_retired = true;
-		strs_add(&args, arena_printf(&a, "%" PRIu64 "_%" PRIu32, t->job, t->index));
+		cancel_task(&args, &a, t);
 		n--;
 	}
 	if (args.n > 1)

@@ -28,7 +28,7 @@ server_start() # NAME
 			${far_net:+nsenter --net=/run/netns/$far_net} "$servers/lambda.sh" "$work/server" \
 			"$GG worker" "$work/faults"
 		;;
-	slurm) SLURM_FAR=${far:-} SLURMD_TIMEOUT=5 "$servers/slurm.sh" "$work/slurm" 2 2 ;;
+	slurm) SLURM_FAR=${far:-} SLURMD_TIMEOUT=10 "$servers/slurm.sh" "$work/slurm" 2 2 ;;
 	podman)
 		for tool in podman runc curl; do
 			command -v $tool >/dev/null || { echo "needs $tool"; return 77; }
@@ -78,7 +78,7 @@ engine() # NAME WORDS
 nothing_runs()
 {
 	{ ! has podman || [ -z "$(pod ps -aq)" ]; } &&
-		{ ! has slurm || [ -z "$(timeout 10 squeue -h -t pending,running)" ]; }
+		{ ! has slurm || [ -z "$(timeout 60 squeue -h -t pending,running)" ]; }
 }
 
 end_all() # PID...
@@ -97,7 +97,7 @@ end_all() # PID...
 
 servers_end()
 {
-	has slurm && timeout 10 scancel --user=root 2>/dev/null
+	has slurm && timeout 60 scancel --user=root 2>/dev/null
 	has podman && "$servers/podman.sh" "$work/p" stop
 	end_all $(cat "$work/slurm/pids" "$work/server/pid" "$work/s3/rgw.pid" "$work/s3/pids" \
 		"$work/faults/pids" 2>/dev/null)

@@ -52,7 +52,7 @@ export NODE_OPTIONS=
 node node_modules/serverless/bin/serverless.js offline start --stage dev \
 	>"$dir/log" 2>&1 </dev/null &
 echo $! >"$dir/pid"
-for _ in $(seq 600); do
+for _ in $(seq 1800); do
 	curl -s -o /dev/null "http://$GG_LAMBDA_HOST:$port/" && { echo "$port" >"$dir/port"; exit 0; }
 	kill -0 "$(cat "$dir/pid")" 2>/dev/null || break
 	sleep 0.1

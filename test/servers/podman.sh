@@ -36,7 +36,7 @@ start()
 	export CONTAINERS_CONF=$dir/containers.conf
 	setsid "${podman[@]}" system service --time=0 "unix://$dir/s" >"$dir/log" 2>&1 </dev/null &
 	echo $! >"$dir/pid"
-	for _ in $(seq 200); do
+	for _ in $(seq 1200); do
 		curl -sf --unix-socket "$dir/s" http://d/_ping >/dev/null && exit 0
 		sleep 0.05
 	done

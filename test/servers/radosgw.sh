@@ -47,10 +47,10 @@ gateway() # [OFFSET [OPTION...]]
 		bash -c 'echo $$ >"$0/rgw.pid"; echo $$ >>"$0/pids"; exec "$@"' "$dir" \
 		radosgw -c "$dir/ceph.conf" -n client.gw -f "$@" \
 		>>"$dir/log/gw.out" 2>&1 </dev/null &
-	until_true 60 curl -fs -o /dev/null "$S3_ENDPOINT/"
+	until_true 120 curl -fs -o /dev/null "$S3_ENDPOINT/"
 }
 
-admin="timeout 60 radosgw-admin -c $dir/ceph.conf -n client.gw"
+admin="timeout 200 radosgw-admin -c $dir/ceph.conf -n client.gw"
 
 # What the realm says of buckets, zones and users is the business of radosgw-admin.
 abroad()
@@ -80,7 +80,7 @@ abroad()
 		--rgw_frontends="beast endpoint=127.0.0.1:$at" >>"$dir/log/abroad.out" 2>&1 </dev/null &
 	echo $! >>"$dir/pids"
 	echo "export ABROAD_ENDPOINT=http://127.0.0.1:$at" >>"$dir/env"
-	until_true 60 curl -fs -o /dev/null "http://127.0.0.1:$at/"
+	until_true 120 curl -fs -o /dev/null "http://127.0.0.1:$at/"
 }
 
 if [ "$port" = abroad ]; then
@@ -162,14 +162,14 @@ monmaptool --create --fsid "$id" --addv a "[v2:127.0.0.1:$mon]" "$dir/monmap" >/
 ceph-mon $conf -i a --mkfs --monmap "$dir/monmap" >"$dir/log/mkfs.out" 2>&1
 ceph-mon $conf -i a -f >"$dir/log/mon.out" 2>&1 </dev/null &
 echo $! >>"$dir/pids"
-until_true 60 timeout 5 ceph $conf --connect-timeout 5 mon stat
+until_true 120 timeout 30 ceph $conf --connect-timeout 25 mon stat
 osd=$(ceph $conf osd new "$id")
 ceph-osd $conf -i "$osd" --mkfs --osd-uuid "$id" >>"$dir/log/mkfs.out" 2>&1
 ceph $conf osd crush add "$osd" 1.0 host=localhost root=default >/dev/null 2>&1 || true
 ceph-osd $conf -i "$osd" -f >"$dir/log/osd.out" 2>&1 </dev/null &
 echo $! >>"$dir/pids"
 . "$dir/env"
-until_true 60 $admin user create --uid=gg --display-name=gg --access-key="$AWS_ACCESS_KEY_ID" \
+until_true 120 $admin user create --uid=gg --display-name=gg --access-key="$AWS_ACCESS_KEY_ID" \
 	--secret="$AWS_SECRET_ACCESS_KEY"
 $admin subuser create --uid=gg --subuser=gg:reader --access=read --key-type=s3 \
 	--access-key="$READER_KEY_ID" --secret="$READER_SECRET" >/dev/null 2>&1

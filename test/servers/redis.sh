@@ -49,7 +49,7 @@ fi
 . "$dir/env"
 redis-server "$dir/conf" >"$dir/out" 2>&1 </dev/null &
 echo $! >"$dir/pids"
-for i in $(seq 100); do
+for i in $(seq 600); do
 	REDISCLI_AUTH=$GG_REDIS_PASSWORD redis-cli -p "$REDIS_PORT" ping 2>/dev/null |
 		grep -q PONG && exit 0
 	sleep 0.1

@@ -6,8 +6,8 @@
 # are in DIR/pids.  Partitions: main; low, whose jobs go back into the queue when
 # one of high wants their node; short, of one minute.  Two devices a node pass
 # for GPUs.  SLURM_FAR="NETNS OURS THEIRS" puts the last node into a network name space
-# that is reached at THEIRS and reaches this one at OURS.  Exit status 77: Slurm or
-# munge is not installed.
+# that is reached at THEIRS and reaches this one at OURS.  While there is a DIR/ill.NODE
+# no job can be started on that node.  Exit status 77: Slurm or munge is not installed.
 set -eu
 dir=${1:?DIR} nodes=${2:-2} cpus=${3:-4}
 read -r far ours theirs <<<"${SLURM_FAR:-}"
@@ -61,12 +61,14 @@ install -d -m 0700 "$dir/munge"
 serve munged munged --foreground --force --socket="$dir/run/munge" --num-threads=2 \
 	--key-file="$dir/munge/key" --seed-file="$dir/munge/seed" \
 	--pid-file="$dir/munge/pid" --log-file="$dir/munge/log"
-until_true 10 test -S "$dir/run/munge"
+until_true 60 test -S "$dir/run/munge"
 
 for g in 0 1; do
 	[ -e "$dir/gres/gpu$g" ] || mknod "$dir/gres/gpu$g" c 1 3
 done
 echo "Name=gpu File=$dir/gres/gpu[0-1]" >"$dir/gres.conf"
+printf '#!/bin/sh\n[ ! -e "%s/ill.$SLURMD_NODENAME" ]\n' "$dir" >"$dir/prolog"
+chmod 755 "$dir/prolog"
 cat >"$dir/slurm.conf" <<C
 ClusterName=gg-test
 SlurmctldHost=$host(${ours:-127.0.0.1})
@@ -74,7 +76,7 @@ SlurmctldPort=${ports[nodes]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket=$dir/run/munge,cred_expire=5
+AuthInfo=socket=$dir/run/munge,cred_expire=20
 CredType=cred/munge
 StateSaveLocation=$dir/state
 SlurmdSpoolDir=$dir/spool/%n
@@ -97,6 +99,7 @@ SwitchType=switch/none
 MpiDefault=none
 GresTypes=gpu
 ReturnToService=2
+Prolog=$dir/prolog
 SlurmdTimeout=${SLURMD_TIMEOUT:-300}
 KillWait=2
 MinJobAge=300
@@ -123,5 +126,5 @@ for ((i = 0; i < nodes; i++)); do
 	[ -z "$far" ] || [ $i != $((nodes - 1)) ] || inside="nsenter --net=/run/netns/$far"
 	serve "n$i" $inside slurmd -D -N "n$i"
 done
-are_idle() { [ "$(timeout 5 sinfo -h -p main -t idle -o %D)" = "$nodes" ]; }
-until_true 30 are_idle
+are_idle() { [ "$(timeout 60 sinfo -h -p main -t idle -o %D)" = "$nodes" ]; }
+until_true 120 are_idle
