@@ -121,5 +121,5 @@ check 'nothing is left running' until_true 90 nothing_runs
 cd / && end_all $pids
 servers_end
 check 'no process is left' none_left
-check 'nor one in that network' eval '[ -z "$(ip netns pids $net)" ]'
+check 'nor one in that network' until_true 60 eval '[ -z "$(ip netns pids $net)" ]'
 plan

@@ -97,6 +97,15 @@ static void look(unsigned round, const unsigned *from)
 	MUST(store_close(s, &e), e);
 }
 
+/* Until it has flushed something; each fourth one is killed sooner. */
+static void until_it_works(unsigned round, unsigned w, unsigned before)
+{
+	const struct timespec t = { 0, 1000000 };
+
+	for (unsigned i = 0; round % 4 && i < 60000 && progress[w].flushed == before; i++)
+		nanosleep(&t, NULL);
+}
+
 static void kill_often(void)
 {
 	unsigned seed = 7, put = 0;
@@ -116,6 +125,7 @@ static void kill_often(void)
 			struct timespec t = { 0, 0 };
 			int status;
 
+			until_it_works(round, w, from[w]);
 			seed = seed * 1664525u + 1013904223u;
 			t.tv_nsec = (long)(seed >> 8) % 30000000;
 			nanosleep(&t, NULL);
