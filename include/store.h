@@ -10,7 +10,8 @@
  * process and by others after store_flush(), which also makes it durable;
  * puts are gathered so that thousands cost one transaction.  A process that
  * dies loses what it had not flushed and nothing else; after a power cut the
- * store opens and holds only whole objects.
+ * store opens and holds only whole objects.  That relies on nothing but fsync:
+ * of a file for its bytes, of a folder for its names, in any order otherwise.
  *
  * One thread uses a store.  A child process must open its own.
  */

@@ -6,6 +6,11 @@
  * replace such a thing loses nothing, and no edit looks like it but one that
  * only takes away.  It is looked for in what has not been touched since this
  * machine was started: whatever an edit of today has left, it stays.
+ *
+ * Some file systems can show old blocks of other files there (ext4 with
+ * data=writeback).  What is then in a file is seen where its record, or the time of
+ * the placeholder that it took the place of, is on the disk; where both are not, it
+ * is an edit like any, and stays.
  */
 #include <dirent.h>
 #include <fcntl.h>

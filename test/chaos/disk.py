@@ -22,8 +22,10 @@ KINDS = {
 
 
 def kinds_here():
-    """Those whose tools this machine has; the harsh one only when it is named, as gg
-    takes old blocks in a new file for an edit there."""
+    """Those whose tools this machine has; the harsh one only when it is named.  Its
+    manual says that old data can appear in new files.  gg makes that good where a
+    record of its own or the time of its placeholder speaks of the file; one that it
+    made where nothing had stood, and whose record went too, it takes for an edit."""
     return [k for k, (make, _) in KINDS.items() if k != "harsh" and shutil.which(make[0])]
 
 
