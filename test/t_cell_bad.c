@@ -163,6 +163,20 @@ static int count_processes(const char *mark)
 	return n;
 }
 
+/* A cell may need the loop until its step runs. */
+static void until_there(const char *mark, int n)
+{
+	for (time_t from = time(NULL); count_processes(mark) < n && time(NULL) - from < 60;
+	     usleep(20000))
+		loop_turn(rig.loop);
+}
+
+static void until_gone(const char *mark)
+{
+	for (time_t from = time(NULL); count_processes(mark) > 0 && time(NULL) - from < 60;)
+		usleep(20000);
+}
+
 static void left_over(void)
 {
 	struct step s = { .script = "setsid sleep 7777 & sh -c 'sleep 7777 & sleep 7777' & "
@@ -180,8 +194,7 @@ static void timeout_and_cancel(void)
 	ONE(&s, RUN_TIMED_OUT, "longer than 0.2 s");
 	s.timeout_s = 0;
 	rig_start(&rig, &s, &g);
-	for (int i = 0; i < 3000 && count_processes("7778") < 1; i++)
-		usleep(20000);
+	until_there("7778", 1);
 	backend_local.cancel(rig.b, &g.job);
 	loop_run(rig.loop, &g.is_done);
 	CHECK_GOT(&g, RUN_SIGNALED, "cancelled");
@@ -208,14 +221,12 @@ static void killed_cell(void)
 	if (rig_lacks_walls(&rig))
 		return;
 	rig_start(&rig, &s, &g);
-	for (int i = 0; i < 3000 && count_processes("7779") < 1; i++)
-		usleep(20000);
+	until_there("7779", 1);
 	kill_cells();
 	loop_run(rig.loop, &g.is_done);
 	CHECK_GOT(&g, RUN_CELL_FAILED, "killed by signal 9");
 	CHECK(g.n_done == 1);
-	for (int i = 0; i < 3000 && count_processes("7779") > 0; i++)
-		usleep(20000);
+	until_gone("7779");
 	CHECK(count_processes("7779") == 0);
 	got_free(&g);
 	ONE(&ok, RUN_OK, "");
@@ -252,13 +263,11 @@ static void killed_feeder(void)
 		loop_run(other.loop, &g.is_done);
 		_exit(0);
 	}
-	for (int i = 0; i < 3000 && count_processes("7780") < 2; i++)
-		usleep(20000);
+	until_there("7780", 2);
 	CHECK(count_processes("7780") == 2);
 	kill(pid, SIGKILL);
 	CHECK(waitpid(pid, NULL, 0) == pid);
-	for (int i = 0; i < 3000 && count_processes("7780") > 0; i++)
-		usleep(20000);
+	until_gone("7780");
 	CHECK(count_processes("7780") == 0);
 	CHECK(count_entries(work) == 1);
 	usleep(100000);
