@@ -2,6 +2,7 @@
 # Redis, real: the contract of remotes with TLS and without, passwords and rights,
 # keys that end, a memory that is full, a server that goes away or is none.
 . "$(dirname "$0")/lib.sh"
+. "$here/test/servers/contract.sh"
 calls=$BUILD/test/remote_calls
 trap 'stop; chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
@@ -9,25 +10,6 @@ stop()
 {
 	[ -e "$work/redis/pids" ] && kill $(cat "$work/redis/pids") 2>/dev/null
 	wait
-}
-
-contract() # NAME URI...
-{
-	local name=$1
-
-	shift
-	GG_TEST_REMOTES="$*" "$BUILD/test/t_remotes" >"$work/tap" 2>&1
-	grep -E "^not ok|^Bail" "$work/tap"
-	! grep -qE "^not ok|^Bail" "$work/tap" && grep -q "^ok .* - $name: after close" "$work/tap"
-}
-
-# forcing URI: {} becomes a place of its own.
-forcing()
-{
-	GG_TEST_FAR=$1 "$BUILD/test/t_exec_remote" >"$work/tap" 2>&1 &&
-		grep -q '^ok .*while inputs come others have the room' "$work/tap" && return
-	cat "$work/tap"
-	return 1
 }
 
 as() { env "$@"; }

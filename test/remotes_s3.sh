@@ -3,6 +3,7 @@
 # can be wrong: secret, clock, bucket, rights, an old session, a server that is
 # busy, or goes away.
 . "$(dirname "$0")/lib.sh"
+. "$here/test/servers/contract.sh"
 calls=$BUILD/test/remote_calls
 trap 'stop; chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
@@ -17,25 +18,6 @@ again()
 {
 	kill "$(cat "$work/s3/rgw.pid")" && until_true 60 eval '! kill -0 "$(cat "$work/s3/rgw.pid")"'
 	"$here/test/servers/radosgw.sh" "$work/s3" again "$@"
-}
-
-contract() # NAME URI...
-{
-	local name=$1
-
-	shift
-	GG_TEST_REMOTES="$*" "$BUILD/test/t_remotes" >"$work/tap" 2>&1
-	grep -E "^not ok|^Bail" "$work/tap"
-	! grep -qE "^not ok|^Bail" "$work/tap" && grep -q "^ok .* - $name: after close" "$work/tap"
-}
-
-# forcing URI: {} becomes a place of its own.
-forcing()
-{
-	GG_TEST_FAR=$1 "$BUILD/test/t_exec_remote" >"$work/tap" 2>&1 &&
-		grep -q '^ok .*while inputs come others have the room' "$work/tap" && return
-	cat "$work/tap"
-	return 1
 }
 
 no_uploads_left()

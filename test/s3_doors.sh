@@ -3,6 +3,7 @@
 # sent to another region or address, and a store (OpenStack Swift) that has no
 # conditional PUT and insists on its region.  Real radosgw, Swift and nginx.
 . "$(dirname "$0")/lib.sh"
+. "$here/test/servers/contract.sh"
 . "$here/test/servers/nginx.sh"
 . "$here/test/servers/s3_doors.sh"
 calls=$BUILD/test/remote_calls
@@ -13,13 +14,6 @@ stop()
 	nginx_stop
 	kill $(cat "$work/s3/pids" "$work/swift/pids" 2>/dev/null) 2>/dev/null
 	wait
-}
-
-contract() # URI
-{
-	GG_TEST_REMOTES="$1" "$BUILD/test/t_remotes" >"$work/tap" 2>&1
-	grep -E "^not ok|^Bail" "$work/tap"
-	! grep -qE "^not ok|^Bail" "$work/tap" && grep -q "^ok .* - s3: after close" "$work/tap"
 }
 
 # gg as somebody who has set these: NAME=VALUE... -- URI
@@ -63,13 +57,13 @@ check "a file of authorities that is not there is named as such" \
 
 export AWS_CA_BUNDLE=$work/doors/ca.pem
 virtual="s3://bucket/some%20where?endpoint=$door_tls&style=virtual"
-check "by TLS and with the bucket in the host's name, the contract is kept" contract "$virtual"
+check "by TLS and with the bucket in the host's name, the contract is kept" contract s3 "$virtual"
 check "the bucket was in the host's name" \
 	grep -q '^bucket\.s3\.localhost /some where/.*many/7$' "$work/doors/asked"
 check "50 MB go in parts and come back in parts that way" says whole 0 "$calls" "$virtual" large 52428800
 
 abroad="s3://bucket/far?endpoint=$ABROAD_ENDPOINT"
-check "who asks in another region is sent on (301), and goes there" contract "$abroad"
+check "who asks in another region is sent on (301), and goes there" contract s3 "$abroad"
 check "once: all that follows goes there straight" \
 	sh -c '"$1" "$2" many 1000 4096 >"$3" && [ "$(head -1 "$3" | cut -d" " -f1)" -lt 1100 ]' \
 	- "$calls" "$abroad" "$work/many"
@@ -91,7 +85,7 @@ check "Swift is there" [ $swift_rc = 0 ]
 . "$work/swift/env"
 swift="s3://bucket/some%20where?endpoint=$S3_ENDPOINT"
 check "Swift says its region, which is learnt; it has no If-None-Match, and keeps the contract" \
-	contract "$swift"
+	contract s3 "$swift"
 check "Swift takes 40 MB in parts" says whole 0 "$calls" "$swift" large 41943040
 check "nothing is wrong with Swift, says check" says 'fine' 0 check_as -- "$swift"
 check "a secret that is not Swift's is told of" says 'secret key is wrong' 3 \
