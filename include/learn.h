@@ -74,6 +74,10 @@ const char *learn_shape(const struct command *c, struct arena *a, const char **w
  * that it starts. */
 bool learn_is_shell(const struct command *c);
 
+/* Does an interpreter, no shell, take its program from standard input as
+ * `python3 - <<END` does?  Then it has no shape. */
+bool learn_is_streamed(const struct command *c);
+
 /* Is `inner`, executed below `outer`, a part of it (a worker process, what
  * torchrun starts, a wrapper's own program), not a command in its own right? */
 bool learn_is_part(const struct command *outer, const struct command *inner);

@@ -122,6 +122,52 @@ check "who reads many results one after another is given all of them" \
 	counts 39 1 0 timeout 300 "$GG" run bash sweep.sh
 check "as they are" as_plain
 
+# ---- ended, mended and run again
+
+begin <<'B'
+cat >fit.py <<'P'
+import os, sys, time
+with open('o' + sys.argv[1], 'w') as f:
+    f.write('half ')
+    f.flush()
+    if os.path.exists('slow'):
+        open('begun', 'w')
+        time.sleep(300)
+    f.write('whole ' + sys.argv[1])
+P
+echo 'set -e; for i in 1 2 3 4; do python3 fit.py $i; done; cat o? >all' >sweep.sh
+B
+ended()
+{
+	local p
+
+	touch slow
+	set -m
+	"$GG" run bash sweep.sh >"$work/.log" 2>&1 </dev/null &
+	p=$!
+	set +m
+	until_true 120 test -e begun && kill -INT -- "-$p"
+	! wait $p && ! "$GG" models | grep fit.py
+}
+check "Ctrl-C while a command is learned from teaches nothing" ended
+rm -f slow begun
+check "then all is made" counts 3 1 0 "$GG" run bash sweep.sh
+check "as without gg" as_plain
+sed -i '1a if sys.argv[1] == "3": sys.exit("three")' fit.py ../plain/fit.py
+rm -f o? ../plain/o? all ../plain/all
+check "a step in the middle fails: so does the script" says "three" 1 "$GG" run bash sweep.sh
+(cd ../plain && bash sweep.sh >/dev/null 2>&1)
+check "and has gone as far as without gg" as_plain
+sed -i 2d fit.py ../plain/fit.py
+(cd ../plain && bash sweep.sh)
+check "mended: what had failed and what comes after it is made" counts 0 4 0 "$GG" run bash sweep.sh
+check "and right" as_plain
+echo 'python3 - x <<P
+open("streamed", "w")
+P' >here.sh
+check "a program in a here document: why it is not learned is said" \
+	says "python3 - runs for real: its program comes on its standard input" 0 "$GG" run bash here.sh
+
 # ---- what a command leaves running
 
 begin <<'B'

@@ -305,6 +305,18 @@ static bool has_odd_stream(struct session *s, const struct command *c, const cha
 	return false;
 }
 
+static void tell_streamed(struct session *s, const struct command *c)
+{
+	struct err e;
+
+	if (s->o.learns_root || !learn_is_streamed(c))
+		return;
+	err_set(&e, ERR_REFUSED, "its program comes on its standard input; in a file it "
+		"could be learned");
+	study_tell(s, NULL, arena_printf(&s->arena, "%s -", path_base(c->args[0])),
+		   (struct bytes){ 0 }, &e);
+}
+
 static bool is_program(const char *path)
 {
 	struct stat st;
@@ -352,6 +364,8 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 	if (is_root && !s->o.learns_root && learn_is_shell(c))
 		return TRACE_GO;
 	shape = learn_shape(c, &s->arena, &why);
+	if (!shape)
+		tell_streamed(s, c);
 	if (s->o.only_shape && (!shape || strcmp(shape, s->o.only_shape) != 0))
 		return TRACE_GO;
 	if (!shape || k->is_released || k->n_waits > MAX_WAITS ||

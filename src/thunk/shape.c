@@ -157,6 +157,12 @@ bool learn_is_shell(const struct command *c)
 	return is;
 }
 
+bool learn_is_streamed(const struct command *c)
+{
+	return c->n_args > 1 && strcmp(c->args[1], "-") == 0 && head_find(c).interpreter &&
+	       !learn_is_shell(c);
+}
+
 static const char *shape_of_script(const struct command *c, const struct head *h,
 				   struct arena *a, const char **why)
 {
