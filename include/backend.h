@@ -150,6 +150,9 @@ struct engine {
 	const struct backend_ops *ops;
 	struct backend *backend;
 	const char *uri;                /* as the user wrote it */
+	/* What an hour of a core, or of a GPU, that a step wants is charged, where
+	 * the engine itself does not know (prices.h); 0: nothing. */
+	double cpu_hour_dollars, gpu_hour_dollars;
 };
 
 extern const struct backend_ops backend_local, backend_connect, backend_container,

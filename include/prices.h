@@ -8,7 +8,8 @@
  *     slurm  *       cpu-hour  0.04
  *
  * PLACE is the name of an engine.  gb-second and request are for functions;
- * cpu-hour and gpu-hour, for any other engine, are what gg plan goes by.
+ * cpu-hour and gpu-hour, for any other engine, are for what a step wants, as long as it
+ * runs: gg plan goes by them, and so do the costs of a run.
  *
  * The line that names the region goes before the one with the star, and a later
  * line before an earlier one.

@@ -59,13 +59,18 @@ echo 'local * cpu-hour 7200' >>gg.prices
 check "prices are those of gg.prices" plan_is '.core_seconds as $s | .engines | all((.dollars - 2 * $s) | fabs < 0.01)'
 echo 'local * cpu-hour much' >gg.prices
 check "a price that is none is told with its line" says "line 1" 3 "$GG" plan
-rm gg.prices
+check "once" [ "$(grep -c 'line 1' "$work/.log")" = 1 ]
+check "and keeps nothing from running" says "costs are not counted by it" 0 "$GG" force model1
+echo 'local * cpu-hour 7200' >gg.prices
 
 from=$EPOCHREALTIME
 check "the rest runs" counts 12 2 0 "$GG" force -v -j4
 took=$(awk -v a="$from" -v b="$EPOCHREALTIME" 'BEGIN { print b - a }')
 check "it took about what was predicted ($predicted s, $took s)" about "$took" "$predicted" 4
 end=$(tail -1 "$(ls .gg/runs/*.jsonl | tail -1)")
+check "what it cost goes by gg.prices" jq -e '.engines[0] | (.dollars - 2 * .seconds) | fabs < 0.001' <<<"$end"
+check "and is said" grep -qE '^forced 12, .*; ran 12 here \(\$[0-9.]+\)' "$work/.log"
+rm gg.prices
 check "both are kept with the run" jq -e '.predicted.seconds > 0.5 and .predicted.took > 0.5 and .predicted.guessed < 0.5' <<<"$end"
 check "and near each other" about "$(jq .predicted.seconds <<<"$end")" "$(jq .predicted.took <<<"$end")" 4
 check "and said" grep -q '^gg: predicted .* s, took .* s$' "$work/.log"

@@ -40,7 +40,7 @@ static inline int rig_open(struct sim_rig *r, const char *words, struct err *e)
 	bo.store = r->store;
 	if (backend_sim.open(&bo, words, &r->backend, e) < 0)
 		return -1;
-	r->engine = (struct engine){ &backend_sim, r->backend, "sim" };
+	r->engine = (struct engine){ .ops = &backend_sim, .backend = r->backend, .uri = "sim" };
 	xo = (struct exec_opts){ .loop = r->loop, .store = r->store, .project = &r->project,
 				 .engines = &r->engine, .n_engines = 1,
 				 .policy = r->policy };

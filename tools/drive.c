@@ -114,6 +114,7 @@ void drive_begin(struct drive *d, struct ctx *c)
 	struct err e;
 
 	*d = (struct drive){ .c = c, .begun_ms = loop_now_ms(c->loop) };
+	engines_set_prices(c);
 	if ((c->o.locked && locked_open(c, &d->locked, &e) < 0) ||
 	    (c->o.metrics && prometheus_open(c, &d->prometheus, &e) < 0) ||
 	    exec_new(&o, &c->exec, &e) < 0) {

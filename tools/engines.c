@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "gg.h"
+#include "prices.h"
 #include "wrap.h"
 
 const char *setting_of(void *arg, const char *name)
@@ -100,6 +101,26 @@ int engines_open(struct ctx *c, struct err *e)
 int engines_open_idle(struct ctx *c, struct err *e)
 {
 	return open_all(c, true, e);
+}
+
+/* A table that cannot be read is no reason not to run. */
+void engines_set_prices(struct ctx *c)
+{
+	struct prices p;
+	struct err e;
+
+	if (!c->project.root)
+		return;
+	if (prices_load(c->project.root, NULL, &c->arena, &p, &e) < 0) {
+		note("%s: costs are not counted by it", e.text);
+		return;
+	}
+	for (size_t i = 0; i < c->n_engines; i++) {
+		struct engine *en = &c->engines[i];
+
+		en->cpu_hour_dollars = price_of(&p, en->ops->name, "*", "cpu-hour");
+		en->gpu_hour_dollars = price_of(&p, en->ops->name, "*", "gpu-hour");
+	}
 }
 
 void engines_close(struct ctx *c)

@@ -170,6 +170,8 @@ int options_grace(const struct ctx *c, int64_t *out, struct err *e);
 
 /* The engines of --engine or GG_ENGINE, else this machine (engines.c). */
 int engines_open(struct ctx *c, struct err *e);
+/* What they charge, by gg.prices. */
+void engines_set_prices(struct ctx *c);
 /* Those alone that neither listen for workers nor start any. */
 int engines_open_idle(struct ctx *c, struct err *e);
 void engines_close(struct ctx *c);

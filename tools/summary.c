@@ -15,7 +15,12 @@
 
 static bool is_plain(const struct ctx *c)
 {
-	return c->n_engines == 1 && c->engines[0].ops->is_here;
+	struct engine_counts n;
+
+	if (c->n_engines != 1 || !c->engines[0].ops->is_here)
+		return false;
+	exec_engine_counts(c->exec, 0, &n);
+	return n.dollars <= 0;
 }
 
 /* "64 on lambda ($0.0021)", "1 here". */

@@ -462,6 +462,9 @@ int sites_check_runtime(struct exec *x, struct node *n, const struct thunk *t,
 bool site_is_open(const struct exec *x, const struct site *s);
 /* It took no more: it rests for a while, longer each time. */
 void site_is_busy(struct exec *x, struct site *s, const char *why);
+/* rep, with what the table of prices says where the place has charged nothing. */
+struct run_report site_charged(const struct site *s, const struct job *j,
+			       const struct run_report *rep);
 /* A run there has ended; it failed by the site's fault. */
 void site_ended(struct exec *x, struct site *s, const struct run_report *rep);
 void site_failed(struct exec *x, struct site *s, const char *why);

@@ -134,10 +134,11 @@ void sched_ended(struct exec *x, struct run *r, const struct run_report *rep)
 		after_failure(x, r, rep);
 }
 
-static void job_done(struct job *j, const struct run_report *rep)
+static void job_done(struct job *j, const struct run_report *told)
 {
 	struct run *r = (struct run *)j;
 	struct exec *x = r->x;
+	const struct run_report charged = site_charged(r->site, j, told), *rep = &charged;
 
 	run_unlink(x, r);
 	arena_reset(&x->scratch);

@@ -223,6 +223,18 @@ void site_failed(struct exec *x, struct site *s, const char *why)
 	wait_for_rest(x);
 }
 
+struct run_report site_charged(const struct site *s, const struct job *j,
+			       const struct run_report *rep)
+{
+	const struct engine *en = s->engine;
+	struct run_report all = *rep;
+
+	if (all.dollars <= 0 && !en->ops->dollars)
+		all.dollars = all.seconds / 3600 * (j->needs.cpus * en->cpu_hour_dollars +
+						    j->needs.gpus * en->gpu_hour_dollars);
+	return all;
+}
+
 void site_ended(struct exec *x, struct site *s, const struct run_report *rep)
 {
 	(void)x;
