@@ -2,6 +2,7 @@
 #include "cell_rig.h"
 
 #include <dirent.h>
+#include <time.h>
 
 static struct rig rig;
 
