@@ -423,6 +423,21 @@ static void test_polls(void)
 static void test_bad_talk(void) { with_less(2, with_socket, bad_talk); }
 static void test_silent(void) { with_less(1, with_socket, silent); }
 
+/* Nothing is asked of a server with another key; one that is too slow is asked again. */
+static bool is_refused(void)
+{
+	struct http_answer a;
+
+	for (int i = 0; i < 10; i++) {
+		if (ask(&(struct http_request){ 0 }, "/p", TOKEN, &a) == 0)
+			return false;
+		if (e.code != ERR_RETRY)
+			break;
+		printf("# %s\n", e.text);
+	}
+	return e.code == ERR_REFUSED;
+}
+
 static void keys(void)
 {
 	struct http_answer a;
@@ -431,10 +446,10 @@ static void keys(void)
 	open_at(NULL, "127.0.0.1:0");
 	right = ticket;
 	ticket.key[20] = ticket.key[20] == 'A' ? 'B' : 'A';
-	CHECK(ask(&(struct http_request){ 0 }, "/p", TOKEN, &a) < 0 && e.code == ERR_REFUSED);
+	CHECK(is_refused());
 	CHECK(strstr(e.text, "key") && !strstr(e.text, TOKEN));
 	ticket.key[0] = 0;
-	CHECK(ask(&(struct http_request){ 0 }, "/p", TOKEN, &a) < 0 && e.code == ERR_REFUSED);
+	CHECK(is_refused());
 	ticket = right;
 	MUST(ask(&(struct http_request){ 0 }, "/p", TOKEN, &a), e);
 	CHECK(n_asked == 1);
@@ -442,7 +457,7 @@ static void keys(void)
 	/* The next run has another key, though the token be the same. */
 	open_at(NULL, "127.0.0.1:0");
 	strcpy(ticket.key, right.key);
-	CHECK(ask(&(struct http_request){ 0 }, "/p", TOKEN, &a) < 0 && e.code == ERR_REFUSED);
+	CHECK(is_refused());
 	serve_close(serve);
 }
 
