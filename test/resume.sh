@@ -80,13 +80,11 @@ printed()
 # obeys SEED: wait until its trainer has said what it does at SIGTERM.
 obeys()
 {
-	local p caught
+	local p caught end=$((SECONDS + 60))
 
-	for ((i = 0; i < 600; i++)); do
-		for p in /proc/[0-9]*; do
-			grep -qsz "^train.py$" "$p/cmdline" &&
-				tr '\0' ' ' <"$p/cmdline" | grep -q -- "--seed $1 " || continue
-			caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "$p/status" 2>/dev/null)
+	while [ $SECONDS -lt $end ]; do
+		for p in $(pgrep -f "train.py --seed $1 "); do
+			caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null)
 			[ $((0x${caught:-0} & 0x4000)) != 0 ] && return 0
 		done
 		sleep 0.1
@@ -166,7 +164,7 @@ worker() # NAME
 if ldconfig -p | grep -q libmicrohttpd.so.12 && ldconfig -p | grep -q libcurl.so.4; then
 	project pool
 	trainer
-	infer --seed 5 --steps 60 --pause 0.05 --out m
+	infer --seed 5 --steps 120 --pause 0.05 --out m
 	"$GG" force --engine "connect:unix=$work/s,ticket=$work/ticket" m >"$work/force.log" 2>&1 &
 	forced=$!
 	pids="$pids $forced"
@@ -179,7 +177,7 @@ if ldconfig -p | grep -q libmicrohttpd.so.12 && ldconfig -p | grep -q libcurl.so
 	worker bob
 	check "and what it did is finished by another" wait $forced
 	check "from its checkpoint" eval 'continued 1 && stopped 1'
-	check "with the bytes of one run" is_true m 5 60
+	check "with the bytes of one run" is_true m 5 120
 fi
 
 # ---- a more urgent step gets the GPU
