@@ -28,7 +28,7 @@ server_start() # NAME
 			${far_net:+nsenter --net=/run/netns/$far_net} "$servers/lambda.sh" "$work/server" \
 			"$GG worker" "$work/faults"
 		;;
-	slurm) SLURM_FAR=${far:-} SLURMD_TIMEOUT=10 "$servers/slurm.sh" "$work/slurm" 2 2 ;;
+	slurm) SLURM_FAR=${far:-} SLURMD_TIMEOUT=5 "$servers/slurm.sh" "$work/slurm" 2 2 ;;
 	podman)
 		for tool in podman runc curl; do
 			command -v $tool >/dev/null || { echo "needs $tool"; return 77; }
