@@ -107,6 +107,7 @@ at_once()
 		interrupt 2 "$GG" force -j2 f1 f2 f3 || return
 		[ $ended -le 2 ] && return
 	done
+	return 1
 }
 check "Ctrl-C twice ends it at once, without the grace" at_once
 check "no process is left" no_long_ones
