@@ -15,7 +15,7 @@ static void list(struct arena *a, struct buf *out, const struct sighting *s,
 		const struct deed_at *d = &s->v[i];
 
 		if (d->path[0] == '/' || !(d->deeds & with) || d->deeds & without ||
-		    strstr(d->path, "__pycache__/"))
+		    strstr(d->path, "__pycache__"))
 			continue;
 		if (n++ < NAMED_MOST)
 			buf_printf(out, "%s%s", n == 1 ? verb : ", ", shown(a, d->path));
