@@ -208,4 +208,22 @@ check "and so does whose log is still being written" \
 	grep -q "bash logs.sh runs for real: it" "$work/.log"
 check "but not for what only waits for its end" counts 0 2 0 timeout 120 "$GG" run bash sweep.sh
 check "all files are those of a plain run" as_plain
+
+# As pyenv's do: the folder in which a shim was called is told to the program.
+mkdir "$work/shims"
+cat >"$work/shims/python3" <<'P'
+#!/bin/bash
+export PYENV_DIR=$PWD PYENV_HOOK_PATH=$PWD/hooks PYENV_VERSION=3
+exec /usr/bin/python3 "$@"
+P
+chmod +x "$work/shims/python3"
+name_in()
+(
+	project "$1"
+	echo 'import sys; open("o" + sys.argv[1], "w").write(sys.argv[1])' >fit.py
+	PATH=$work/shims:$PATH "$GG" run sh -c 'python3 fit.py 1; python3 fit.py 2' >.log 2>&1
+	"$GG" show o2 | sed -n 's/^# thunk //p'
+)
+same_names() { local a=$(name_in here) b=$(name_in there); [ -n "$a" ] && [ "$a" = "$b" ]; }
+check "below pyenv's shims a step has the same name in each folder" same_names
 plan

@@ -95,8 +95,9 @@ static const char *const local_env[] = {
 	"PWD", "OLDPWD", "SHLVL", "_", "HOME", "USER", "LOGNAME", "HOSTNAME", "TERM",
 	"COLUMNS", "LINES", "TMPDIR", "TEMP", "TMP", "DISPLAY", "SSH_*", "XDG_*", "DBUS_*",
 	"BASH_*", "PS[0-9]", "GG_*", "MAIL", "EDITOR", "PAGER", "LS_COLORS", "PATH",
-	"PIPESTATUS", "BASHPID", "WINDOWID", "VIRTUAL_ENV*", "CONDA_*", "MAKEFLAGS", "MFLAGS",
-	"MAKELEVEL", "MAKE_TERMERR", "MAKE_TERMOUT",
+	"PIPESTATUS", "BASHPID", "WINDOWID", "VIRTUAL_ENV*", "CONDA_*", "PYENV_DIR",
+	"PYENV_HOOK_PATH", "_PYENV_*", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKE_TERMERR",
+	"MAKE_TERMOUT",
 };
 
 /* Variables that shape numbers or what is loaded. */
