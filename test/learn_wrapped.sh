@@ -226,4 +226,21 @@ name_in()
 )
 same_names() { local a=$(name_in here) b=$(name_in there); [ -n "$a" ] && [ "$a" = "$b" ]; }
 check "below pyenv's shims a step has the same name in each folder" same_names
+
+# In a folder that is not for what is temporary.
+other=$(mktemp -d "$(realpath "$BUILD")/other.XXXXXX")
+trap 'rm -rf "$other"; chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+case $other in
+/tmp/*) echo "# another interpreter is not tried: the build is below /tmp" ;;
+*)
+	ln -s /usr/bin/dash "$other/sh"
+	project another
+	echo 'echo $1 >o$1' >fit.sh
+	echo 'sh fit.sh 1; sh fit.sh 2' >sweep.sh
+	"$GG" run bash sweep.sh >/dev/null 2>&1
+	with() { PATH=$other:$PATH "$GG" run --fresh bash sweep.sh; }
+	check "below another interpreter it is learned once more" counts 1 1 0 with
+	check "and known from then on" counts 0 2 0 with
+	;;
+esac
 plan

@@ -48,6 +48,7 @@ struct gather {
 	struct infer_helper *helper;    /* filled when must_force */
 	bool is_plain;                  /* paths depend on no file's content */
 	bool must_force;                /* a placeholder is to be real first */
+	bool is_of_another;             /* program: none of those that its model uses */
 	const char *real, *spelled;     /* what is at real is named by a way
 					 * over a link; else NULL */
 };

@@ -237,8 +237,12 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 		question_release(&q);
 		return INFER_UNKNOWN;
 	}
-	if (defer(&q, &v, e) < 0)
+	if (defer(&q, &v, e) < 0) {
 		v = refuse(&q, e);
+		/* Another Python than the one that it was learned of, say. */
+		if (q.g.is_of_another && q.b.is_learned && in->o.doubts)
+			v = INFER_UNKNOWN;
+	}
 	question_release(&q);
 	return v;
 }

@@ -386,10 +386,12 @@ static int need_program(struct gather *g, const struct id *tree, struct err *e)
 
 	if (map_get(&m->held, bytes_str(key)))
 		return 0;
-	if (closure_find(g->in->o.store, tree, g->c->program, &ent, e) < 0)
-		return e->code != ERR_MISSING ? -1 :
+	if (closure_find(g->in->o.store, tree, g->c->program, &ent, e) < 0) {
+		g->is_of_another = e->code == ERR_MISSING;
+		return !g->is_of_another ? -1 :
 		       err_set(e, ERR_MISSING, "its program %s is not among what its model "
 			       "uses", g->c->program);
+	}
 	*map_at(&m->held, bytes_str(arena_str(&m->arena, key))) = m;
 	return 0;
 }
