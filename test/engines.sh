@@ -78,6 +78,12 @@ again() { "$GG" force --retries 2 -k --timeout 1s bad slow >"$work/.log" 2>&1; [
 check "--retries and --timeout end" again
 check "the failure says how often it was tried" says 'tried 3 times: .*3'
 check "and what took too long" says 'longer'
+project lost
+printf 'fake @ @out\n' >gg.models
+mkdir bin && printf '#!/bin/sh\n' >bin/fake && chmod +x bin/fake
+PATH=$PWD/bin:$PATH "$GG" infer -q fake exit=9 bad
+five_runs() { "$GG" force --retries 2 --engine "fake:lose=2,log=$PWD/runs" bad >"$work/.log" 2>&1; [ $? = 1 ] && [ "$(grep -c . runs)" = 5 ]; }
+check "what its workers lose takes nothing from a step's --retries" five_runs
 
 far=$work/far
 "$GG" key new >/dev/null 2>&1

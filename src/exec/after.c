@@ -13,7 +13,7 @@ enum {
 };
 
 static const struct rule {
-	unsigned tries;         /* starts in all */
+	unsigned tries;         /* starts in all, of its own failures or of others' */
 	bool is_program;        /* --retries adds to them */
 	bool is_free;           /* it never began: no try, the engine rests */
 	bool elsewhere;         /* the next start is on another engine */
@@ -186,6 +186,16 @@ void after_blame(struct exec *x, struct site *s, const struct run_report *rep)
 		site_is_busy(x, s, text);
 }
 
+/* Count one more.  What a step did itself uses up nothing of what engines and
+ * workers may do to it, nor they of its own. */
+static bool has_tries_left(const struct exec *x, struct node *n, const struct rule *p)
+{
+	n->n_tries++;
+	if (!p->is_program)
+		return (unsigned)n->n_tries - n->n_own < p->tries;
+	return ++n->n_own < p->tries + x->o.retries;
+}
+
 void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 {
 	const struct rule *p = &rules[rep->status];
@@ -217,8 +227,7 @@ void after_failure(struct exec *x, struct run *r, const struct run_report *rep)
 		if (node_lost_input(x, n, &rep->missing, &e) == 0)
 			return;
 		lost.text = e.text;
-	} else if (!p->rewinds && ++n->n_tries < p->tries + (p->is_program ? x->o.retries : 0) &&
-		   (!p->grows || grow(x, r, rep))) {
+	} else if (!p->rewinds && has_tries_left(x, n, p) && (!p->grows || grow(x, r, rep))) {
 		again(x, r, p);
 		return;
 	}

@@ -132,7 +132,7 @@ struct node {
 	uint32_t avoids;                /* of them, where it failed */
 	int priority;
 	uint8_t state, why;
-	uint8_t n_tries, n_rewinds, n_runs, n_beaten;
+	uint8_t n_tries, n_own, n_rewinds, n_runs, n_beaten;    /* own: that it failed itself */
 	bool is_watched : 1;            /* as in struct hints */
 	bool has_claim : 1;             /* of reduced */
 	bool is_held : 1;               /* in exec.held: claim falls at flush */
