@@ -81,7 +81,7 @@ check "and what took too long" says 'longer'
 project lost
 printf 'fake @ @out\n' >gg.models
 mkdir bin && printf '#!/bin/sh\n' >bin/fake && chmod +x bin/fake
-PATH=$PWD/bin:$PATH "$GG" infer -q fake exit=9 bad
+PATH=$PWD/bin:$PATH "$GG" infer -q fake exit=9 bad >/dev/null 2>&1
 five_runs() { "$GG" force --retries 2 --engine "fake:lose=2,log=$PWD/runs" bad >"$work/.log" 2>&1; [ $? = 1 ] && [ "$(grep -c . runs)" = 5 ]; }
 check "what its workers lose takes nothing from a step's --retries" five_runs
 
