@@ -4,7 +4,7 @@
 # make demo     the digits ensemble, start to finish
 # make bench    how fast, beside its peers; ROW=infer for one row
 # make worker   gg-worker, which needs nothing of the machine it runs on
-# The rest: all fuzz lint fmt install clean
+# The rest: all fuzz lint fmt install clean benches
 
 CC     := $(if $(filter default,$(origin CC)),gcc,$(CC))
 BUILD  ?= build$(if $(SAN),-san)
@@ -38,7 +38,7 @@ NVCC_FLAGS = -std=c++20 -O3 -Iinclude -fmad=false -prec-div=true -prec-sqrt=true
 	-Xcompiler -Wall,-Wextra,-fPIC,-fvisibility=hidden,-fno-exceptions,-fno-rtti,-fno-threadsafe-statics
 NVCC_ARCHS = -gencode arch=compute_80,code=sm_80 -gencode 'arch=compute_90,code=[sm_90,compute_90]'
 
-.PHONY: all deps-demo deps-test deps-bench deps-worker worker check test demo bench fuzz lint fmt install clean
+.PHONY: all deps-demo deps-test deps-bench deps-worker worker check test demo benches bench fuzz lint fmt install clean
 .DELETE_ON_ERROR:
 .SECONDARY:
 all: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
@@ -122,7 +122,9 @@ test: deps-test worker all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/clos
 demo: deps-demo all
 	@BUILD=$(BUILD) examples/demo.sh
 
-bench: deps-bench all $(BENCHES)
+benches: all $(BENCHES)
+
+bench: deps-bench benches
 	@BUILD=$(BUILD) test/bench/run.sh $(ROW)
 
 fuzz: deps-test $(FUZZERS)

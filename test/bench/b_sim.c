@@ -7,6 +7,7 @@
  */
 #include <math.h>
 #include <stdio.h>
+#include <sys/resource.h>
 #include "../sim_rig.h"
 #include "bench.h"
 
