@@ -11,29 +11,36 @@
 #include <unistd.h>
 #include "file.h"
 
-bool process_read(pid_t pid, struct process *out)
+bool process_text(pid_t pid, const char *name, char *text, size_t room)
 {
-	char path[64], text[1024], *name, *end;
-	unsigned long long user, system;
+	char path[64];
 	ssize_t n;
 	int fd;
 
-	*out = (struct process){ .pid = 0 };
-	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : file_read_fd(fd, text, sizeof text - 1);
+	n = fd < 0 ? -1 : file_read_fd(fd, text, room - 1);
 	if (fd >= 0)
 		close(fd);
-	if (n <= 0)
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+bool process_read(pid_t pid, struct process *out)
+{
+	char text[1024], *name, *end;
+	unsigned long long user, system;
+
+	*out = (struct process){ .pid = 0 };
+	if (!process_text(pid, "stat", text, sizeof text))
 		return false;
-	text[n] = '\0';
 	name = strchr(text, '(');
 	end = strrchr(text, ')');
-	/* The 3rd, 4th, 14th, 15th and 22nd of the fields. */
+	/* The 3rd, 4th, 9th, 14th, 15th and 22nd of the fields. */
 	if (!name || !end || end < name ||
-	    sscanf(end + 1, " %c %d %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu "
+	    sscanf(end + 1, " %c %d %*s %*s %*s %*s %u %*s %*s %*s %*s %llu %llu "
 			    "%*s %*s %*s %*s %*s %*s %llu", &out->state, &out->parent,
-		   &user, &system, &out->started) != 5) {
+		   &out->flags, &user, &system, &out->started) != 6) {
 		*out = (struct process){ .pid = 0 };
 		return false;
 	}

@@ -17,7 +17,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "file.h"
 #include "process.h"
 #include "session.h"
 
@@ -45,18 +44,8 @@ pid_t stream_parent(pid_t pid)
 
 bool stream_comm(pid_t pid, char *name, size_t room)
 {
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/comm", (int)pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : file_read_fd(fd, name, room - 1);
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
+	if (!process_text(pid, "comm", name, room))
 		return false;
-	name[n] = 0;
 	name[strcspn(name, "\n")] = 0;
 	return true;
 }
@@ -95,23 +84,12 @@ int stream_fd_of(pid_t pid, const struct stat *st, int first)
 /* How far a process has read, or -1. */
 static long long offset_of(pid_t pid, int fd)
 {
-	char path[64], text[256];
+	char name[32], text[256];
 	long long pos = -1;
-	int f;
-	ssize_t n;
 
-	snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)pid, fd);
-	f = open(path, O_RDONLY | O_CLOEXEC);
-	if (f < 0)
-		return -1;
-	n = file_read_fd(f, text, sizeof text - 1);
-	close(f);
-	if (n > 0) {
-		text[n] = 0;
-		if (sscanf(text, "pos: %lld", &pos) != 1)
-			pos = -1;
-	}
-	return pos;
+	snprintf(name, sizeof name, "fdinfo/%d", fd);
+	return process_text(pid, name, text, sizeof text) &&
+	       sscanf(text, "pos: %lld", &pos) == 1 ? pos : -1;
 }
 
 static void regular(pid_t pid, int fd, const struct stat *st, const char *link,

@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-#include "file.h"
+#include "process.h"
 #include "session_private.h"
 
 struct given {
@@ -26,19 +26,11 @@ enum { GIVEN_MAX = 64 };
 /* Position and flags of a descriptor; false if it is not there. */
 static bool look(pid_t pid, int fd, long long *pos, unsigned *flags)
 {
-	char path[64], text[256];
-	ssize_t n;
-	int f;
+	char name[32], text[256];
 
-	snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)pid, fd);
-	f = open(path, O_RDONLY | O_CLOEXEC);
-	n = f < 0 ? -1 : file_read_fd(f, text, sizeof text - 1);
-	if (f >= 0)
-		close(f);
-	if (n <= 0)
-		return false;
-	text[n] = 0;
-	return sscanf(text, "pos: %lld flags: %o", pos, flags) == 2;
+	snprintf(name, sizeof name, "fdinfo/%d", fd);
+	return process_text(pid, name, text, sizeof text) &&
+	       sscanf(text, "pos: %lld flags: %o", pos, flags) == 2;
 }
 
 /* Is it that file still, and not another by its number? */

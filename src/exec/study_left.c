@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-#include "file.h"
+#include "process.h"
 #include "session_private.h"
 
 enum {
@@ -23,7 +23,6 @@ enum {
 	FDS_MAX = 256,
 	LOOKS = 10,             /* at who may be about to end */
 	LOOK_NS = 5000000,
-	EXITING = 4,            /* of the kernel's flags of a process */
 };
 
 struct opened {
@@ -97,21 +96,6 @@ static bool waits_for_end(struct study *st, pid_t pid, const struct opened *v, s
 	return waits;
 }
 
-static ssize_t read_proc(pid_t pid, const char *name, char *to, size_t room)
-{
-	char path[64];
-	ssize_t n;
-	int fd;
-
-	snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, name);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	n = fd < 0 ? -1 : file_read_fd(fd, to, room - 1);
-	if (fd >= 0)
-		close(fd);
-	to[n > 0 ? n : 0] = '\0';
-	return n;
-}
-
 static bool has_pending(const char *status, const char *which)
 {
 	const char *at = strstr(status, which);
@@ -124,17 +108,13 @@ static bool has_pending(const char *status, const char *which)
 /* Has it ended, or been told to?  Else *started is when it began. */
 static bool is_ending(pid_t pid, unsigned long long *started)
 {
-	char text[4096], state, *p;
-	unsigned flags;
+	struct process p;
+	char text[4096];
 
-	/* Its flags are the 9th of the fields, its start the 22nd. */
-	if (read_proc(pid, "stat", text, sizeof text) <= 0 || !(p = strrchr(text, ')')) ||
-	    sscanf(p + 1, " %c %*d %*d %*d %*d %*d %u %*s %*s %*s %*s %*s %*s %*s %*s %*s "
-			  "%*s %*s %*s %llu", &state, &flags, started) != 3)
+	if (!process_read(pid, &p) || strchr("ZXx", p.state) || p.flags & PROCESS_EXITING)
 		return true;
-	if (strchr("ZXx", state) || flags & EXITING)
-		return true;
-	return read_proc(pid, "status", text, sizeof text) <= 0 ||
+	*started = p.started;
+	return !process_text(pid, "status", text, sizeof text) ||
 	       has_pending(text, "\nSigPnd:") || has_pending(text, "\nShdPnd:");
 }
 
@@ -172,7 +152,7 @@ const char *study_left(struct study *st)
 			return NULL;
 		nanosleep(&nap, NULL);
 	}
-	if (read_proc(left, "comm", name, sizeof name) <= 0)
+	if (!process_text(left, "comm", name, sizeof name))
 		return NULL;
 	name[strcspn(name, "\n")] = '\0';
 	return arena_printf(&st->arena, "it leaves %s running behind it", name);

@@ -19,6 +19,7 @@
 #include <sys/sysmacros.h>
 #include <sys/un.h>
 #include <unistd.h>
+#include "process.h"
 
 enum {
 	STATUS_ROOM = 2048, LINK_ROOM = 64,
@@ -33,26 +34,11 @@ static pid_t field(const char *text, const char *word)
 	return at ? (pid_t)atoi(at + strlen(word)) : 0;
 }
 
-/* Read a short file of /proc; *to is a string. */
-static bool read_proc(const char *path, char *to, size_t room)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
-	ssize_t n = fd < 0 ? -1 : read(fd, to, room - 1);
-
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0)
-		return false;
-	to[n] = '\0';
-	return true;
-}
-
 pid_t trace_process(pid_t tid, pid_t *parent)
 {
-	char path[LINK_ROOM], text[STATUS_ROOM];
+	char text[STATUS_ROOM];
 
-	snprintf(path, sizeof path, "/proc/%d/status", (int)tid);
-	if (!read_proc(path, text, sizeof text))
+	if (!process_text(tid, "status", text, sizeof text))
 		return 0;
 	if (parent)
 		*parent = field(text, "\nPPid:");
@@ -140,10 +126,10 @@ static bool read_address(struct call *c, uint64_t at, uint64_t n, bool all)
 /* The process behind a descriptor of the caller's, or 0. */
 static pid_t behind_pidfd(const struct call *c, int fd)
 {
-	char path[LINK_ROOM], text[STATUS_ROOM];
+	char name[LINK_ROOM], text[STATUS_ROOM];
 
-	snprintf(path, sizeof path, "/proc/%d/fdinfo/%d", (int)c->ev.pid, fd);
-	return read_proc(path, text, sizeof text) ? field(text, "\nPid:") : 0;
+	snprintf(name, sizeof name, "fdinfo/%d", fd);
+	return process_text(c->ev.pid, name, text, sizeof text) ? field(text, "\nPid:") : 0;
 }
 
 /* To itself or a thread of its own is no event. */
