@@ -175,7 +175,7 @@ check "predict writes a class for each example" sh -c \
 	"'$ML' predict --data d.st s-*.st -o p.csv && [ \$(wc -l <p.csv) = 500 ]"
 three_lines()
 {
-	grep -A2 "^    b = open('w.safetensors'" "$here/examples/fashion/README.md" | sed 's/^    //' >three.py
+	grep -A2 "^    b = open('w.safetensors'" "$here/README.md" | sed 's/^    //' >three.py
 	[ "$(wc -l <three.py)" = 3 ] && cp alone.st w.safetensors || return 1
 	{
 		echo 'import json, numpy'
