@@ -69,9 +69,12 @@ void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n
 void memo_each(struct memo *m, void (*fn)(void *arg, const struct memo_want *w),
 	       void *arg);
 
-/* Keep it under key; n_thunks is for the summary.  It is no error that it
+/* Keep it under key; the counts are for the summary.  It is no error that it
  * cannot be remembered: memo_spoilt() then says why. */
-int memo_save(struct memo *m, const struct id *key, size_t n_thunks,
+struct memo_counts {
+	size_t n_thunks, n_failed;      /* all; steps that the script let fail */
+};
+int memo_save(struct memo *m, const struct id *key, const struct memo_counts *n,
 	      struct err *e);
 
 /* The name of an inference: command, place, environment, models. */
@@ -84,7 +87,8 @@ struct id memo_key(const struct project *p, const char **args, const char **env,
  * anew, and so is what comes after them, as the script would. */
 struct memo_recall {
 	struct memo_want *wants;        /* from a */
-	size_t n_wants, n_thunks, n_outputs;
+	size_t n_wants, n_outputs;
+	struct memo_counts n;
 	size_t n_changed;               /* inputs that have other content now */
 	const char *reason;
 };

@@ -101,7 +101,11 @@ static int recall(struct run *r, struct err *e)
 	else if (!c->o.quiet && !c->o.json)
 		note("nothing that %s saw has changed: not run again (--fresh runs it)",
 		     r->args[0]);
-	r->d.n_thunks = m.n_thunks;
+	if (m.n.n_failed && !c->o.quiet && !c->o.json)
+		note("%zu step%s that it let fail %s not tried again either", m.n.n_failed,
+		     m.n.n_failed == 1 ? "" : "s", m.n.n_failed == 1 ? "is" : "are");
+	r->d.n_thunks = m.n.n_thunks;
+	r->d.n_answered = m.n.n_failed;
 	for (size_t i = 0; r->forces && i < m.n_wants; i++) {
 		*map_at(&r->d.seen, id_key(&m.wants[i].ph.thunk)) = r;
 		if (drive_want(&r->d, &m.wants[i], e) < 0)
@@ -246,10 +250,31 @@ static int passes(struct run *r, struct session_counts *n, struct err *e)
 	return rc;
 }
 
+/* Steps have failed, and the script, which knows, ended well. */
+static void weigh_failures(struct run *r, size_t n_failed)
+{
+	struct ctx *c = r->d.c;
+	bool was_heard = !r->d.n_unheard && !r->d.n_unmade && !r->was_refused;
+	const char *name = shown(&c->arena, r->args[0]);
+
+	if (!n_failed || !was_heard || r->d.n_interrupts)
+		return;
+	r->d.is_answered = script_answers(r->args, &c->arena);
+	if (c->o.quiet || c->o.json)
+		return;
+	if (r->d.is_answered)
+		note("%s ended well all the same: what to do when a step fails is its own",
+		     name);
+	else
+		note("%s ended well, but does not look at how its steps end (set -e, ||, if)",
+		     name);
+}
+
 static int infer_anew(struct run *r, struct err *e)
 {
 	struct ctx *c = r->d.c;
 	struct session_counts n = { 0 };
+	struct memo_counts kept = { 0 };
 	struct exec_counts done;
 	int rc;
 
@@ -258,9 +283,14 @@ static int infer_anew(struct run *r, struct err *e)
 	done.failed -= r->d.n_failed_gone;
 	if (!script_input_is_known(&r->input))
 		memo_spoil(r->memo, "what came on its standard input is not known");
-	if (rc == 0 && n.status == 0 && !done.failed && !r->d.n_interrupts &&
-	    !r->was_refused)
-		rc = memo_save(r->memo, &r->input.key, r->d.n_thunks, e);
+	if (rc == 0 && n.status == 0)
+		weigh_failures(r, done.failed);
+	if (fallback_is_by_signal(&r->d))
+		memo_spoil(r->memo, "a step was killed, which may not happen again");
+	kept = (struct memo_counts){ r->d.n_thunks, done.failed };
+	if (rc == 0 && n.status == 0 && (!done.failed || r->d.is_answered) &&
+	    !r->d.n_interrupts && !r->was_refused)
+		rc = memo_save(r->memo, &r->input.key, &kept, e);
 	if (rc == 0 && c->o.verbose && memo_spoilt(r->memo))
 		note("%s will run again next time: %s", r->args[0],
 		     memo_spoilt(r->memo));
@@ -302,12 +332,13 @@ static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 	is_recalled = rc == 1;
 	if (is_recalled)
 		drive_finish(&r.d);
+	r.d.is_answered = is_recalled && !r.d.n_unheard;
 	/* What the script said has to be learned again, or it has to hear of a
 	 * failure: so it is asked. */
 	if (is_recalled && (r.d.asked || fallback_is_due(&r.d)) && !r.d.n_interrupts) {
 		is_recalled = false;
 		map_release(&r.d.seen);
-		r.d.n_thunks = 0;
+		r.d.n_thunks = r.d.n_answered = 0;
 	}
 	if (rc >= 0 && !is_recalled)
 		rc = status = infer_anew(&r, e);

@@ -275,7 +275,7 @@ int drive_end(struct drive *d)
 
 	loop_turn(d->c->loop);
 	exec_counts(d->c->exec, &n);
-	n.failed -= d->n_failed_gone;
+	n.failed += d->n_answered - d->n_failed_gone;
 	n.unrun -= d->n_unrun_gone;
 	rc = settle(d);
 	seconds = (double)(loop_now_ms(d->c->loop) - d->begun_ms) / 1e3;
@@ -283,7 +283,8 @@ int drive_end(struct drive *d)
 	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);
-	if (rc == EXIT_FINE && (n.failed || d->n_unmade || d->n_interrupts || d->script_failed))
+	if (rc == EXIT_FINE && ((n.failed && !d->is_answered) || d->n_unmade || d->n_interrupts ||
+				d->script_failed))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
 	    rc == EXIT_FINE)

@@ -73,11 +73,13 @@ void fallback_note(struct drive *d, const struct exec_event *ev)
 		return;
 	if (ev->kind == EXEC_RAN)
 		note_run(d, ev->thunk, ev->report);
-	if (ev->kind != EXEC_FAILED || ev->asks_more)
+	if (ev->kind != EXEC_FAILED || (ev->asks_more && d->relearns))
 		return;
 	cause = ev->cause ? map_get(&d->ended, id_key(ev->cause)) : NULL;
-	if (!cause || !cause->is_own)
+	if (ev->asks_more || !cause || !cause->is_own) {
+		d->n_unheard++;
 		return;
+	}
 	n = ended_at(d, ev->thunk);
 	if (n != cause)         /* it has returned that one, or cannot be made */
 		n->f = (struct step_failure){ .status = cause->f.status };
@@ -96,6 +98,21 @@ const struct step_failure *fallback_of(const struct drive *d, const struct id *t
 bool fallback_is_due(const struct drive *d)
 {
 	return (d->n_news || d->untrue) && !d->n_interrupts;
+}
+
+bool fallback_is_by_signal(const struct drive *d)
+{
+	struct bytes key;
+	size_t pos = 0;
+	void *at;
+
+	while (map_each(&d->ended, &pos, &key, &at)) {
+		const struct ended *n = at;
+
+		if (n->has_failed && n->f.status > 128)
+			return true;
+	}
+	return false;
 }
 
 void fallback_begin(struct drive *d, const char *script)

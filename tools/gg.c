@@ -41,8 +41,8 @@ const struct verb verbs[] = {
 	  "step fails by its own doing, the script is run again from what it found at "
 	  "first, and there the step fails: `||`, `if`, $? and set -e work. What it had "
 	  "written by then is at its outputs if it ran on this machine; else nothing is. "
-	  "What runs for real runs again as well. Exit status 1 when a step or the script "
-	  "failed, whatever the script made of it." },
+	  "What runs for real runs again as well. Exit status 1 when the script failed, or a step "
+	  "did and the script does not answer to that (set -e, ||, if, $?)." },
 	{ "learn", cmd_learn, RUNS_SCRIPT,
 	  "closure", "[--] COMMAND [ARG...]", "run one command, and say what it does to which file",
 	  "Runs COMMAND for real, prints the model that explains it and its like, "

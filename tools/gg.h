@@ -249,6 +249,10 @@ struct drive {
 	size_t n_failed_gone, n_unrun_gone;
 	struct map ended;               /* how programs ended (fallback.c) */
 	size_t n_news;                  /* failures that the script is to hear of */
+	size_t n_unheard;               /* ... that it can never hear of */
+	bool is_answered;               /* what failed is the script's own affair */
+	size_t n_answered;              /* so many had failed when what it did was
+					 * remembered, and were not tried again */
 	bool script_failed;
 	const char *untrue;             /* it has to be run again: why */
 	unsigned n_interrupts;
@@ -317,7 +321,13 @@ const struct step_failure *fallback_of(const struct drive *d, const struct id *t
 /* Is the script to be run again?  fallback_begin() says why, and forgets what
  * could not be made. */
 bool fallback_is_due(const struct drive *d);
+/* Has a signal ended one of them, so that it may end otherwise next time? */
+bool fallback_is_by_signal(const struct drive *d);
 void fallback_begin(struct drive *d, const char *script);
+
+/* Does the script that is run by these words say what it does when a command
+ * fails, or stop then (answers.c)? */
+bool script_answers(const char **args, struct arena *a);
 
 /* A failure that learning again may mend: true if it is kept for that. */
 bool relearn_note(struct drive *d, const struct exec_event *ev);

@@ -113,6 +113,8 @@ bool relearn_all(struct drive *d, struct session *s)
 		tell_failed(d, k, e.text);
 		if (e.code == ERR_FAILED && status)
 			fallback_add(d, &k->thunk, status);
+		else
+			d->n_unheard++;
 	}
 	session_counts(s, &n);
 	if (n.untrue && !d->untrue)
@@ -123,7 +125,9 @@ bool relearn_all(struct drive *d, struct session *s)
 void relearn_give_up(struct drive *d, const char *why)
 {
 	for (struct asked *k = d->asked; k; k = k->next)
-		if (map_get(&d->gone, id_key(&k->thunk)) == &failed)
+		if (map_get(&d->gone, id_key(&k->thunk)) == &failed) {
 			tell_failed(d, k, why);
+			d->n_unheard++;
+		}
 	d->asked = NULL;
 }

@@ -72,11 +72,27 @@ static void put_all(struct session *s, const struct id *id, const struct step_fa
 	}
 }
 
+/* With other inputs it may not fail, which nobody else would notice: it has no
+ * output that could be made anew. */
+static void note_inputs(struct session *s, const struct id *id)
+{
+	struct thunk t;
+	struct err e;
+
+	if (session_thunk(s, id, &t, &e) < 0)
+		return;
+	for (size_t i = 0; i < t.n_in; i++)
+		memo_touch(s->o.memo, *t.in[i].path == '/' ? t.in[i].path :
+			   arena_printf(&s->arena, "%s/%s", s->o.project->root, t.in[i].path),
+			   MEMO_READ);
+}
+
 enum trace_answer fallback_answer(struct session *s, const struct ask *k, int *status)
 {
 	const struct id thunk = s->failed_thunk;
 	const struct step_failure *f = s->o.fails(s->o.arg, &thunk);
 
+	note_inputs(s, &thunk);
 	put_all(s, &thunk, f, k->pid);
 	*status = f->status;
 	return TRACE_EXIT;

@@ -18,7 +18,7 @@
 
 #include "memo.h"
 
-enum { MEMO_VERSION = 6 };
+enum { MEMO_VERSION = 7 };
 
 /* Beside the kind: an input whose content only enters thunks (rebind.c), a
  * program, a link stands at the path itself. */
@@ -26,7 +26,7 @@ enum { MEMO_VALUE = 0x20, MEMO_EXEC = 0x40, MEMO_LINK = 0x80, MEMO_KIND = 0x1f }
 
 struct memo_head {
 	uint32_t version, n_entries;
-	uint64_t n_thunks;
+	uint64_t n_thunks, n_failed;
 	uint64_t boot;                  /* whose stamps speak for content */
 };
 

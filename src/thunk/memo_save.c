@@ -234,10 +234,11 @@ static bool reads_outputs(const struct memo *m)
 	return false;
 }
 
-int memo_save(struct memo *m, const struct id *key, size_t n_thunks, struct err *e)
+int memo_save(struct memo *m, const struct id *key, const struct memo_counts *n,
+	      struct err *e)
 {
-	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n_thunks,
-				  .boot = store_boot(m->store) };
+	struct memo_head head = { .version = MEMO_VERSION, .n_thunks = n->n_thunks,
+				  .n_failed = n->n_failed, .boot = store_boot(m->store) };
 	struct buf b = { 0 };
 	int rc = 0;
 

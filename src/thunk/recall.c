@@ -335,7 +335,7 @@ static int recall_once(struct recall *r, const struct id *key, struct err *e)
 		buf_add(&r->renewed, r->reader.all.p, r->reader.all.n);
 		memcpy(r->renewed.p, &head, sizeof head);
 	}
-	r->out->n_thunks = head.n_thunks;
+	r->out->n = (struct memo_counts){ head.n_thunks, head.n_failed };
 	for (uint32_t i = 0; i < head.n_entries && rc == 1; i++) {
 		struct memo_entry x;
 
