@@ -12,7 +12,7 @@
 
 struct autoscale {
 	size_t min, max;                /* workers */
-	struct room worker;             /* of one; mem_bytes 0: not known */
+	struct room worker;             /* of one; mem_bytes, disk_bytes 0: not known */
 };
 
 /* How many of the widest waiting job one worker runs at once: at least 1. */

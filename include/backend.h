@@ -13,14 +13,9 @@
 #include "engine_words.h"
 #include "loop.h"
 #include "model.h"
+#include "room.h"
 #include "run.h"
 #include "store.h"
-
-/* How much there is, or how much one thunk wants. */
-struct room {
-	double cpus, gpus;
-	uint64_t mem_bytes;
-};
 
 /* One reduced thunk to run.  It belongs to the scheduler and stays valid until
  * job_done() returns. */

@@ -71,6 +71,9 @@
  *     cpus N, gpus N          fractions too
  *     gpus 1-4                any number from 1 to 4: see policy.h
  *     mem 2G                  K M G T, powers of 1024
+ *     disk 10G                what it writes while it runs: outputs and what it
+ *                             leaves in /tmp.  Kept free for it, as mem is; one
+ *                             that writes more is not stopped
  *     time 90s | 1h30m        s m h d
  *     priority N              -1000 to 1000, higher is sooner
  *     network yes             it needs the network
@@ -139,7 +142,7 @@ struct resume {
 /* Steer where and when; never part of a name.  0 means not said. */
 struct hints {
 	double cpus, gpus, time_s;
-	uint64_t mem_bytes;
+	uint64_t mem_bytes, disk_bytes;
 	int priority;
 	bool is_watched;                /* its model was learned: a step that
 					 * asks for what the project has and

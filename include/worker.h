@@ -132,6 +132,7 @@ struct connect_opts {
 	unsigned n_slots;               /* requests at a time */
 	double cpus, gpus;              /* what there is */
 	uint64_t mem_bytes;
+	uint64_t disk_bytes;            /* for steps, beside what it keeps */
 	double patience_s;              /* without a dispatcher; 0: 60, or 5 once
 					 * its socket is gone */
 	struct worker_stop *stop;

@@ -160,6 +160,7 @@ full()
 two='sh ok.sh a b; sh ok.sh b c'
 "$GG" run sh ok.sh a z >/dev/null
 check "an output larger than the disk" full "$GG" run sh big.sh big --mb 9
+check "what its model can say is told" grep -q 'let .disk 10G. in its model say' "$work/.log"
 check "leaves no part of it" test ! -e big
 check "and nothing else" nothing_temporary
 "$GG" infer sh -c "$two" >/dev/null

@@ -69,6 +69,12 @@ refuses()
 }
 check "what fits nowhere is refused before anything runs" refuses
 check "and runs where there are such" counts 13 0 0 "$GG" force --engine local --engine local:gpus=2
+printf 'sh step.sh @ @out\n\talso step.sh\n\tdisk 3G\n' >gg.models
+"$GG" infer -q sh -c 'for i in 21 22; do sh step.sh $i out$i; done' >/dev/null
+check "disk that there is not for it is told of" eval \
+	'! "$GG" force --engine local:disk=2G >"$work/.log" 2>&1 && says "MiB and 3072 MiB of disk; local:disk=2G: there are .* 2048 MiB of disk"'
+check "and the plan says so too" eval '"$GG" plan --engine local:disk=2G >"$work/.log" 2>&1; says "3072 MiB of disk"'
+check "where there is such, it runs" counts 2 13 0 "$GG" force --engine local:disk=4G
 
 fresh tries
 echo 'sh fails.sh bad; sh long.sh slow' >all.sh

@@ -28,10 +28,12 @@ static void published(void)
 static void wide_workers(void)
 {
 	const struct autoscale a = { .max = 50, .worker = { .cpus = 8, .gpus = 2,
-							    .mem_bytes = 32ull << 30 } };
+							    .mem_bytes = 32ull << 30,
+							    .disk_bytes = 9ull << 30 } };
 	const struct demand cpus = { .n_ready = 17, .widest = { .cpus = 2 } };
 	const struct demand gpus = { .n_ready = 5, .widest = { .cpus = 1, .gpus = 1 } };
-	const struct demand mem = { .n_ready = 4, .widest = { 0.1, 0, 31ull << 30 } };
+	const struct demand mem = { .n_ready = 4, .widest = { 0.1, 0, 31ull << 30, 0 } };
+	const struct demand disk = { .n_ready = 4, .widest = { 0.1, 0, 1, 3ull << 30 } };
 	const struct demand parts = { .n_ready = 100, .widest = { .cpus = 0.1 } };
 	const struct demand nothing = { .n_ready = 8 };
 
@@ -42,6 +44,7 @@ static void wide_workers(void)
 	CHECK(autoscale_width(&a, &gpus) == 2);
 	CHECK(autoscale_start(&a, &gpus, 0) == 3);
 	CHECK(autoscale_width(&a, &mem) == 1);
+	CHECK(autoscale_width(&a, &disk) == 3);
 	CHECK(autoscale_width(&a, &parts) == 80);
 	CHECK(autoscale_width(&a, &nothing) == 8);
 }
@@ -95,14 +98,16 @@ static void steady(void)
 
 static void fitting(void)
 {
-	const struct autoscale known = { .worker = { 4, 1, 1 << 30 } };
-	const struct autoscale open = { .worker = { 4, 0, 0 } };
-	const struct room all = { 4, 1, 1 << 30 }, more = { 4, 1, (1 << 30) + 1 },
-		cpus = { 5, 0, 0 }, mem = { 1, 0, 1ull << 40 };
+	const struct autoscale known = { .worker = { 4, 1, 1 << 30, 1 << 20 } };
+	const struct autoscale open = { .worker = { .cpus = 4 } };
+	const struct room all = { 4, 1, 1 << 30, 0 }, more = { 4, 1, (1 << 30) + 1, 0 },
+		cpus = { .cpus = 5 }, mem = { 1, 0, 1ull << 40, 0 },
+		disk = { 1, 0, 0, (1 << 20) + 1 };
 
 	CHECK(autoscale_fits(&known, &all) && !autoscale_fits(&known, &more));
 	CHECK(!autoscale_fits(&known, &cpus) && !autoscale_fits(&open, &all));
 	CHECK(autoscale_fits(&open, &mem));
+	CHECK(!autoscale_fits(&known, &disk) && autoscale_fits(&open, &disk));
 }
 
 static const struct test tests[] = {

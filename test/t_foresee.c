@@ -89,7 +89,7 @@ static void as_it_comes(void)
 {
 	for (size_t p = 0; policies[p]; p++)
 		for (unsigned workers = 1; workers <= 16; workers *= 4) {
-			struct room room = { workers, 0, UINT64_MAX / 4 };
+			struct room room = { workers, 0, ROOM_UNKNOWN, ROOM_UNKNOWN };
 			struct id ids[STEPS];
 			struct foresight seen, all;
 			struct sim_told told;
@@ -139,7 +139,7 @@ static void path_by_name(void)
 	struct foreseen *v;
 	struct strs unseen = { 0 };
 	struct foresight seen;
-	struct room narrow = { 0.5, 0, UINT64_MAX / 4 };
+	struct room narrow = { 0.5, 0, ROOM_UNKNOWN, ROOM_UNKNOWN };
 	struct id first, second, side, last;
 	size_t n;
 

@@ -15,7 +15,7 @@ static struct models *read_models(const char *text)
 
 static void hints_are_read(void)
 {
-	struct models *m = read_models("t @out\n\tcpus 0.5\n\tgpus 2\n\tmem 1.5GiB\n\ttime 1h30m\n"
+	struct models *m = read_models("t @out\n\tcpus 0.5\n\tgpus 2\n\tmem 1.5GiB\n\tdisk 10G\n\ttime 1h30m\n"
 				       "\tpriority -7\n\tnetwork yes\n");
 	const char *args[] = { "t", "o", NULL };
 	struct command c = { .program = "/t", .args = args, .n_args = 2, .cwd = "/" };
@@ -24,6 +24,7 @@ static void hints_are_read(void)
 	CHECK(models_match(m, &c, &arena, &b, NULL) == MATCH_BOUND);
 	CHECK(b.hints.cpus == 0.5 && b.hints.gpus == 2 && b.hints.time_s == 5400);
 	CHECK(b.hints.mem_bytes == 3ull << 29 && b.hints.priority == -7);
+	CHECK(b.hints.disk_bytes == 10ull << 30);
 	CHECK(b.uses_network);
 	models_free(m);
 }
@@ -61,6 +62,7 @@ static const struct { const char *text, *says; } bad[] = {
 	{ "t\n\tmem 0G\n", "say a number and K" },
 	{ "t\n\tmem\n", "write: mem 2G" },
 	{ "t\n\tmem 2 G\n", "write: mem 2G" },
+	{ "t\n\tdisk much\n", "gg.models:2:7: disk much: say a number and K" },
 	{ "t\n\ttime 30\n", "say a number and s, m" },
 	{ "t\n\ttime m\n", "say a number and s, m" },
 	{ "t\n\tcpus 0\n", "say a number such as" },

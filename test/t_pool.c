@@ -93,6 +93,42 @@ static void room(void)
 	pool_end_all();
 }
 
+/* As much as the worker says that it has for what steps write. */
+static void scratch_disk(void)
+{
+	static const char has_disk[] =
+		"{\"gg\":1,\"name\":\"%s\",\"host\":\"h\",\"cpus\":2,\"mem\":90000000,\"slots\":2,"
+		"\"disk\":%s}";
+	struct talk none, next[2], said;
+	struct work w[2];
+	const char *me;
+
+	pool_begin(0, 0);
+	ask(&none, "GET", NEXT, hello_of("ann", 2, 2), (struct bytes){ 0 });
+	for (int i = 0; i < 2; i++) {
+		make_work(&w[i], arena_printf(&arena, "%d", i), NULL, 0);
+		w[i].job.needs.disk_bytes = 3 << 20;
+		MUST(pool_start(pool, &w[i].job, &e), e);
+	}
+	turn(50);
+	CHECK(!none.is_done);
+	CHECK(pool_why_waiting(pool) && strstr(pool_why_waiting(pool), "and 3 MiB of disk"));
+	CHECK(talk(&said, "POST", "/gg/1/hello", NULL, bytes_str(arena_printf(
+		&arena, has_disk, "lia", "-1"))) == 400);
+	me = hello(arena_printf(&arena, has_disk, "bob", "5242880"));
+	CHECK(pool_room(pool).disk_bytes == 5242880 && !pool_why_waiting(pool));
+	CHECK(talk(&next[0], "GET", NEXT, me, (struct bytes){ 0 }) == 200);
+	/* There is no room for both. */
+	ask(&next[1], "GET", NEXT, me, (struct bytes){ 0 });
+	turn(50);
+	CHECK(!next[1].is_done && !none.is_done);
+	CHECK(talk(&said, "POST", path_of(&next[0], "response"), me, answer_to(&next[0], "g")) ==
+	      202);
+	UNTIL(next[1].is_done);
+	CHECK(w[0].n_done == 1 && next[1].status == 200);
+	pool_end_all();
+}
+
 static void short_steps(void)
 {
 	enum { N = 40 };
@@ -540,6 +576,7 @@ int main(void)
 		{ "a worker that waits gets the step, and its answer ends it", one_step },
 		{ "steps wait for workers", queue },
 		{ "a step of two cpus takes two", room },
+		{ "so does one that wants disk, of those who told of theirs", scratch_disk },
 		{ "short steps share a request, and no worker hoards", short_steps },
 		{ "work goes to who holds the data", locality },
 		{ "beats renew a lease; a late answer is welcome", leases },

@@ -232,6 +232,31 @@ static void more_memory(void)
 	end();
 }
 
+/* What steps write while they run is room like any other. */
+static void scratch_disk(void)
+{
+	struct hints six = { .disk_bytes = 6 << 20 }, many = { .disk_bytes = 1ull << 40 };
+	struct end d[4];
+	struct id id;
+
+	begin_with(ENGINES("cpus=4,disk=11534336,delay=5"), (struct exec_opts){ 0 });
+	for (int i = 0; i < 3; i++) {
+		id = numbered("s", i);
+		MUST(hints_put(store, &id, &six, &e), e);
+		want(id, NULL, &d[i]);
+	}
+	want(step0("small"), NULL, &d[3]);
+	finish();
+	CHECK(n_done == 4 && n_at_most == 2);
+	id = step0("m");
+	MUST(hints_put(store, &id, &many, &e), e);
+	n_started = 0;
+	CHECK(force(id, NULL) == ERR_FAILED && n_started == 0);
+	CHECK(strstr(e.text, "it needs 1 cpus, 0 gpus, 0 MiB and 1048576 MiB of disk; ") != NULL);
+	CHECK(strstr(e.text, "and 11 MiB of disk; change its hints") != NULL);
+	end();
+}
+
 static void retries_and_timeout(void)
 {
 	begin_with(ENGINES(""), (struct exec_opts){ .retries = 2, .timeout_s = 0.05 });
@@ -379,6 +404,7 @@ static const struct test tests[] = {
 	{ "room may come later", room_that_comes },
 	{ "an engine that refuses or is busy leaves its work to others", refusing_and_busy },
 	{ "out of memory is tried with twice as much, twice", more_memory },
+	{ "the disk that steps write to is never promised twice", scratch_disk },
 	{ "--retries and --timeout", retries_and_timeout },
 	{ "an engine that keeps failing rests and is told of once", ill_engine },
 	{ "what takes too long is started again elsewhere, the first result wins", stragglers },

@@ -45,9 +45,9 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		return -1;
 	}
 	if (hints_get(c->store, &n->id, &c->arena, &h, e) == 0)
-		printf("# hints: cpus %g, gpus %g, mem %llu, time %g s, priority %d\n",
-		       h.cpus, h.gpus, (unsigned long long)h.mem_bytes, h.time_s,
-		       h.priority);
+		printf("# hints: cpus %g, gpus %g, mem %llu, disk %llu, time %g s, priority %d\n",
+		       h.cpus, h.gpus, (unsigned long long)h.mem_bytes,
+		       (unsigned long long)h.disk_bytes, h.time_s, h.priority);
 	for (size_t i = 0; i < h.n_aside; i++)
 		printf("%s %s%s", i ? "" : "# aside:", shown(&c->arena, h.aside[i]),
 		       i + 1 < h.n_aside ? "" : "\n");

@@ -354,7 +354,7 @@ static void prepare(struct check *k)
 	if (hints_get(s, &k->id, &k->v->arena, &k->hints, &e) < 0)
 		k->hints = (struct hints){ 0 };
 	k->needs = (struct room){ k->hints.cpus > 0 ? k->hints.cpus : 1, k->hints.gpus,
-				  k->hints.mem_bytes };
+				  k->hints.mem_bytes, k->hints.disk_bytes };
 	if (put_aside(k, &e) < 0 || verify_places_of(k, &e) < 0)
 		settle(k, VERDICT_FAILED, e.text);
 }

@@ -152,18 +152,32 @@ static int open_store(struct service *s, struct err *e)
 	return store_open(path, flags, &s->store, e);
 }
 
+/* 0: it cannot be said. */
+static uint64_t free_bytes(const struct service *s)
+{
+	struct statvfs v;
+
+	return statvfs(s->dir, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : 0;
+}
+
 static uint64_t cache_bytes(const struct service *s)
 {
 	const uint64_t usual = UINT64_C(10) << 30;
-	struct statvfs v;
-	uint64_t half;
+	uint64_t half = free_bytes(s) / 2;
 
 	if (s->c->o.cache_bytes)
 		return s->c->o.cache_bytes;
-	if (statvfs(s->dir, &v) < 0)
-		return usual;
-	half = (uint64_t)v.f_bavail * v.f_frsize / 2;
-	return half < usual ? half : usual;
+	return half && half < usual ? half : usual;
+}
+
+/* What the cache may fill is not for steps, but half of all is. */
+static uint64_t disk_bytes(const struct service *s)
+{
+	uint64_t all = free_bytes(s), cache = cache_bytes(s);
+
+	if (s->c->o.disk_bytes)
+		return s->c->o.disk_bytes;
+	return cache < all / 2 ? all - cache : all / 2;
 }
 
 /* ---- what it is */
@@ -328,6 +342,7 @@ static int connect_to(struct service *s, struct err *e)
 				  .gpus = n_gpus(s),
 				  .mem_bytes = c->o.memory_bytes ? c->o.memory_bytes :
 					       memory_bytes(),
+				  .disk_bytes = disk_bytes(s),
 				  .patience_s = c->o.patience_s, .stop = &s->stop };
 
 	if (read_input(&c->arena, c->o.connect, TICKET_MAX, &text, e) < 0)

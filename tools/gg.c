@@ -176,7 +176,7 @@ const struct verb verbs[] = {
 	  "may be committed." },
 	WORKER_VERB,
 	{ "lambda", cmd_lambda, NEED_ARGS,
-	  "memory timeout:function disk role image worker arm region endpoint ca-file "
+	  "memory timeout:function disk:function role image worker arm region endpoint ca-file "
 	  "tls-verify profile quiet json", "deploy NAME | list | remove NAME",
 	  "make, list and remove functions of AWS Lambda",
 	  "deploy makes the function NAME, or brings it up to date, from the static "

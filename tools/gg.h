@@ -101,7 +101,7 @@ extern const struct program program;
 extern const struct verb verbs[];
 /* A row of gg's table, and the one of gg-worker's. */
 #define WORKER_VERB { "worker", cmd_worker, 0, \
-	"connect serve listen name jobs gpus memory dir cache patience once quiet", "", \
+	"connect serve listen name jobs gpus memory disk dir cache patience once quiet", "", \
 	"run steps for others", \
 	"With --connect it takes requests from the gg that gave the ticket, as many " \
 	"at a time as --jobs says, until that has no more use for it. Without, it " \

@@ -40,6 +40,8 @@ const struct notation notation[] = {
 	{ "gpus 1-4", "from one to four, as --policy fleet shares them out (1 otherwise): what it "
 	  "writes must not depend on how many" },
 	{ "mem 2G", "memory it needs" },
+	{ "disk 10G", "what it writes while it runs, outputs and /tmp: so much is kept free for "
+	  "it. A step that writes more is not stopped, but may meet a full disk" },
 	{ "time 90s", "its time limit: s m h d" },
 	{ "priority N", "-1000 to 1000, higher is sooner" },
 	{ "resume PATH [WORD...]", "told to end (SIGTERM) it writes its checkpoint to PATH and "

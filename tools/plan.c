@@ -111,15 +111,16 @@ static double dollars_of(struct plan *p, size_t i, const struct foresight *f)
 static struct room part_of(const struct engine *en, const struct room *all, double cpus,
 			   const struct room *widest)
 {
-	struct room r = { cpus, all->gpus, all->mem_bytes };
+	struct room r = { cpus, all->gpus, all->mem_bytes, all->disk_bytes };
 	double share = cpus / (all->cpus > 0 ? all->cpus : 1);
 
 	if (all->cpus <= 0) {
 		r.gpus = widest->gpus > 0 ? ceil(widest->gpus) * cpus : 0;
-		r.mem_bytes = UINT64_MAX / 4;
+		r.mem_bytes = r.disk_bytes = ROOM_UNKNOWN;
 	} else if (!en->ops->is_here) {
 		r.gpus = ceil(all->gpus * share);
 		r.mem_bytes = (uint64_t)((double)all->mem_bytes * share);
+		r.disk_bytes = (uint64_t)((double)all->disk_bytes * share);
 	}
 	return r;
 }
@@ -184,9 +185,8 @@ static void say_engine(struct plan *p, size_t i)
 			break;
 	}
 	if (r.seen.seconds < 0)
-		note("%s: one step needs more room than there is: %g cpus, %g gpus and %llu MiB",
-		     en->uri, p->all.widest.cpus, p->all.widest.gpus,
-		     (unsigned long long)(p->all.widest.mem_bytes >> 20));
+		note("%s: one step needs more room than there is: %s", en->uri,
+		     room_words(&p->all.widest, NULL).s);
 }
 
 static double guessed_share(const struct plan *p)

@@ -10,8 +10,6 @@
 
 enum { ELSEWHERE_MS = 30000, REST_MS = 500, DEMAND_MS = 200 };
 
-static const double slack = 1e-6;
-
 static uint32_t bit(const struct verify *v, const struct place *p)
 {
 	return 1u << (p - v->places);
@@ -72,9 +70,7 @@ static bool has_room(const struct verify *v, const struct place *p, const struct
 		return false;
 	if (!p->n_running && !en->ops->accepts)
 		return true;
-	return p->used.cpus + n->cpus <= all.cpus + slack &&
-		p->used.gpus + n->gpus <= all.gpus + slack &&
-		p->used.mem_bytes + n->mem_bytes <= all.mem_bytes;
+	return room_holds(&all, &p->used, n);
 }
 
 static struct place *first_of(struct check *k, uint32_t among)
@@ -121,9 +117,7 @@ void verify_place_used(struct trial *t, struct place *p)
 {
 	t->place = p;
 	p->n_running++;
-	p->used.cpus += t->job.needs.cpus;
-	p->used.gpus += t->job.needs.gpus;
-	p->used.mem_bytes += t->job.needs.mem_bytes;
+	room_add(&p->used, &t->job.needs);
 }
 
 void verify_place_free(struct trial *t)
@@ -131,9 +125,7 @@ void verify_place_free(struct trial *t)
 	struct place *p = t->place;
 
 	p->n_running--;
-	p->used.cpus -= t->job.needs.cpus;
-	p->used.gpus -= t->job.needs.gpus;
-	p->used.mem_bytes -= t->job.needs.mem_bytes;
+	room_take(&p->used, &t->job.needs);
 	if (!p->n_running)
 		p->used = (struct room){ 0 };
 }
@@ -166,12 +158,7 @@ static struct demand demand_of(const struct verify *v, const struct place *p)
 		    k->n_begun + k->has_kept >= v->n_wanted)
 			continue;
 		d.n_ready++;
-		if (k->needs.cpus > d.widest.cpus)
-			d.widest.cpus = k->needs.cpus;
-		if (k->needs.gpus > d.widest.gpus)
-			d.widest.gpus = k->needs.gpus;
-		if (k->needs.mem_bytes > d.widest.mem_bytes)
-			d.widest.mem_bytes = k->needs.mem_bytes;
+		room_widen(&d.widest, &k->needs);
 	}
 	return d;
 }

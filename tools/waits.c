@@ -144,12 +144,11 @@ static const char *why_nowhere(struct look *l, const struct unmade *u)
 	if (hints_get(c->store, &u->id, l->a, &h, &e) < 0)
 		h = (struct hints){ 0 };
 	j.needs = (struct room){ .cpus = h.cpus > 0 ? h.cpus : 1, .gpus = h.gpus,
-				 .mem_bytes = h.mem_bytes };
+				 .mem_bytes = h.mem_bytes, .disk_bytes = h.disk_bytes };
 	if (u->t.runtime == RUNTIME_HOST &&
 	    store_get(c->store, &u->t.runtime_id, l->a, &j.host, &e) < 0)
 		return NULL;
-	buf_printf(&b, "fits nowhere: it needs %g cpus, %g gpus and %llu MiB", j.needs.cpus,
-		   j.needs.gpus, (unsigned long long)(j.needs.mem_bytes >> 20));
+	buf_printf(&b, "fits nowhere: it needs %s", room_words(&j.needs, NULL).s);
 	for (size_t i = 0; i < c->n_engines; i++) {
 		struct room all = c->engines[i].ops->room(c->engines[i].backend);
 

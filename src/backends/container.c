@@ -235,7 +235,8 @@ static struct room container_most(const struct backend *b)
 
 	all.cpus *= b->opt.workers;
 	all.gpus *= b->opt.workers;
-	all.mem_bytes = all.mem_bytes ? all.mem_bytes * b->opt.workers : UINT64_MAX / 4;
+	all.mem_bytes = all.mem_bytes ? all.mem_bytes * b->opt.workers : ROOM_UNKNOWN;
+	all.disk_bytes = all.disk_bytes ? all.disk_bytes * b->opt.workers : ROOM_UNKNOWN;
 	return all;
 }
 
@@ -278,7 +279,10 @@ static bool container_accepts(const struct backend *b, const struct job *j, stru
 		return refuse(e, b->broken.text);
 	if (!autoscale_fits(&b->scale, &j->needs))
 		return refuse(e, "it wants more than one worker has; say more by cpus=, gpus=, "
-			      "mem=");
+			      "mem=, disk=");
+	if (j->needs.disk_bytes && !b->scale.worker.disk_bytes)
+		return refuse(e, "files are kept in memory there: disk= says how much of mem= is "
+			      "for them");
 	if (!closure_of(j, &closure))
 		return b->opt.base ? true :
 			refuse(e, "it has no closure, so no image holds what it needs");

@@ -142,7 +142,7 @@ size_t container_images_sweep(struct container_client *c, const struct backend_o
 struct container_options {
 	unsigned workers, min;
 	double cpus, gpus, keep_s, lease_s;
-	uint64_t mem_bytes;
+	uint64_t mem_bytes, disk_bytes;
 	const char *image, *base, *socket, *worker, *api;
 	struct strs devices;
 };

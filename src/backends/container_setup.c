@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 #include "file.h"
 
@@ -33,6 +34,8 @@ const struct engine_word container_words[] = {
 	  "a worker silent for so long is given up (30s)" },
 	{ "cpus", WORD_NUMBER, AT(cpus), "cores for each, as a limit" },
 	{ "mem", WORD_BYTES, AT(mem_bytes), "memory for each, as a limit" },
+	{ "disk", WORD_BYTES, AT(disk_bytes),
+	  "of that memory so much is for files that steps write, which are kept there" },
 	{ "gpus", WORD_NUMBER, AT(gpus),
 	  "devices for each; 0.5: two share one" },
 	{ "device", WORD_LIST, AT(devices),
@@ -131,9 +134,15 @@ static void add_args(const struct backend *b, const char *name, struct arena *a,
 	strs_add(out, arena_printf(a, "--jobs=%u", jobs ? jobs : 1));
 	if (b->opt.gpus > 0)
 		strs_add(out, arena_printf(a, "--gpus=%g", b->opt.gpus));
+	if (b->scale.worker.disk_bytes)
+		strs_add(out, arena_printf(a, "--disk=%lluK", (unsigned long long)
+					   b->scale.worker.disk_bytes >> 10));
+	if (b->scale.worker.mem_bytes)
+		strs_add(out, arena_printf(a, "--memory=%lluK", (unsigned long long)
+					   b->scale.worker.mem_bytes >> 10));
 	if (b->opt.mem_bytes)
 		strs_add(out, arena_printf(a, "--cache=%lluK",
-					   (unsigned long long)b->opt.mem_bytes / 2048));
+					   (unsigned long long)b->scale.worker.mem_bytes / 2048));
 }
 
 void container_begin_next(struct backend *b)
@@ -163,6 +172,20 @@ void container_begin_next(struct backend *b)
 
 /* ---- the whole */
 
+/* Files are in memory there, of which half is the most that they may have. */
+static struct room room_of_one(const struct container_options *p)
+{
+	struct room one = { .cpus = p->cpus > 0 ? p->cpus : 1, .gpus = p->gpus,
+			    .mem_bytes = p->mem_bytes, .disk_bytes = p->disk_bytes };
+	struct sysinfo info;
+
+	if (p->mem_bytes)
+		one.mem_bytes -= p->disk_bytes;
+	else if (!p->disk_bytes && sysinfo(&info) == 0)
+		one.disk_bytes = (uint64_t)info.totalram * info.mem_unit / 2 / p->workers;
+	return one;
+}
+
 static int check_options(struct backend *b, struct err *e)
 {
 	struct container_options *p = &b->opt;
@@ -177,9 +200,11 @@ static int check_options(struct backend *b, struct err *e)
 	if (p->min > p->workers)
 		return err_set(e, ERR_USAGE, "container: min=%u is more than workers=%u", p->min,
 			       p->workers);
+	if (p->mem_bytes && p->disk_bytes > p->mem_bytes / 2)
+		return err_set(e, ERR_USAGE, "container: disk= is of the memory there, and at most "
+			       "half of mem=");
 	b->scale = (struct autoscale){ .min = p->min, .max = p->workers,
-				       .worker = { .cpus = p->cpus > 0 ? p->cpus : 1,
-						   .gpus = p->gpus, .mem_bytes = p->mem_bytes } };
+				       .worker = room_of_one(p) };
 	return check_devices(b, e);
 }
 

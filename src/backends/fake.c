@@ -7,7 +7,8 @@
  *
  * The whole engine, by its URI, "fake:WORD,WORD...":
  *
- *     cpus=N gpus=N mem=BYTES    the room (4, 0, 1 GiB)
+ *     cpus=N gpus=N mem=BYTES disk=BYTES
+ *                                the room (4, 0, 1 GiB, all that is asked for)
  *     delay=MS                   every run takes that long (0)
  *     lose=N                     the first N runs are lost, RUN_CELL_FAILED
  *     refuse=N                   the first N starts are refused, ERR_RETRY
@@ -110,6 +111,8 @@ static int take_word(struct backend *b, const char *w, struct err *e)
 		b->room.gpus = strtod(v, NULL);
 	else if ((v = value_of(w, "mem")))
 		b->room.mem_bytes = strtoull(v, NULL, 10);
+	else if ((v = value_of(w, "disk")))
+		b->room.disk_bytes = strtoull(v, NULL, 10);
 	else if ((v = value_of(w, "delay")))
 		b->delay_ms = number(v);
 	else if ((v = value_of(w, "lose")))
@@ -159,7 +162,7 @@ static int fake_open(const struct backend_opts *o, const char *rest,
 	int rc = 0;
 
 	*b = (struct backend){ .o = *o, .log_fd = -1 };
-	b->room = (struct room){ o->jobs ? o->jobs : 4, 0, 1 << 30 };
+	b->room = (struct room){ o->jobs ? o->jobs : 4, 0, 1 << 30, ROOM_UNKNOWN };
 	for (char *w = strtok_r(words, ",", &save); w && rc == 0;
 	     w = strtok_r(NULL, ",", &save))
 		rc = take_word(b, w, e);
@@ -194,11 +197,9 @@ static bool fake_accepts(const struct backend *b, const struct job *j, struct er
 		err_set(e, ERR_REFUSED, "it is only for thunks that need %s", only);
 		return false;
 	}
-	if (j->needs.cpus <= b->room.cpus && j->needs.gpus <= b->room.gpus &&
-	    j->needs.mem_bytes <= b->room.mem_bytes)
+	if (room_fits(&b->room, &j->needs))
 		return true;
-	err_set(e, ERR_REFUSED, "there are %g cpus, %g gpus and %llu MiB", b->room.cpus,
-		b->room.gpus, (unsigned long long)(b->room.mem_bytes >> 20));
+	err_set(e, ERR_REFUSED, "there are %s", room_words(&b->room, &j->needs).s);
 	return false;
 }
 

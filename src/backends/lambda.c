@@ -4,6 +4,7 @@
  * choice.h says; how many at once the place takes, limit.h learns.  Nothing is
  * tried again here: that is the scheduler's.
  */
+#include <inttypes.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ struct lambda_words {
 	struct strs functions;
 	const char *region, *endpoint, *profile, *prices;
 	double limit_s, lease_s;
+	uint64_t disk_bytes;
 	bool is_arm;
 };
 
@@ -44,6 +46,8 @@ static const struct engine_word lambda_words[] = {
 	{ "endpoint", WORD_TEXT, AT(endpoint), "URL of the API, if it is not AWS's own" },
 	{ "profile", WORD_TEXT, AT(profile), "whose keys, of ~/.aws" },
 	{ "limit", WORD_SECONDS, AT(limit_s), "the functions' own time limit (15m)" },
+	{ "disk", WORD_BYTES, AT(disk_bytes),
+	  "the functions' ephemeral storage (512M), half of which is for steps" },
 	{ "lease", WORD_SECONDS, AT(lease_s),
 	  "an invocation whose connection has been dead for so long is given up (30s)" },
 	{ "arm", WORD_YES, AT(is_arm), "they are of arm64: another price" },
@@ -125,6 +129,12 @@ static void landed(struct invocation *v, enum lambda_end end)
 		b->o.changed(b->o.changed_arg);
 }
 
+/* The worker keeps objects in the other half. */
+static uint64_t disk_for_steps(const struct backend *b)
+{
+	return b->words.disk_bytes / 2;
+}
+
 static struct room lambda_room(const struct backend *b)
 {
 	unsigned n = limit_room(&b->limit, loop_now_ms(b->o.loop));
@@ -132,7 +142,8 @@ static struct room lambda_room(const struct backend *b)
 
 	for (size_t i = 0; i < b->n_functions; i++)
 		most = fmax(most, b->functions[i].mem_mb);
-	return (struct room){ .cpus = n, .mem_bytes = (uint64_t)(n * most) << 20 };
+	return (struct room){ .cpus = n, .mem_bytes = (uint64_t)(n * most) << 20,
+			      .disk_bytes = n * disk_for_steps(b) };
 }
 
 /* ---- an invocation ends */
@@ -411,6 +422,10 @@ static bool lambda_accepts(const struct backend *b, const struct job *j, struct 
 		err_set(e, ERR_REFUSED, "functions have no GPUs");
 	else if (needs > largest(b))
 		err_set(e, ERR_REFUSED, "the largest function has %.0f MB", largest(b));
+	else if (j->needs.disk_bytes > disk_for_steps(b))
+		err_set(e, ERR_REFUSED, "functions have %" PRIu64 " MB of disk for steps, half of "
+			"their ephemeral storage; gg lambda deploy --disk makes that more, and "
+			"disk= tells it", disk_for_steps(b) >> 20);
 	else if (j->needs.cpus > b->words.jobs)
 		err_set(e, ERR_REFUSED, "jobs=%u is less than its cpus", b->words.jobs);
 	else
@@ -515,7 +530,8 @@ static int lambda_open(const struct backend_opts *o, const char *rest, struct ba
 
 	b->o = *o;
 	b->notice = arena_alloc(&b->arena, NOTICE_MAX);
-	b->words = (struct lambda_words){ .jobs = 100, .limit_s = default_limit_s };
+	b->words = (struct lambda_words){ .jobs = 100, .limit_s = default_limit_s,
+					  .disk_bytes = 512 << 20 };
 	if (open_all(b, rest, e) < 0) {
 		lambda_close(b);
 		return -1;

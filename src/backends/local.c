@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
 #include "../exec/cell.h"
@@ -407,7 +408,7 @@ static struct room local_room(const struct backend *b)
 struct local_words {
 	unsigned jobs;
 	double gpus;
-	uint64_t mem_bytes;
+	uint64_t mem_bytes, disk_bytes;
 	double turn_s;
 };
 
@@ -418,6 +419,8 @@ static const struct engine_word local_words[] = {
 	  "GPUs to use (default: all there are)" },
 	{ "mem", WORD_BYTES, offsetof(struct local_words, mem_bytes),
 	  "memory to use (default: all there is)" },
+	{ "disk", WORD_BYTES, offsetof(struct local_words, disk_bytes),
+	  "disk to use while steps run (default: what is free where .gg is)" },
 	{ "turn", WORD_SECONDS, offsetof(struct local_words, turn_s),
 	  "let steps that can go on (resume) leave their checkpoint after so long, and go on "
 	  "from it (default: never)" },
@@ -442,6 +445,13 @@ static void free_devices(struct backend *b)
 		devices_free(b->devices);
 }
 
+static uint64_t free_bytes(const char *dir)
+{
+	struct statvfs v;
+
+	return statvfs(dir, &v) == 0 ? (uint64_t)v.f_bavail * v.f_frsize : ROOM_UNKNOWN;
+}
+
 static int local_open(const struct backend_opts *o, const char *rest,
 		      struct backend **out, struct err *e)
 {
@@ -460,6 +470,7 @@ static int local_open(const struct backend_opts *o, const char *rest,
 	visible = o->setting ? o->setting(o->setting_arg, "CUDA_VISIBLE_DEVICES") : NULL;
 	b->room.gpus = words.gpus >= 0 ? words.gpus : devices_count(visible);
 	b->room.mem_bytes = words.mem_bytes;
+	b->room.disk_bytes = words.disk_bytes ? words.disk_bytes : free_bytes(o->store_dir);
 	b->turn_s = words.turn_s;
 	if (!words.mem_bytes && sysinfo(&info) == 0)
 		b->room.mem_bytes = (uint64_t)info.totalram * info.mem_unit;

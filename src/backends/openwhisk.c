@@ -26,7 +26,7 @@ struct whisk_words {
 	unsigned jobs;
 	const char *action, *namespace, *endpoint;
 	double limit_s;
-	uint64_t mem_bytes;
+	uint64_t mem_bytes, disk_bytes;
 };
 
 #define AT(field) offsetof(struct whisk_words, field)
@@ -38,6 +38,8 @@ static const struct engine_word whisk_words[] = {
 	{ "endpoint", WORD_TEXT, AT(endpoint), "URL of the API (else APIHOST of ~/.wskprops)" },
 	{ "limit", WORD_SECONDS, AT(limit_s), "the action's own time limit (5m)" },
 	{ "mem", WORD_BYTES, AT(mem_bytes), "the action's own memory limit (256M)" },
+	{ "disk", WORD_BYTES, AT(disk_bytes),
+	  "what a container of it may write (none is promised)" },
 	{ 0 }
 };
 
@@ -101,7 +103,8 @@ static struct room whisk_room(const struct backend *b)
 {
 	unsigned n = limit_room(&b->limit, loop_now_ms(b->o.loop));
 
-	return (struct room){ .cpus = n, .mem_bytes = n * b->words.mem_bytes };
+	return (struct room){ .cpus = n, .mem_bytes = n * b->words.mem_bytes,
+			      .disk_bytes = n * b->words.disk_bytes };
 }
 
 /* ---- an activation ends */
@@ -259,6 +262,8 @@ static bool whisk_accepts(const struct backend *b, const struct job *j, struct e
 	else if (j->needs.mem_bytes > b->words.mem_bytes)
 		err_set(e, ERR_REFUSED, "the action has %llu MB",
 			(unsigned long long)(b->words.mem_bytes >> 20));
+	else if (j->needs.disk_bytes > b->words.disk_bytes)
+		err_set(e, ERR_REFUSED, "nobody promises so much disk there: say disk=");
 	else if (j->needs.cpus > b->words.jobs)
 		err_set(e, ERR_REFUSED, "jobs=%u is less than its cpus", b->words.jobs);
 	else

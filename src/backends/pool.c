@@ -67,9 +67,7 @@ void pool_step_free(struct pool_step *s)
 	struct room *used = &s->p->short_used;
 
 	if (s->is_short) {
-		used->cpus -= s->job->needs.cpus;
-		used->gpus -= s->job->needs.gpus;
-		used->mem_bytes -= s->job->needs.mem_bytes;
+		room_take(used, &s->job->needs);
 		pool_think(s->p);
 	}
 	free(s->wants);
@@ -119,9 +117,7 @@ int pool_start(struct pool *p, struct job *j, struct err *e)
 	s->is_short = j->expected_s > 0 && j->expected_s <= SHORT_S;
 	j->backend_data = s;
 	if (s->is_short) {
-		p->short_used.cpus += j->needs.cpus;
-		p->short_used.gpus += j->needs.gpus;
-		p->short_used.mem_bytes += j->needs.mem_bytes;
+		room_add(&p->short_used, &j->needs);
 		pool_think(p);
 	}
 	queue_step(p, s);
@@ -183,6 +179,8 @@ struct room pool_room(const struct pool *p)
 		all->gpus + least(s->gpus, more * all->gpus),
 		all->mem_bytes + (uint64_t)least((double)s->mem_bytes,
 						 more * (double)all->mem_bytes),
+		all->disk_bytes + (uint64_t)least((double)s->disk_bytes,
+						  more * (double)all->disk_bytes),
 	};
 }
 
@@ -191,7 +189,8 @@ static void tell_room(struct pool *p)
 	struct room now = pool_room(p);
 
 	if (p->b.changed && (now.cpus != p->told.cpus || now.gpus != p->told.gpus ||
-			     now.mem_bytes != p->told.mem_bytes)) {
+			     now.mem_bytes != p->told.mem_bytes ||
+			     now.disk_bytes != p->told.disk_bytes)) {
 		p->told = now;
 		p->b.changed(p->b.changed_arg);
 	}

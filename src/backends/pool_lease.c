@@ -39,11 +39,10 @@ uint64_t pool_lease_ms(const struct pool *p)
 static void count_room(struct pool_peer *w, int sign)
 {
 	struct pool *p = w->p;
-	double cpus = w->n_slots < w->room.cpus ? w->n_slots : w->room.cpus;
+	struct room has = w->room;
 
-	p->room.cpus += sign * cpus;
-	p->room.gpus += sign * w->room.gpus;
-	p->room.mem_bytes += (uint64_t)sign * w->room.mem_bytes;
+	has.cpus = w->n_slots < has.cpus ? w->n_slots : has.cpus;
+	(sign < 0 ? room_take : room_add)(&p->room, &has);
 	p->n_slots += (unsigned)sign * w->n_slots;
 	p->n_peers += (size_t)sign;
 	if (!p->n_peers)
@@ -144,19 +143,12 @@ struct pool_request *pool_request_new(struct pool_peer *w, struct pool_step *con
 		r->v[i].waited_s = (double)(now - v[i]->started_ms) / 1000;
 		v[i]->r = r;
 		v[i]->at = i;
-		if (j->needs.cpus > r->needs.cpus)
-			r->needs.cpus = j->needs.cpus;
-		if (j->needs.gpus > r->needs.gpus)
-			r->needs.gpus = j->needs.gpus;
-		if (j->needs.mem_bytes > r->needs.mem_bytes)
-			r->needs.mem_bytes = j->needs.mem_bytes;
+		room_widen(&r->needs, &j->needs);
 		limit_s = j->timeout_s > 0 && limit_s >= 0 ? limit_s + j->timeout_s : -1;
 	}
 	r->renewed_ms = r->given_ms = now;
 	r->last_ms = limit_s < 0 ? UINT64_MAX : now + (uint64_t)(1000 * (limit_s + BEYOND_S));
-	w->used.cpus += r->needs.cpus;
-	w->used.gpus += r->needs.gpus;
-	w->used.mem_bytes += r->needs.mem_bytes;
+	room_add(&w->used, &r->needs);
 	w->n_requests++;
 	r->at = &w->requests;
 	r->next = w->requests;
@@ -176,9 +168,7 @@ void pool_request_detach(struct pool_request *r)
 		r->next->at = r->at;
 	r->next = NULL;
 	r->w = NULL;
-	w->used.cpus -= r->needs.cpus;
-	w->used.gpus -= r->needs.gpus;
-	w->used.mem_bytes -= r->needs.mem_bytes;
+	room_take(&w->used, &r->needs);
 	if (--w->n_requests == 0) {
 		w->used = (struct room){ 0 };
 		w->idle_since_ms = loop_now_ms(w->p->b.loop);

@@ -14,14 +14,6 @@ enum { LOOK_AHEAD = 64 };
  * idles for long beside it. */
 #define TOGETHER_S 0.1
 
-bool room_holds(const struct room *all, const struct room *used, const struct room *needs)
-{
-	/* Sums of fractions drift. */
-	return used->cpus + needs->cpus <= all->cpus + 1e-6 &&
-		used->gpus + needs->gpus <= all->gpus + 1e-6 &&
-		used->mem_bytes + needs->mem_bytes <= all->mem_bytes;
-}
-
 static bool fits(const struct pool_peer *w, struct pool_step *s)
 {
 	return w->n_requests < w->n_slots && room_holds(&w->room, &w->used, &s->job->needs) &&
@@ -166,9 +158,8 @@ const char *pool_why_waiting(struct pool *p)
 
 		if (!is_too_large(p, n))
 			continue;
-		snprintf(p->why, sizeof p->why, "a step waits for a worker with %g cpus, %g gpus "
-			 "and %llu MiB: none of those that are here is so large", n->cpus,
-			 n->gpus, (unsigned long long)(n->mem_bytes >> 20));
+		snprintf(p->why, sizeof p->why, "a step waits for a worker with %s: none of those "
+			 "that are here is so large", room_words(n, NULL).s);
 		return p->why;
 	}
 	return NULL;

@@ -151,7 +151,7 @@ struct pool {
 	unsigned char random[256];
 	size_t n_random;                /* left of random */
 	unsigned long long n_ids;
-	char why[160];                  /* pool_why_waiting() */
+	char why[256];                  /* pool_why_waiting() */
 	bool is_closing, is_deserted;   /* is_deserted: the grace is over */
 	struct pool_fetching *fetching;
 };
@@ -167,7 +167,6 @@ void pool_step_free(struct pool_step *s);
 void pool_requeue(struct pool_step *s);
 
 /* pool_place.c */
-bool room_holds(const struct room *all, const struct room *used, const struct room *needs);
 /* Find a waiting worker for a step that was just queued. */
 void pool_place(struct pool *p, struct pool_step *s);
 /* Find steps for a worker that has just begun to wait; true: it was answered. */

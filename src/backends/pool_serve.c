@@ -208,7 +208,7 @@ static struct pool_peer *plain_peer(struct pool *p)
 	struct pool_peer *w;
 
 	if (h.room.cpus <= 0)
-		h.room = (struct room){ 1, 0, 1 << 30 };
+		h.room = (struct room){ 1, 0, 1 << 30, 0 };
 	w = pool_peer_new(p, &h);
 	w->is_plain = true;
 	return w;

@@ -75,7 +75,7 @@ static int read_ids(json_t *o, const char *key, struct arena *a, struct id **out
 
 static int read_hello(json_t *o, struct arena *a, struct pool_hello *h, struct err *e)
 {
-	double mem, slots;
+	double mem, disk, slots;
 
 	if (json_integer_value(json_object_get(o, "gg")) != 1)
 		return err_set(e, ERR_BAD, "\"gg\" is not 1: the worker is of another version");
@@ -83,6 +83,7 @@ static int read_hello(json_t *o, struct arena *a, struct pool_hello *h, struct e
 	    read_amount(o, "cpus", 1e5, &h->room.cpus, e) < 0 ||
 	    read_amount(o, "gpus", 1e4, &h->room.gpus, e) < 0 ||
 	    read_amount(o, "mem", 1e15, &mem, e) < 0 ||
+	    read_amount(o, "disk", 1e15, &disk, e) < 0 ||
 	    read_amount(o, "slots", POOL_SLOTS_MAX, &slots, e) < 0 ||
 	    read_ids(o, "closures", a, &h->closures, &h->n_closures, e) < 0 ||
 	    read_ids(o, "holds", a, &h->holds, &h->n_holds, e) < 0)
@@ -90,6 +91,7 @@ static int read_hello(json_t *o, struct arena *a, struct pool_hello *h, struct e
 	if (h->room.cpus <= 0)
 		return err_set(e, ERR_BAD, "\"cpus\" is nothing");
 	h->room.mem_bytes = (uint64_t)mem;
+	h->room.disk_bytes = (uint64_t)disk;
 	h->n_slots = slots < 1 ? 1 : (unsigned)slots;
 	return 0;
 }

@@ -39,7 +39,7 @@ struct sim_job {
 struct words {
 	unsigned workers, seed;
 	double cpus, gpus, latency_s, cold_s, lose;
-	uint64_t mem_bytes, bandwidth;
+	uint64_t mem_bytes, disk_bytes, bandwidth;
 };
 
 struct backend {
@@ -67,6 +67,7 @@ static const struct engine_word words[] = {
 	{ "cpus", WORD_NUMBER, AT(cpus), "of one (1)" },
 	{ "gpus", WORD_NUMBER, AT(gpus), "of one (0)" },
 	{ "mem", WORD_BYTES, AT(mem_bytes), "of one (2G)" },
+	{ "disk", WORD_BYTES, AT(disk_bytes), "of one (10G)" },
 	{ "latency", WORD_NUMBER, AT(latency_s), "seconds of one request (0.08)" },
 	{ "bandwidth", WORD_BYTES, AT(bandwidth), "bytes a second of one (65,000,000)" },
 	{ "cold", WORD_NUMBER, AT(cold_s), "seconds that a new worker takes to come (0)" },
@@ -356,7 +357,8 @@ static struct room sim_room(const struct backend *b)
 {
 	double n = b->w.workers;
 
-	return (struct room){ n * b->w.cpus, n * b->w.gpus, b->w.workers * b->w.mem_bytes };
+	return (struct room){ n * b->w.cpus, n * b->w.gpus, b->w.workers * b->w.mem_bytes,
+			      b->w.workers * b->w.disk_bytes };
 }
 
 static bool sim_accepts(const struct backend *b, const struct job *j, struct err *e)
@@ -396,7 +398,8 @@ static int sim_open(const struct backend_opts *o, const char *rest, struct backe
 
 	b->o = *o;
 	b->w = (struct words){ .workers = 1, .seed = 1, .cpus = 1, .latency_s = 0.08,
-			       .bandwidth = 65000000, .mem_bytes = 2ull << 30 };
+			       .bandwidth = 65000000, .mem_bytes = 2ull << 30,
+			       .disk_bytes = 10ull << 30 };
 	if (engine_words_read("sim", rest, words, &b->words, &b->w, e) < 0) {
 		sim_close(b);
 		return -1;

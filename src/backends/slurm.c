@@ -29,6 +29,8 @@ static const struct engine_word words[] = {
 	{ "max", WORD_COUNT, AT(max), "workers at most (50)" },
 	{ "cpus", WORD_COUNT, AT(cpus), "of one worker (1)" },
 	{ "mem", WORD_BYTES, AT(mem_bytes), "of one worker (what the partition gives)" },
+	{ "disk", WORD_BYTES, AT(disk_bytes),
+	  "of one worker: nodes with so much of a temporary disk, --tmp (what the worker finds)" },
 	{ "gpus", WORD_COUNT, AT(gpus), "of one worker (0)" },
 	{ "partition", WORD_TEXT, AT(partition), "as for sbatch" },
 	{ "account", WORD_TEXT, AT(account), "as for sbatch" },
@@ -77,7 +79,8 @@ static int read_words(struct backend *b, const char *rest, struct err *e)
 	if (!colon || strchr(colon, ']'))
 		w->listen = arena_printf(&b->words, "%s:0", w->listen);
 	b->rule = (struct autoscale){ .min = w->min, .max = w->max, .worker = {
-		.cpus = w->cpus, .gpus = w->gpus, .mem_bytes = w->mem_bytes } };
+		.cpus = w->cpus, .gpus = w->gpus, .mem_bytes = w->mem_bytes,
+		.disk_bytes = w->disk_bytes } };
 	return check_words(w, e);
 }
 
@@ -130,7 +133,9 @@ static int open_pool(struct backend *b, struct err *e)
 				.changed = pool_changed, .arg = b };
 
 	if (!b->rule.worker.mem_bytes)
-		po.worst_room.mem_bytes = UINT64_MAX / 4;
+		po.worst_room.mem_bytes = ROOM_UNKNOWN;
+	if (!b->rule.worker.disk_bytes)
+		po.worst_room.disk_bytes = ROOM_UNKNOWN;
 	return pool_open(&po, &b->pool, e);
 }
 
@@ -152,6 +157,9 @@ static int write_job(struct backend *b, struct err *e)
 	if (b->w.mem_bytes)
 		strs_add(&command, arena_printf(&a, "--memory=%" PRIu64 "M",
 						b->w.mem_bytes >> 20));
+	if (b->w.disk_bytes)
+		strs_add(&command, arena_printf(&a, "--disk=%" PRIu64 "K",
+						b->w.disk_bytes >> 10));
 	strs_add(&command, "--patience=30s");
 	rc = slurm_folder_write(&b->folder, &t, &b->w.lines, &command, e);
 	strs_release(&command);
@@ -252,7 +260,8 @@ static struct room slurm_most(const struct backend *b)
 
 	all.cpus *= (double)b->rule.max;
 	all.gpus *= (double)b->rule.max;
-	all.mem_bytes = all.mem_bytes ? all.mem_bytes * b->rule.max : UINT64_MAX / 4;
+	all.mem_bytes = all.mem_bytes ? all.mem_bytes * b->rule.max : ROOM_UNKNOWN;
+	all.disk_bytes = all.disk_bytes ? all.disk_bytes * b->rule.max : ROOM_UNKNOWN;
 	return all;
 }
 
@@ -261,18 +270,16 @@ static struct room slurm_most(const struct backend *b)
 static struct room slurm_room(const struct backend *b)
 {
 	if (b->refusal[0])
-		return (struct room){ 1e9, 1e9, UINT64_MAX / 4 };
+		return (struct room){ 1e9, 1e9, ROOM_UNKNOWN, ROOM_UNKNOWN };
 	return pool_room(b->pool);
 }
 
 static bool slurm_accepts(const struct backend *b, const struct job *j, struct err *e)
 {
-	const struct room *w = &b->rule.worker;
-
 	if (autoscale_fits(&b->rule, &j->needs))
 		return true;
-	err_set(e, ERR_REFUSED, "one of its workers has %g cpus, %g gpus and %" PRIu64 " MiB; "
-		"change that with cpus=, gpus= and mem=", w->cpus, w->gpus, w->mem_bytes >> 20);
+	err_set(e, ERR_REFUSED, "one of its workers has %s; change that with cpus=, gpus=, mem= "
+		"and disk=", room_words(&b->rule.worker, NULL).s);
 	return false;
 }
 

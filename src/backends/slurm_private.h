@@ -31,7 +31,7 @@ struct slurm_task {
 
 struct slurm_words {
 	unsigned min, max, cpus, gpus;
-	uint64_t mem_bytes;
+	uint64_t mem_bytes, disk_bytes;
 	double time_s, keep_s, lease_s;
 	const char *partition, *account, *qos, *dir, *worker, *listen;
 	struct strs lines;

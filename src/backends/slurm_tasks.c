@@ -358,6 +358,9 @@ static void submit(struct backend *b, size_t n)
 	if (w->mem_bytes)
 		strs_add(&args, arena_printf(&a, "--mem=%" PRIu64 "M",
 					     (w->mem_bytes + (1 << 20) - 1) >> 20));
+	if (w->disk_bytes)
+		strs_add(&args, arena_printf(&a, "--tmp=%" PRIu64 "M",
+					     (w->disk_bytes + (1 << 20) - 1) >> 20));
 	if (w->gpus)
 		strs_add(&args, arena_printf(&a, "--gres=gpu:%u", w->gpus));
 	if (w->time_s > 0)

@@ -27,6 +27,8 @@ size_t autoscale_width(const struct autoscale *a, const struct demand *d)
 		width = least(width, w->gpus / n->gpus);
 	if (n->mem_bytes && w->mem_bytes)
 		width = least(width, (double)w->mem_bytes / (double)n->mem_bytes);
+	if (n->disk_bytes && w->disk_bytes)
+		width = least(width, (double)w->disk_bytes / (double)n->disk_bytes);
 	if (!(width < 1e6))
 		width = w->cpus;
 	return width < 1 ? 1 : (size_t)(width + slack);
@@ -70,5 +72,6 @@ bool autoscale_fits(const struct autoscale *a, const struct room *needs)
 	const struct room *w = &a->worker;
 
 	return needs->cpus <= w->cpus + slack && needs->gpus <= w->gpus + slack &&
-		(!w->mem_bytes || needs->mem_bytes <= w->mem_bytes);
+		(!w->mem_bytes || needs->mem_bytes <= w->mem_bytes) &&
+		(!w->disk_bytes || needs->disk_bytes <= w->disk_bytes);
 }

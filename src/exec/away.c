@@ -173,9 +173,7 @@ static void enter_site(struct errand *d, struct site *site)
 	}
 	d->needs = node_needs(d->node);
 	site->n_holding++;
-	site->used.cpus += d->needs.cpus;
-	site->used.gpus += d->needs.gpus;
-	site->used.mem_bytes += d->needs.mem_bytes;
+	room_add(&site->used, &d->needs);
 }
 
 static bool fetch_inputs(struct exec *x, struct node *n, const struct thunk *t,

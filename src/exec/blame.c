@@ -277,7 +277,7 @@ static const char *blame_line(struct cell *c, struct bytes line)
 	return is_absent_line(line) ? each_token(c, line, undeclared) : NULL;
 }
 
-const char *blame_log(struct cell *c)
+static struct bytes end_of_log(const struct cell *c)
 {
 	struct bytes log = c->report.log;
 
@@ -285,6 +285,25 @@ const char *blame_log(struct cell *c)
 		log.p += log.n - SEARCHED_MAX;
 		log.n = SEARCHED_MAX;
 	}
+	return log;
+}
+
+const char *blame_disk(struct cell *c)
+{
+	struct bytes log = end_of_log(c);
+
+	if (!says(log, "No space left on device") && !says(log, "Disk quota exceeded"))
+		return NULL;
+	return arena_printf(&c->arena, "%s found no space left on the disk that it writes to: "
+			    "free some, and let `disk 10G` in its model say how much it needs, "
+			    "so that it starts only where so much is free (%s)", blame_who(c),
+			    blame_status(&c->arena, RUN_EXITED, c->report.code));
+}
+
+const char *blame_log(struct cell *c)
+{
+	struct bytes log = end_of_log(c);
+
 	while (log.n) {
 		const char *end = memchr(log.p, '\n', log.n);
 		size_t n = end ? (size_t)(end - log.p) : log.n;

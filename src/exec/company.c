@@ -61,7 +61,8 @@ static double times(double room, double need)
 static double fits(const struct room *room, const struct room *needs)
 {
 	return fmin(fmin(times(room->cpus, needs->cpus), times(room->gpus, needs->gpus)),
-		    times((double)room->mem_bytes, (double)needs->mem_bytes));
+		    fmin(times((double)room->mem_bytes, (double)needs->mem_bytes),
+			 times((double)room->disk_bytes, (double)needs->disk_bytes)));
 }
 
 /* Processes of this kind that could run at once, beside those that do. */
@@ -100,7 +101,8 @@ static size_t how_many(const struct exec *x, const struct run *r, size_t n_ready
 {
 	const struct node *n = r->node;
 	const struct site *s = r->site;
-	struct room left = s->room, each = { .mem_bytes = r->needs.mem_bytes };
+	struct room left = s->room, each = { .mem_bytes = r->needs.mem_bytes,
+					     .disk_bytes = r->needs.disk_bytes };
 	double work = fmax(all_ready(x, n), (double)n_ready);
 	double most = fmin(ceil(work / fmax(slots(x, n, &r->needs), 1)), (double)n_ready);
 
@@ -136,6 +138,7 @@ static int make(struct exec *x, struct run *r, struct company *c, struct err *e)
 		r->job.text = arena_bytes(&r->arena, buf_bytes(&text));
 		r->job.reduced = id_of(r->job.text);
 		r->job.needs.mem_bytes *= c->n;
+		r->job.needs.disk_bytes *= c->n;
 		r->job.timeout_s *= (double)c->n;
 		r->job.expected_s *= (double)c->n;
 	}

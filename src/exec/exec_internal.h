@@ -102,7 +102,7 @@ struct site {
  * there is room is asked once for all of them. */
 struct lane {
 	float cpus, gpus;
-	uint32_t mem_mib, sites, seen;
+	uint32_t mem_mib, disk_mib, sites, seen;
 	uint64_t mates;                 /* not 0: all of them can go together */
 	struct node_list heap;
 	double ready_s;                 /* expected of them */
@@ -127,7 +127,7 @@ struct node {
 	bool mem_is_guess;              /* mem_mib is of defaults.c */
 	uint8_t trains_on;              /* the site, while it runs */
 	float in_bytes;                 /* expected, where the shape goes by it */
-	uint32_t mem_mib;
+	uint32_t mem_mib, disk_mib;
 	uint32_t sites;                 /* those that may ever take it, as bits */
 	uint32_t avoids;                /* of them, where it failed */
 	int priority;
@@ -355,8 +355,6 @@ struct room node_needs(const struct node *n);
  * not seen, which one's first does, or NULL. */
 bool node_is_before(const struct node *a, const struct node *b);
 struct lane *sched_best_lane(struct exec *x);
-bool room_fits(const struct room *left, const struct room *needs);
-void room_take(struct room *left, const struct room *needs);
 
 /* flotilla.c.  Which trainer is n, which is t? */
 void flotilla_look(struct exec *x, struct node *n, const struct thunk *t);

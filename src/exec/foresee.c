@@ -90,9 +90,7 @@ static void start_all(struct clock *c)
 
 		a->site = site;
 		a->end_s = c->now_s + (n->trainer ? node_seconds(n) : a->takes_s);
-		site->used.cpus += needs.cpus;
-		site->used.gpus += needs.gpus;
-		site->used.mem_bytes += needs.mem_bytes;
+		room_add(&site->used, &needs);
 		site->n_running++;
 		flotilla_starts(&c->x, n, site);
 		push(&c->ends, a);
@@ -167,10 +165,7 @@ static void sum_up(const struct clock *c, struct foresight *out)
 		out->step_s += a->takes_s;
 		out->cpu_s += a->takes_s * needs.cpus;
 		out->gpu_s += a->takes_s * needs.gpus;
-		out->widest.cpus = more(out->widest.cpus, needs.cpus);
-		out->widest.gpus = more(out->widest.gpus, needs.gpus);
-		if (needs.mem_bytes > out->widest.mem_bytes)
-			out->widest.mem_bytes = needs.mem_bytes;
+		room_widen(&out->widest, &needs);
 		if (!a->node.shape->n_seen) {
 			out->n_guessed++;
 			out->guessed_s += a->takes_s;

@@ -1,9 +1,11 @@
 /* hints.c - what a model hints of a thunk, as it is kept
  *
  * A version byte, numbers as this machine has them (the store never leaves it),
- * and texts, each with a letter before it and a NUL behind it: f, fuse; a, aside; p, s and w,
- * the path and the words of what goes on after an early end.
+ * and texts, each with a letter before it and a NUL behind it: d, bytes of disk; f, fuse; a,
+ * aside; p, s and w, the path and the words of what goes on after an early end.
  */
+#include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 #include "exec.h"
 
@@ -38,6 +40,8 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 
 	buf_char(&b, VERSION);
 	buf_add(&b, &r, sizeof r);
+	if (h->disk_bytes)
+		buf_printf(&b, "d%" PRIu64 "%c", h->disk_bytes, 0);
 	if (h->fuse)
 		put_texts(&b, 'f', &h->fuse, 1);
 	put_texts(&b, 'a', h->aside, h->n_aside);
@@ -62,7 +66,9 @@ static void read_texts(struct bytes rest, struct arena *a, struct hints *h)
 	for (const char *at = rest.p, *end = at + rest.n; at < end; at += strlen(at) + 1) {
 		const char *text = *at ? at + 1 : at;
 
-		if (*at == 'f')
+		if (*at == 'd')
+			h->disk_bytes = strtoull(text, NULL, 10);
+		else if (*at == 'f')
 			h->fuse = arena_str(a, text);
 		else if (*at == 'a')
 			h->aside[h->n_aside++] = arena_str(a, text);

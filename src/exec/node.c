@@ -165,6 +165,13 @@ void node_gave(struct exec *x, struct node *n, struct result *r, bool put_reduce
 		adopt(x, n, r);
 }
 
+static uint32_t whole_mib(uint64_t bytes)
+{
+	uint64_t mib = (bytes >> 20) + (bytes % (1 << 20) != 0);
+
+	return mib < UINT32_MAX ? (uint32_t)mib : UINT32_MAX;
+}
+
 static void read_hints(struct exec *x, struct node *n)
 {
 	struct hints h = { 0 };
@@ -175,7 +182,8 @@ static void read_hints(struct exec *x, struct node *n)
 	n->cpus = h.cpus > 0 ? (float)h.cpus : 1;
 	n->gpus = h.gpus > 0 ? (float)h.gpus : 0;
 	n->timeout_s = h.time_s > 0 ? (float)h.time_s : 0;
-	n->mem_mib = (uint32_t)(h.mem_bytes >> 20) + (h.mem_bytes % (1 << 20) != 0);
+	n->mem_mib = whole_mib(h.mem_bytes);
+	n->disk_mib = whole_mib(h.disk_bytes);
 	n->priority = h.priority;
 	n->is_watched = h.is_watched;
 	n->gpus_least = h.gpus_most ? (uint8_t)n->gpus : 0;

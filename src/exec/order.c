@@ -17,24 +17,8 @@ enum { LANES_EXACT = 64, LANES_MATES = 32 };
 
 struct room node_needs(const struct node *n)
 {
-	return (struct room){ (double)n->cpus, (double)n->gpus, (uint64_t)n->mem_mib << 20 };
-}
-
-/* Sums of fractions are not exact. */
-static const double slack = 1e-6;
-
-bool room_fits(const struct room *left, const struct room *needs)
-{
-	return needs->cpus <= left->cpus + slack && needs->gpus <= left->gpus + slack &&
-		needs->mem_bytes <= left->mem_bytes;
-}
-
-void room_take(struct room *left, const struct room *needs)
-{
-	left->cpus -= needs->cpus;
-	left->gpus -= needs->gpus;
-	left->mem_bytes -= needs->mem_bytes < left->mem_bytes ? needs->mem_bytes :
-		left->mem_bytes;
+	return (struct room){ (double)n->cpus, (double)n->gpus, (uint64_t)n->mem_mib << 20,
+			      (uint64_t)n->disk_mib << 20 };
 }
 
 bool node_is_before(const struct node *a, const struct node *b)
@@ -107,7 +91,7 @@ static struct lane *find_lane(struct exec *x, const struct lane *like)
 		struct lane *l = &x->lanes[i];
 
 		if (l->sites == like->sites && l->mem_mib == like->mem_mib &&
-		    l->mates == like->mates &&
+		    l->disk_mib == like->disk_mib && l->mates == like->mates &&
 		    fabsf(l->cpus - like->cpus) < 1e-6f && fabsf(l->gpus - like->gpus) < 1e-6f)
 			return l;
 	}
@@ -145,7 +129,8 @@ static struct lane *lane_of(struct exec *x, const struct node *n)
 {
 	uint32_t fresh = n->sites & ~n->avoids;
 	struct lane like = { .cpus = n->cpus, .gpus = n->gpus, .mem_mib = n->mem_mib,
-			     .sites = fresh ? fresh : n->sites, .mates = n->mates };
+			     .disk_mib = n->disk_mib, .mates = n->mates,
+			     .sites = fresh ? fresh : n->sites };
 	struct lane *l = find_lane(x, &like);
 
 	if (!l && like.mates && !(l = mates_lane(x, &like)))
@@ -154,6 +139,7 @@ static struct lane *lane_of(struct exec *x, const struct node *n)
 		like.cpus = round_up(like.cpus);
 		like.gpus = round_up(like.gpus);
 		like.mem_mib = (uint32_t)fminf(round_up((float)like.mem_mib), 4e9f);
+		like.disk_mib = (uint32_t)fminf(round_up((float)like.disk_mib), 4e9f);
 		l = find_lane(x, &like);
 	}
 	if (l)
@@ -215,7 +201,7 @@ static void keep_room(struct exec *x, const struct lane *l, const struct room *n
 		if (!(l->sites & (1u << i)) || !site_is_open(x, s) ||
 		    !room_fits(&s->room, needs))
 			continue;
-		if (needs->gpus <= s->room.gpus - s->used.gpus + slack)
+		if (needs->gpus <= s->room.gpus - s->used.gpus + 1e-6)
 			*kept = (struct kept){ s, *needs };
 		return;
 	}

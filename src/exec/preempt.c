@@ -32,13 +32,6 @@ static bool yields(const struct exec *x, const struct run *r, const struct node 
 		ran_s >= least * (double)(1u << (doubled < DOUBLED_MOST ? doubled : DOUBLED_MOST));
 }
 
-static void give_back(struct room *left, const struct room *needs)
-{
-	left->cpus += needs->cpus;
-	left->gpus += needs->gpus;
-	left->mem_bytes += needs->mem_bytes;
-}
-
 /* The least urgent run on s that yields to n and is not chosen yet. */
 static struct run *least_urgent(struct exec *x, const struct site *s, const struct node *n)
 {
@@ -74,11 +67,11 @@ static bool make_room(struct exec *x, struct site *s, const struct node *n)
 	for (r = x->runs; r; r = r->next) {
 		r->is_chosen = false;
 		if (r->site == s && r->is_asked)
-			give_back(&left, &r->needs);
+			room_add(&left, &r->needs);
 	}
 	while (!(fits = room_fits(&left, &needs)) && (r = least_urgent(x, s, n))) {
 		r->is_chosen = true;
-		give_back(&left, &r->needs);
+		room_add(&left, &r->needs);
 	}
 	for (r = x->runs; fits && r; r = r->next)
 		if (r->is_chosen)

@@ -471,6 +471,8 @@ static void judge_end(struct cell *c, const struct life *l)
 		r->code = WEXITSTATUS(l->status);
 		r->text = blame_log(c);
 		r->is_blamed = r->text != NULL;
+		if (!r->text)
+			r->text = blame_disk(c);
 		if (!c->request->is_watched)
 			r->undeclared = NULL;
 		else if (r->undeclared)

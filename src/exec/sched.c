@@ -25,9 +25,7 @@ static void run_link(struct exec *x, struct run *r)
 	r->prev = x->last_run;
 	*(r->prev ? &r->prev->next : &x->runs) = r;
 	x->last_run = r;
-	s->used.cpus += r->needs.cpus;
-	s->used.gpus += r->needs.gpus;
-	s->used.mem_bytes += r->needs.mem_bytes;
+	room_add(&s->used, &r->needs);
 	s->n_running++;
 	x->n_linked++;
 	x->n_running += r->node->n_runs++ == 0;
@@ -66,9 +64,10 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 			   .gpus = n->gpus_most ? (float)n->gpus_least : n->gpus,
 			   .time_s = n->timeout_s,
 			   .mem_bytes = n->mem_is_guess ? 0 : (uint64_t)n->mem_mib << 20,
+			   .disk_bytes = (uint64_t)n->disk_mib << 20,
 			   .priority = n->priority, .is_watched = n->is_watched };
 	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || h.mem_bytes ||
-		n->priority || n->is_watched;
+		h.disk_bytes || n->priority || n->is_watched;
 	struct arena *a = &x->scratch;
 	struct bytes b;
 	struct tail tail;

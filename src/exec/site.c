@@ -77,8 +77,7 @@ bool engine_takes(const struct engine *en, const struct room *all, const struct 
 		return en->ops->accepts(en->backend, j, e);
 	if (room_fits(all, &j->needs))
 		return true;
-	err_set(e, ERR_REFUSED, "there are %g cpus, %g gpus and %llu MiB", all->cpus, all->gpus,
-		(unsigned long long)(all->mem_bytes >> 20));
+	err_set(e, ERR_REFUSED, "there are %s", room_words(all, &j->needs).s);
 	return false;
 }
 
@@ -95,9 +94,8 @@ static int refuse(struct exec *x, const struct job *j, struct err *e)
 	for (size_t i = 0; i < x->n_sites; i++)
 		if (!takes(&x->sites[i], j, &one))
 			buf_printf(&why, "; %s: %s", x->sites[i].engine->uri, one.text);
-	err_set(e, ERR_REFUSED, "it can never run: it needs %g cpus, %g gpus and %llu MiB%s; "
-		"change its hints in gg.models, -j or --engine", j->needs.cpus, j->needs.gpus,
-		(unsigned long long)(j->needs.mem_bytes >> 20), why.p ? why.p : "");
+	err_set(e, ERR_REFUSED, "it can never run: it needs %s%s; change its hints in gg.models, "
+		"-j or --engine", room_words(&j->needs, NULL).s, why.p ? why.p : "");
 	buf_release(&why);
 	return -1;
 }
@@ -259,6 +257,7 @@ void exec_room_changed(struct exec *x)
 bool exec_is_stuck(const struct exec *x, struct buf *out)
 {
 	const struct lane *l = NULL;
+	struct room needs;
 
 	if (x->n_running || !x->n_ready || x->n_away || x->is_halted || x->is_stopped)
 		return false;
@@ -266,15 +265,15 @@ bool exec_is_stuck(const struct exec *x, struct buf *out)
 		l = x->lanes[i].heap.n ? &x->lanes[i] : NULL;
 	if (!l)
 		return false;
-	buf_printf(out, "%zu steps wait for room: one needs %g cpus, %g gpus and %u MiB",
-		   x->n_ready, (double)l->cpus, (double)l->gpus, l->mem_mib);
+	needs = node_needs(l->heap.v[0]);
+	buf_printf(out, "%zu steps wait for room: one needs %s", x->n_ready,
+		   room_words(&needs, NULL).s);
 	for (size_t i = 0; i < x->n_sites; i++) {
 		const struct site *s = &x->sites[i];
 
 		if (l->sites & (1u << i))
-			buf_printf(out, "; %s has %g, %g and %llu now%s", s->engine->uri,
-				   s->room.cpus, s->room.gpus,
-				   (unsigned long long)(s->room.mem_bytes >> 20),
+			buf_printf(out, "; %s has %s now%s", s->engine->uri,
+				   room_words(&s->room, &needs).s,
 				   site_is_open(x, s) ? "" : ", and rests");
 	}
 	return true;
@@ -288,15 +287,14 @@ static struct demand demand_of(const struct exec *x, size_t i)
 
 	for (size_t k = 0; k < x->n_lanes; k++) {
 		const struct lane *l = &x->lanes[k];
-		uint64_t mem = (uint64_t)l->mem_mib << 20;
+		struct room needs = { (double)l->cpus, (double)l->gpus,
+				      (uint64_t)l->mem_mib << 20, (uint64_t)l->disk_mib << 20 };
 
 		if (!l->heap.n || !(l->sites & (1u << i)))
 			continue;
 		d.n_ready += l->heap.n;
 		d.ready_s += l->ready_s;
-		d.widest.cpus = (double)l->cpus > d.widest.cpus ? (double)l->cpus : d.widest.cpus;
-		d.widest.gpus = (double)l->gpus > d.widest.gpus ? (double)l->gpus : d.widest.gpus;
-		d.widest.mem_bytes = mem > d.widest.mem_bytes ? mem : d.widest.mem_bytes;
+		room_widen(&d.widest, &needs);
 	}
 	for (size_t k = 0; k < x->elastic.n; k++) {
 		const struct node *n = x->elastic.v[k];

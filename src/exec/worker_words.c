@@ -1,6 +1,6 @@
 /* worker_words.c - what a worker and its dispatcher tell each other, as JSON
  *
- *     hello  { "gg": 1, "name", "host", "cpus", "gpus", "mem", "slots",
+ *     hello  { "gg": 1, "name", "host", "cpus", "gpus", "mem", "disk", "slots",
  *              "closures": [ID..], "holds": [ID..] }
  *            { "worker": "w17", "beat_s": 5, "lease_s": 30 }
  *     beat   { "gg": 1, "running": [REQUEST-ID..], "added": [ID..],
@@ -27,6 +27,7 @@ void words_hello(struct worker *w, const struct connect_opts *o, struct buf *out
 	json_object_set_new(j, "cpus", json_real(o->cpus));
 	json_object_set_new(j, "gpus", json_real(o->gpus));
 	json_object_set_new(j, "mem", json_integer((json_int_t)o->mem_bytes));
+	json_object_set_new(j, "disk", json_integer((json_int_t)o->disk_bytes));
 	n = worker_closures(w, &a, &ids);
 	field_put_ids(j, "closures", ids, n);
 	n = worker_holds(w, &a, &ids);

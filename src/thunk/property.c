@@ -167,10 +167,13 @@ static const char *read_gpus(struct source *s, struct words *w)
 
 static const char *read_mem(struct source *s, struct words *w)
 {
-	return quantity_bytes(w->v[1].s, &s->m->hints.mem_bytes)
+	struct hints *h = &s->m->hints;
+	bool is_disk = strcmp(w->v[0].s, "disk") == 0;
+
+	return quantity_bytes(w->v[1].s, is_disk ? &h->disk_bytes : &h->mem_bytes)
 		       ? NULL
-		       : arena_printf(s->a, "mem %s: say a number and K, M, G or T, as in 2G",
-				      w->v[1].s);
+		       : arena_printf(s->a, "%s %s: say a number and K, M, G or T, as in 2G",
+				      w->v[0].s, w->v[1].s);
 }
 
 static const char *read_time(struct source *s, struct words *w)
@@ -262,6 +265,7 @@ static const struct property properties[] = {
 	{ "cpus",       "N",       read_cpus,     1, 1 },
 	{ "gpus",       "N",       read_gpus,     1, 1 },
 	{ "mem",        "2G",      read_mem,      1, 1 },
+	{ "disk",       "10G",     read_mem,      1, 1 },
 	{ "time",       "30m",     read_time,     1, 1 },
 	{ "priority",   "N",       read_priority, 1, 1 },
 	{ "aside",      "OPTION...", read_aside,  1, SIZE_MAX },

@@ -362,8 +362,8 @@ static bool is_plain(const struct question *q)
 
 static bool has_hints(const struct hints *h)
 {
-	return h->cpus || h->gpus || h->time_s || h->mem_bytes || h->priority ||
-	       h->is_watched || h->n_aside || h->fuse || h->resume;
+	return h->cpus || h->gpus || h->time_s || h->mem_bytes || h->disk_bytes ||
+	       h->priority || h->is_watched || h->n_aside || h->fuse || h->resume;
 }
 
 /* Why path, a plain one, can be no input of its own beside t's; or NULL. */

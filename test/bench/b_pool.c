@@ -301,7 +301,7 @@ static void start_one(void)
 	struct job *j = &jobs[n_started++];
 	struct err e;
 
-	j->needs = (struct room){ 1, 0, 1 << 20 };
+	j->needs = (struct room){ 1, 0, 1 << 20, 0 };
 	j->expected_s = expected_s;
 	j->done = one_done;
 	if (pool_start(pool, j, &e) < 0)
