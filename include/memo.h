@@ -29,6 +29,7 @@ enum memo_touch {
 	MEMO_READ,      /* its bytes or, for a directory, its names */
 	MEMO_WRITE,     /* it is made, emptied, removed or renamed */
 	MEMO_UPDATE,    /* read and written */
+	MEMO_TIMES,     /* dated anew; what is an output stays one */
 	MEMO_ENTER,     /* gone into: each part of the way may be a link */
 };
 void memo_touch(struct memo *m, const char *path, enum memo_touch how);

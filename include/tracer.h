@@ -34,7 +34,8 @@ enum trace_kind {
 	TRACE_REMOVE,           /* unlink, rmdir */
 	TRACE_RENAME,           /* path to path2 */
 	TRACE_LINK,             /* hard link, path2 is the new name */
-	TRACE_CHANGE,           /* chmod, truncate, utimes, mknod, symlink, ... */
+	TRACE_CHANGE,           /* chmod, truncate, mknod, symlink, ... */
+	TRACE_TIMES,            /* utimes: all of it stays but its times */
 	TRACE_ENTER,            /* chdir */
 	/* Only with tracer_opts.wants_all; without it a connection to the
 	 * network is something that was not seen (ops.blind). */

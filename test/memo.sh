@@ -303,4 +303,10 @@ remembered "a command that runs for real and reads what a step made" \
 echo another >a.txt
 again "an input of that step edited"
 check "and reads the new one" is upper ANOTHER
+begin true >/dev/null
+printf 'sh step.sh a.txt b; perl -e "utime 1, 1, q(b)"\n' >s
+check "an output that the script dates anew is one of what is forced" \
+	counts 1 0 0 "$GG" run --no-learn --fresh sh ./s
+rm b
+check "and of what is known" counts 0 1 0 "$GG" run --no-learn --fresh sh ./s
 plan

@@ -19,7 +19,7 @@ static void each_kind(void)
 		CHECK(has(&s, "remove", "c/linked") && has(&s, "remove", "c/d/gone"));
 		CHECK(has(&s, "mkdir", "c/made") && has(&s, "remove", "c/made"));
 		CHECK(has(&s, "change", "c/symlinked") && has(&s, "change", "c/new"));
-		CHECK(has(&s, "change", "c/appended") && has(&s, "change", "c/renamed"));
+		CHECK(has(&s, "change", "c/appended") && has(&s, "times", "c/renamed"));
 		CHECK(has(&s, "change", "c/fifo") && !has(&s, "change", "c/d"));
 		CHECK(has(&s, "look", "c/d/after_cd") && !has(&s, "update", "c/."));
 		snprintf(two, sizeof two, "c/excl > %s/c/renamed", dir);

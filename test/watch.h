@@ -260,7 +260,8 @@ static const char *const kinds[] = {
 	[TRACE_UPDATE] = "update", [TRACE_LOOK] = "look",
 	[TRACE_MAKE_DIR] = "mkdir", [TRACE_REMOVE] = "remove",
 	[TRACE_RENAME] = "rename", [TRACE_LINK] = "link",
-	[TRACE_CHANGE] = "change", [TRACE_ENTER] = "enter",
+	[TRACE_CHANGE] = "change", [TRACE_TIMES] = "times",
+	[TRACE_ENTER] = "enter",
 	[TRACE_END] = "end", [TRACE_CONNECT] = "connect",
 	[TRACE_BIND] = "bind", [TRACE_SIGNAL] = "signal",
 };

@@ -327,6 +327,7 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 		note_write(d, at, false);
 		break;
 	case TRACE_CHANGE:
+	case TRACE_TIMES:
 		set_written(d, at, at->kind == DEED_NOTHING);
 		break;
 	case TRACE_WRITE:

@@ -171,7 +171,7 @@ static const enum memo_touch touch_of[] = {
 	[TRACE_LOOK] = MEMO_LOOK,       [TRACE_MAKE_DIR] = MEMO_WRITE,
 	[TRACE_REMOVE] = MEMO_WRITE,    [TRACE_RENAME] = MEMO_WRITE,
 	[TRACE_LINK] = MEMO_READ,       [TRACE_CHANGE] = MEMO_UPDATE,
-	[TRACE_ENTER] = MEMO_ENTER,
+	[TRACE_ENTER] = MEMO_ENTER,     [TRACE_TIMES] = MEMO_TIMES,
 };
 
 /* What the damaged placeholder at path was, when gg knows that it had put one
@@ -217,6 +217,7 @@ static void hear_change(struct session *s, const struct trace_event *ev)
 		break;
 	case TRACE_MAKE_DIR:
 	case TRACE_CHANGE:
+	case TRACE_TIMES:
 		undo_hear(u, ev->path, UNDO_MAKES);
 		break;
 	case TRACE_LINK:

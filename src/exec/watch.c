@@ -30,7 +30,7 @@ const char *watch_inside(const struct session *s, struct arena *a,
 static const bool sees[] = {
 	[TRACE_EXEC] = true, [TRACE_READ] = true, [TRACE_UPDATE] = true,
 	[TRACE_LINK] = true, [TRACE_LOOK] = true, [TRACE_CHANGE] = false,
-	[TRACE_ENTER] = true,
+	[TRACE_TIMES] = false, [TRACE_ENTER] = true,
 };
 
 /* Is there a placeholder at path?  A damaged one has no name of an output. */

@@ -248,6 +248,10 @@ static bool touch(struct memo *m, const char *raw, enum memo_touch how, bool is_
 		return true;
 	s = seen_at(m, path, &is_new);
 	s->is_fixed = true;
+	if (how == MEMO_TIMES && s->is_output)
+		return true;
+	if (how == MEMO_TIMES)
+		how = MEMO_UPDATE;
 	s->was_looked |= how == MEMO_LOOK || how == MEMO_READ || how == MEMO_UPDATE;
 	s->was_listed |= how == MEMO_READ;
 	if (is_new && how != MEMO_WRITE)
