@@ -43,6 +43,12 @@ struct infer_helper {
 	struct placeholder first;
 };
 
+/* What a script has made under a name that is another each time, lent. */
+struct temp_name {
+	const char *path;               /* absolute */
+	const char *suffix;             /* the end of it that is no chance */
+};
+
 enum infer_input {
 	INPUT_CONTENT,          /* the file, or all that is in the folder */
 	INPUT_VALUE,            /* the file; with other content the command
@@ -73,6 +79,9 @@ struct infer_opts {
 	/* Is what a learned model says of c, b, to be seen before it is believed?
 	 * Then the verdict is INFER_UNKNOWN.  NULL: never. */
 	bool (*doubts)(void *arg, const struct command *c, const struct binding *b);
+	/* Does this absolute path begin with such a name?  The thunk has one of
+	 * gg's there.  NULL: none does. */
+	bool (*temporary)(void *arg, const char *path, struct temp_name *out);
 	void *arg;
 	/* The environment gg itself was started with, NULL at its end: what a
 	 * learned command's differs in belongs to its thunk.  NULL: nothing

@@ -122,6 +122,41 @@ check "who reads many results one after another is given all of them" \
 	counts 39 1 0 timeout 300 "$GG" run bash sweep.sh
 check "as they are" as_plain
 
+# ---- names that are chance
+
+begin <<'B'
+echo 'import sys; open(sys.argv[2], "w").write(open(sys.argv[1]).read() * 2)' >fit.py
+echo 'import sys; open(sys.argv[2], "w").write(sys.argv[1])' >tell.py
+seq 5 >data
+cat >sweep.sh <<'S'
+set -eu
+tmp=$(mktemp -d)
+part=$(mktemp --suffix=.csv)
+trap 'rm -r "$tmp" "$part" /tmp/half.$$' EXIT
+sort -r data >$tmp/sorted
+head -2 data >$part
+tail -2 data >/tmp/half.$$
+for i in 1 2; do
+	python3 fit.py $tmp/sorted o$i; python3 fit.py $part p$i; python3 fit.py /tmp/half.$$ q$i
+done
+S
+cat >names.sh <<'S'
+part=$(mktemp)
+echo word >$part
+for i in 1 2 3; do python3 tell.py $part t$i; done
+cat $(cat t1) $(cat t2) $(cat t3) >words
+rm $part
+S
+B
+check "steps that read what mktemp made, or what has the script's number in its name" \
+	counts 5 1 0 "$GG" run bash sweep.sh
+check "give what they give without gg" as_plain
+check "and are the same ones under tomorrow's names" counts 0 6 0 "$GG" run --fresh bash sweep.sh
+echo 6 >>data
+check "but not with other content" counts 4 2 0 "$GG" run bash sweep.sh
+check "who writes such a name down is given the real one" \
+	eval '"$GG" run bash names.sh && [ "$(sort -u words | tr "\n" " ")" = "word " ] && [ $(wc -l <words) = 3 ]'
+
 # ---- ended, mended and run again
 
 begin <<'B'

@@ -242,6 +242,7 @@ static void note_real(struct session *s, const struct ask *k, const struct trace
 	if (ev->kind == TRACE_LINK)
 		memo_touch(m, ev->path2, MEMO_WRITE);
 	hear_change(s, ev);
+	temps_note(s, ev);
 	if (watch_follows_links(ev))
 		note_arguments(s, m, k);
 	if (st)
@@ -310,8 +311,10 @@ static bool note_quickly(struct session *s, const struct trace_event *ev)
 		memo_late(m, ev->path, ev->error);
 	is_noted = memo_quick(m, ev->path, touch_of[ev->kind]) &&
 		   (ev->kind != TRACE_LINK || memo_quick(m, ev->path2, MEMO_WRITE));
-	if (is_noted)
+	if (is_noted) {
 		hear_change(s, ev);
+		temps_note(s, ev);
+	}
 	if (st && is_noted)
 		study_note(st, ev);
 	if (is_noted && ev->kind == TRACE_EXEC && !st)
@@ -481,6 +484,11 @@ static bool doubts(void *arg, const struct command *c, const struct binding *b)
 	return study_doubts(arg, c, b);
 }
 
+static bool temporary(void *arg, const char *path, struct temp_name *out)
+{
+	return temps_find(arg, path, out);
+}
+
 int session_start(const struct session_opts *o, struct session **out,
 		  struct err *e)
 {
@@ -495,7 +503,7 @@ int session_start(const struct session_opts *o, struct session **out,
 		.output = note_output, .input = note_input, .hints = note_hints,
 		.closure = note_closure, .fails = o->fails ? fails : NULL,
 		.doubts = o->learns ? doubts : NULL,
-		.search = run_search(),
+		.search = run_search(), .temporary = temporary,
 		.arg = s, .base_env = o->base_env ? o->base_env : o->env,
 		.env_is_fixed = run_env_is_fixed,
 	};
@@ -503,6 +511,7 @@ int session_start(const struct session_opts *o, struct session **out,
 	*s = (struct session){ .o = *o, .root_len = strlen(o->project->root) };
 	studies_init(s);
 	looks_init(&s->looks);
+	temps_init(&s->temps);
 	if (infer_new(&io, &s->infer, e) < 0 ||
 	    tracer_start(&to, &ops, &s->tracer, e) < 0) {
 		session_free(s);
@@ -536,6 +545,7 @@ void session_free(struct session *s)
 	tracer_free(s->tracer);
 	studies_release(s);
 	looks_release(&s->looks);
+	temps_release(&s->temps);
 	infer_free(s->infer);
 	session_drop_kept(s);
 	map_release(&s->moved);

@@ -28,6 +28,13 @@ struct looks {
 	struct arena arena;
 };
 
+/* What the script has made under names of chance (temps.c). */
+struct temps {
+	pthread_mutex_t lock;           /* of all that follows */
+	struct temp *first;
+	struct arena arena;
+};
+
 struct session {
 	struct session_opts o;
 	struct infer *infer;
@@ -39,6 +46,7 @@ struct session {
 	struct ask *to_mend;            /* could not be made as things are */
 	struct studies studies;
 	struct looks looks;
+	struct temps temps;
 	struct kept *kept;              /* deferred commands in their order */
 	size_t n_kept, room_kept;
 	struct arena keep;              /* of kept */
@@ -141,6 +149,13 @@ bool looks_closely(struct session *s, const struct trace_event *ev);
 void looks_note_starter(struct session *s, pid_t tid);
 void looks_init(struct looks *l);
 void looks_release(struct looks *l);
+
+/* Something may be made under such a name; on any thread. */
+void temps_note(struct session *s, const struct trace_event *ev);
+/* Is that the name at the front of this absolute path? */
+bool temps_find(struct session *s, const char *path, struct temp_name *out);
+void temps_init(struct temps *t);
+void temps_release(struct temps *t);
 
 /* The folder of the project that a program which packs it looks at, or NULL; on
  * any thread.  below_force: begin to make all below it, and k, which waits, is

@@ -32,6 +32,7 @@ struct infer {
 	struct map output_dirs;         /* folders that hold outputs */
 	struct arena arena;             /* lives as long as the inference */
 	struct map failed;              /* helpers that gave nothing, by key */
+	struct map names;               /* name of chance, file -> it holds it */
 	bool knows_output_dirs;
 };
 

@@ -25,6 +25,7 @@ void infer_free(struct infer *in)
 	machine_release(&in->machine);
 	map_release(&in->output_dirs);
 	map_release(&in->failed);
+	map_release(&in->names);
 	arena_release(&in->arena);
 	free(in);
 }

@@ -463,6 +463,7 @@ int question_thunk(struct question *q, enum infer_verdict *v, struct err *e)
 	if (!reason)
 		reason = updates_in_place(q);
 	if (!reason) {
+		question_name_temporary(q);
 		*v = INFER_DEFERRED;
 		return 0;
 	}

@@ -21,6 +21,8 @@ struct question {
 
 /* Hold the command of q->g against the models; q->b is filled. */
 enum match question_match(struct question *q);
+/* Where q->t reads what has a name of chance, let it have one of gg's (temporary.c). */
+void question_name_temporary(struct question *q);
 /* Make q->t, a bound command's thunk.  *v is INFER_DEFERRED when that was done,
  * INFER_HELPER, or INFER_REAL with the reason in q->why; -1 with *e, and with
  * q->g.must_force when a placeholder stands in the way. */
