@@ -82,6 +82,10 @@ struct infer_opts {
 	/* Does this absolute path begin with such a name?  The thunk has one of
 	 * gg's there.  NULL: none does. */
 	bool (*temporary)(void *arg, const char *path, struct temp_name *out);
+	/* c runs for real although a learned model (rule) explains it.  NULL: it
+	 * is nobody's news. */
+	void (*real)(void *arg, const struct command *c, const char *rule,
+		     const char *why);
 	void *arg;
 	/* The environment gg itself was started with, NULL at its end: what a
 	 * learned command's differs in belongs to its thunk.  NULL: nothing

@@ -3,7 +3,8 @@
  * src/thunk/learn.c (from sightings to a model), shape.c (which commands are
  * alike), refusal.c (which run for real), facts.c, call.c, generalise.c,
  * plan.c, notation.c, prove.c (the steps of deriving; learn_private.h says
- * which is which), sighting.c (records), learned.c (what is kept in the store).
+ * which is which), sighting.c (records), learned.c (what is kept in the store),
+ * grounds.c (how long a refusal stands).
  *
  * A sighting is one command that ran for real under the tracer, and what it
  * did to each path.  Commands of one shape share a model: text in the notation
@@ -118,6 +119,15 @@ int learned_add(struct store *st, const char *shape, const struct sighting *s,
 /* Keep that commands of this shape run for real, and why. */
 int learned_never(struct store *st, const char *shape, const char *why,
 		  struct err *e);
+/* Does that still stand for c: its program, its options and what was read of
+ * the project's programs and settings are as they were?  *is_quiet: it is
+ * nobody's news (grounds.c). */
+bool learned_stands(struct store *st, const char *shape, const struct command *c,
+		    bool *is_quiet);
+/* Keep what it rests on, beside learned_never() or a learned_add() that refused;
+ * read: files of the project, from its root. */
+int learned_rests_on(struct store *st, const char *shape, const struct command *c,
+		     const struct strs *read, bool is_quiet, struct err *e);
 /* Lives in a.  ERR_MISSING. */
 int learned_get(struct store *st, const char *shape, struct arena *a,
 		struct learned *out, struct err *e);

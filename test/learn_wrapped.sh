@@ -203,6 +203,30 @@ P' >here.sh
 check "a program in a here document: why it is not learned is said" \
 	says "python3 - runs for real: its program comes on its standard input" 0 "$GG" run bash here.sh
 
+# ---- what was refused once
+
+begin <<'B'
+cat >say.py <<'P'
+import os, socket, sys
+from own import report
+if '--tell' in sys.argv or report:
+    try: socket.create_connection(('127.0.0.1', 9), 1)
+    except OSError: pass
+open('o' + sys.argv[1], 'w').write(sys.argv[1])
+P
+echo 'report = True' >own.py
+echo 'for i in 1 2 3; do python3 say.py $i $TELL; done' >sweep.sh
+B
+check "who talks to others runs for real, and one line says why" \
+	says "python3 say.py runs for real: it connects to 127.0.0.1:9" 0 "$GG" run bash sweep.sh
+check "each time" \
+	says "python3 say.py runs for real: it connects to 127.0.0.1:9" 0 "$GG" run bash sweep.sh
+echo 'report = False' >own.py
+check "mended in a module of its: it is learned" counts 2 1 0 "$GG" run bash sweep.sh
+check "with an option that brings it back it runs for real, alone" \
+	says "say.py runs for real: it connects" 0 env TELL=--tell "$GG" run bash sweep.sh
+check "and without that is still known" counts 0 3 0 "$GG" run --fresh bash sweep.sh
+
 # ---- what a command leaves running
 
 begin <<'B'

@@ -83,6 +83,43 @@ static void never(void)
 	CHECK(!l.never && l.text.n);
 }
 
+/* A refusal stands as long as what it rests on. */
+static void rests(void)
+{
+	char project[] = "/tmp/gg-t-learned-p-XXXXXX";
+	struct command c = sighting_of((struct sight){ "python3 t.py --s 1", "" }).command;
+	struct command other = sighting_of((struct sight){ "python3 t.py --k 1", "" }).command;
+	struct strs read = { 0 };
+	bool is_quiet = false;
+	struct err e;
+
+	CHECK(mkdtemp(project) != NULL);
+	c.cwd = c.root = other.cwd = other.root = project;
+	strs_add(&read, "t.py");
+	strs_add(&read, "data.bin");
+	for (size_t i = 0; i < read.n; i++)
+		MUST(file_write(AT_FDCWD, arena_printf(&arena, "%s/%s", project, read.v[i]),
+				bytes_str("old"), 0644, 0, &e), e);
+	CHECK(!learned_stands(st, "r", &c, &is_quiet));
+	MUST(learned_rests_on(st, "r", &c, &read, true, &e), e);
+	CHECK(learned_stands(st, "r", &c, &is_quiet) && is_quiet);
+	CHECK(!learned_stands(st, "r", &other, &is_quiet));
+	MUST(learned_rests_on(st, "r", &other, &read, true, &e), e);
+	CHECK(learned_stands(st, "r", &c, &is_quiet) &&
+	      learned_stands(st, "r", &other, &is_quiet));
+	MUST(file_write(AT_FDCWD, arena_printf(&arena, "%s/data.bin", project),
+			bytes_str("else"), 0644, 0, &e), e);
+	CHECK(learned_stands(st, "r", &c, &is_quiet));
+	MUST(file_write(AT_FDCWD, arena_printf(&arena, "%s/t.py", project),
+			bytes_str("mended"), 0644, 0, &e), e);
+	CHECK(!learned_stands(st, "r", &c, &is_quiet));
+	MUST(learned_rests_on(st, "r", &other, &read, false, &e), e);
+	CHECK(learned_stands(st, "r", &other, &is_quiet) && !is_quiet);
+	CHECK(!learned_stands(st, "r", &c, &is_quiet));
+	MUST(dir_remove(AT_FDCWD, project, &e), e);
+	strs_release(&read);
+}
+
 static int count(void *arg, const struct learned *l)
 {
 	++*(int *)arg;
@@ -199,6 +236,7 @@ static const struct test tests[] = {
 	{ "sightings merge, the same command replaces, at most so many stay", merged },
 	{ "what must run for real is kept with the reason, until it behaves", never },
 	{ "each shape is told once", each },
+	{ "a refusal stands while program, options and settings are the same", rests },
 	{ "a damaged record is told of and replaced by the next sighting", damaged },
 	{ "sightings of an older script go when they contradict", edited },
 	{ "a module that is imported if it is there is asked for", imported },

@@ -489,6 +489,17 @@ static bool temporary(void *arg, const char *path, struct temp_name *out)
 	return temps_find(arg, path, out);
 }
 
+/* Of many such commands of a shape the first is told of. */
+static void real(void *arg, const struct command *c, const char *rule, const char *why)
+{
+	struct session *s = arg;
+	struct err e;
+
+	(void)c;
+	err_set(&e, ERR_REFUSED, "%s", why);
+	study_tell_once(s, rule, &e);
+}
+
 int session_start(const struct session_opts *o, struct session **out,
 		  struct err *e)
 {
@@ -502,7 +513,7 @@ int session_start(const struct session_opts *o, struct session **out,
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
 		.closure = note_closure, .fails = o->fails ? fails : NULL,
-		.doubts = o->learns ? doubts : NULL,
+		.doubts = o->learns ? doubts : NULL, .real = real,
 		.search = run_search(), .temporary = temporary,
 		.arg = s, .base_env = o->base_env ? o->base_env : o->env,
 		.env_is_fixed = run_env_is_fixed,

@@ -272,6 +272,7 @@ void study_is_driver(struct study *st, const struct command *c)
 	if (st->s->o.learns_root)
 		study_tell(st->s, NULL, st->shape, (struct bytes){ 0 }, &e);
 	study_never(st, e.text);
+	study_rests(st, true);
 	study_end(st, false);
 }
 
@@ -324,12 +325,20 @@ static bool is_program(const char *path)
 	return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
 }
 
-static bool must_run(struct session *s, const char *shape)
+/* It was seen to, and nothing that made it so has changed since. */
+static bool must_run(struct session *s, const struct command *c, const char *shape)
 {
+	bool is_quiet;
 	struct learned l;
 	struct err e;
 
-	return learned_text(s->o.store, shape, &s->arena, &l, &e) == 0 && l.never;
+	if (learned_text(s->o.store, shape, &s->arena, &l, &e) < 0 || !l.never ||
+	    !learned_stands(s->o.store, shape, c, &is_quiet))
+		return false;
+	err_set(&e, ERR_REFUSED, "%s", l.never);
+	if (!is_quiet && is_of_interest(shape))
+		study_tell(s, NULL, shape, (struct bytes){ 0 }, &e);
+	return true;
 }
 
 static struct study *study_of_shape(struct session *s, const char *shape)
@@ -369,7 +378,7 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 	if (s->o.only_shape && (!shape || strcmp(shape, s->o.only_shape) != 0))
 		return TRACE_GO;
 	if (!shape || k->is_released || k->n_waits > MAX_WAITS ||
-	    (!s->o.learns_root && !s->o.only_shape && must_run(s, shape)) ||
+	    (!s->o.learns_root && !s->o.only_shape && must_run(s, as_called, shape)) ||
 	    has_odd_stream(s, c, shape))
 		return TRACE_GO;
 	bury_dead(s);

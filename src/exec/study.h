@@ -101,6 +101,9 @@ void study_release_waiting(struct study *st);
 bool study_teach(struct study *st);
 /* Commands of its shape run for real, later and in this session. */
 void study_never(struct study *st, const char *why);
+/* As long as what it was seen to do that by is the same.  is_quiet: nobody need
+ * hear of it again. */
+void study_rests(struct study *st, bool is_quiet);
 /* Files that it has open beside its streams when it begins; what it did to one
  * of them, or NULL: then nobody but it could do the same (study_given.c). */
 void study_note_given(struct study *st);
@@ -115,6 +118,8 @@ void study_forget_doubts(struct session *s);
 /* Say once in this session what became of a shape. */
 void study_tell(struct session *s, const struct sighting *what, const char *shape,
 		struct bytes text, const struct err *e);
+/* Say that a command runs for real although a learned model explains it. */
+void study_tell_once(struct session *s, const char *rule, const struct err *e);
 /* A connection, a name, a signal. */
 void study_meets(struct study *st, const struct trace_event *ev);
 void study_watch_idle(struct session *s);

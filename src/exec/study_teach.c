@@ -163,6 +163,26 @@ void study_never(struct study *st, const char *why)
 	unlearn(st);
 }
 
+void study_rests(struct study *st, bool is_quiet)
+{
+	struct session *s = st->s;
+	struct strs read = { 0 };
+	struct err e;
+
+	pthread_mutex_lock(&st->deeds.lock);
+	for (size_t i = 0; i < st->deeds.n; i++) {
+		const struct touched *at = st->deeds.v[i];
+
+		if (*at->path != '/' && at->kind == DEED_FILE && at->deeds & DEED_READ &&
+		    !at->is_written)
+			strs_add(&read, at->path);
+	}
+	pthread_mutex_unlock(&st->deeds.lock);
+	if (learned_rests_on(s->o.store, st->shape, &st->as_called, &read, is_quiet, &e) < 0)
+		s->o.complain(s->o.arg, &e);
+	strs_release(&read);
+}
+
 /* What is known of its shape does not explain it: then it alone runs for real. */
 static bool is_another_way(struct study *st)
 {
@@ -179,6 +199,14 @@ static bool is_another_way(struct study *st)
 	return is;
 }
 
+static bool writes(const struct sighting *si)
+{
+	for (size_t i = 0; i < si->n; i++)
+		if (si->v[i].deeds & (DEED_WROTE | DEED_UPDATED) && *si->v[i].path != '/')
+			return true;
+	return false;
+}
+
 bool study_teach(struct study *st)
 {
 	struct session *s = st->s;
@@ -189,12 +217,16 @@ bool study_teach(struct study *st)
 	bool is_adopted = false;
 	int rc = sight(st, &a, &si, &e);
 
-	if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st))
+	if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st)) {
 		study_never(st, e.text);
+		study_rests(st, false);
+	}
 	if (rc == 0) {
 		rc = learn(st, &si, &a, &text, &e);
-		if (rc < 0 && e.code == ERR_REFUSED)
+		if (rc < 0 && e.code == ERR_REFUSED) {
 			unlearn(st);
+			study_rests(st, !writes(&si));
+		}
 	}
 	if (rc == 0)
 		is_adopted = adopt(st, &a);
@@ -215,4 +247,17 @@ void study_tell(struct session *s, const struct sighting *what, const char *shap
 	*map_at(&all->told, bytes_str(arena_str(&all->arena, shape))) =
 		arena_str(&all->arena, said);
 	s->o.studied(s->o.arg, what, shape, text, e);
+}
+
+void study_tell_once(struct session *s, const char *rule, const struct err *e)
+{
+	static const char learned[] = "learned ";
+	const char *shape = strncmp(rule, learned, sizeof learned - 1) == 0
+				    ? rule + sizeof learned - 1 : rule;
+	void **told = map_at(&s->studies.told,
+			     bytes_str(arena_str(&s->studies.arena, rule)));
+
+	if (!*told && s->o.studied)
+		s->o.studied(s->o.arg, NULL, shape, (struct bytes){ 0 }, e);
+	*told = (void *)learned;
 }

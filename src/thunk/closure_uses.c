@@ -170,13 +170,17 @@ static void use(struct gathering *g, size_t i)
 	const struct leaf *l = &g->w.v[i];
 	const struct owner *o = g->owners[i];
 	enum treat t = treatment_of(l->path);
+	const char *path;
 
 	if (!is_kept(t, g->mode))
 		return;
 	switch (l->kind) {
 	case LEAF_ABSENT:
-		if (o->n_owners != 1 && !is_in_module(o->path) && !is_at_home(l->path))
-			strs_add(g->out, absent_use(g, l->path, o->path));
+		if (o->n_owners == 1 || is_in_module(o->path) || is_at_home(l->path))
+			return;
+		path = absent_use(g, l->path, o->path);
+		if (is_kept(treatment_of(path), g->mode))
+			strs_add(g->out, path);
 		return;
 	case LEAF_FOLDER:
 		if (!o->n_owners && is_modules(l->path))

@@ -244,6 +244,8 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 		if (q.g.is_of_another && q.b.is_learned && in->o.doubts)
 			v = INFER_UNKNOWN;
 	}
+	if (v == INFER_REAL && q.b.is_learned && q.reason && in->o.real)
+		in->o.real(in->o.arg, c, q.b.rule, q.reason);
 	question_release(&q);
 	return v;
 }

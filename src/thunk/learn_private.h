@@ -141,6 +141,9 @@ int learn_text(const struct sighting *v, size_t n, const struct strs *uses,
  * values. */
 const char *learn_way(const struct sighting *s, struct arena *a);
 
+/* src/thunk/grounds.c: forget what the shape's refusal rests on. */
+int learned_stands_no_more(struct store *st, const char *shape, struct err *e);
+
 /* src/thunk/sighting.c: a shape's record as text.  code: for each sighting the
  * name of the programs of the project that it read, all zeros if unknown. */
 struct record {

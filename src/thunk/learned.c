@@ -11,7 +11,8 @@
 #include "file.h"
 #include "learn_private.h"
 
-/* The key of a shape's counts; no shape begins with this byte. */
+/* The key of a shape's counts; no shape begins with this byte, nor with \002,
+ * as those of grounds.c do. */
 static const char *counts_key(struct arena *a, const char *shape)
 {
 	return arena_printf(a, "\001%s", shape);
@@ -113,6 +114,8 @@ int learned_forget(struct store *st, const char *shape, struct err *e)
 
 	if (rc == 0)
 		rc = store_table_delete(st, TABLE_LEARN, bytes_str(counts_key(&a, shape)), e);
+	if (rc == 0)
+		rc = learned_stands_no_more(st, shape, e);
 	arena_release(&a);
 	return rc;
 }
@@ -127,7 +130,7 @@ static int add_key(void *arg, struct bytes key, struct bytes value)
 	struct keys *keys = arg;
 
 	(void)value;
-	if (key.n && key.p[0] != '\001')
+	if (key.n && (unsigned char)key.p[0] > 2)
 		strs_add(&keys->v, arena_strn(&keys->a, key.p, key.n));
 	return 0;
 }

@@ -20,6 +20,7 @@ enum infer_verdict question_real(struct question *q, const char *reason)
 	if (q->b.rule)
 		buf_printf(q->why, "%s: ", q->b.rule);
 	buf_printf(q->why, "runs for real: %s\n", reason);
+	q->reason = arena_str(q->g.a, reason);
 	return INFER_REAL;
 }
 

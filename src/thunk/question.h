@@ -15,6 +15,7 @@ struct question {
 	struct output *out;             /* t.out, writable */
 	struct buf *why;
 	struct buf text;
+	const char *reason;             /* why it runs for real, once it is asked */
 	const struct strs *made;        /* it has run, and made these: sorted
 					 * paths from the root.  NULL: none */
 };
@@ -37,7 +38,7 @@ void question_tell_updates(const struct question *q);
 bool question_made(const struct question *q, const char *path);
 /* Tell what the model says of where and when to run it. */
 void question_hint(const struct question *q, const struct id *thunk);
-/* INFER_REAL, and the reason in q->why. */
+/* INFER_REAL, and the reason in q->reason and q->why. */
 enum infer_verdict question_real(struct question *q, const char *reason);
 void question_release(struct question *q);
 
