@@ -16,18 +16,22 @@ export CONTAINERS_CONF=$work/p/containers.conf XDG_CACHE_HOME=$work/cache
 pod() { podman --root "$work/p/root" --runroot "$work/p/run" "$@"; }
 on() { echo "container:socket=$socket${1:+,$1}"; }
 
+# The workers in containers of this podman.
+workers()
+{
+	local p
+
+	for p in $(pgrep -f 'connect /run/gg/ticket --name gg-'); do
+		grep -qs "$work/p/root" "/proc/$p/mountinfo" && echo "$p"
+	done
+}
 # Nothing of a worker is left: no container, no process, no mount.
 nothing_runs()
 {
-	local i
-
-	for i in $(seq 200); do
-		[ -z "$(pod ps -aq)" ] && ! pgrep -f "connect /run/gg/ticket --name gg-" >/dev/null &&
-			! grep -q "$work/p/root/overlay/.*/merged" /proc/mounts && return 0
-		sleep 0.1
-	done
+	until_true 60 eval '[ -z "$(pod ps -aq)$(workers)" ] &&
+		! grep -q "$work/p/root/overlay/.*/merged" /proc/mounts' && return
 	pod ps -a
-	pgrep -af 'connect /run/gg/ticket --name gg-'
+	workers
 	grep "$work" /proc/mounts
 	return 1
 }
@@ -178,10 +182,10 @@ check 'so it is for one whose output has no room: its worker lives' \
 check 'and was never lost' eval '! grep -h lost-worker .gg/runs/*.jsonl'
 
 # ---- a part of a core
-# The limit of the one container that is there, in cores.
-cores()
+# The limit of a container, in cores.
+cores() # ID
 {
-	local pid=$(pod inspect "$(pod ps -q)" | jq '.[0].State.Pid') at
+	local pid=$(pod inspect "$1" | jq '.[0].State.Pid') at
 
 	at=$(sed -n 's/^0:://p' "/proc/$pid/cgroup")
 	awk '{ print $1 / $2 }' "/sys/fs/cgroup$at/cpu.max" 2>/dev/null && return
@@ -248,45 +252,54 @@ fi
 
 # ---- what is killed
 script 6 0.5 >slow.sh
-# begin WORDS: force in the background, until a container is there.
+# begin WORDS N: force in the background, until N containers are there and a step runs.
 begin()
 {
-	local i
-
 	infer slow.sh >"$work/.infer" 2>&1
 	"$GG" force --engine "$(on "$1")" all >"$work/.begun" 2>&1 &
 	gg=$!
-	for i in $(seq 300); do
-		[ -n "$(pod ps -q)" ] && break
-		sleep 0.05
-	done
-	sleep "${2:-1}"
+	until_true 60 eval "[ \"\$(workers | wc -l)\" -ge $2 ]"
+	until_true 60 pgrep -f 'step[.]py .* --wait 0[.]5'
 }
 ended() { wait $gg; [ $? = "$1" ] || { cat "$work/.begun"; return 1; }; }
 infer slow.sh >"$work/.infer" 2>&1
 "$GG" force -q -j2 --engine local all >/dev/null 2>&1
 cp all "$work/slow"
 
-begin workers=2
+begin workers=2 2
 pod kill "$(pod ps -q | head -1)" >/dev/null 2>&1
 check 'a container is killed: its steps run again' ended 0
 check 'the same bytes' cmp all "$work/slow"
 check 'nothing is left' nothing_runs
 
-begin workers=1,cpus=1.5
-check 'a part of a core is its limit' eval '[ "$(cores)" = 1.5 ]'
-pod kill "$(pod ps -q)" >/dev/null 2>&1
+begin workers=1,cpus=1.5 1
+one=$(pod ps -q)
+pod pause "$one" >/dev/null
+check 'a part of a core is its limit' eval '[ "$(cores "$one")" = 1.5 ]'
+pod unpause "$one" >/dev/null
+pod kill "$one" >/dev/null 2>&1
 check 'the only one is killed: another is made' ended 0
 check 'the same bytes' cmp all "$work/slow"
 
-begin workers=2
+begin workers=2 2
+# Not while gg makes a container of it: podman then takes the layers from below that.
+kill -STOP $gg
+used=$(pod ps --format '{{.Image}}' | head -1)
+pod rm -f -t 0 $(pod ps -q) >/dev/null 2>&1
+pod rmi -f "$used" >/dev/null 2>&1
+kill -CONT $gg
+check 'the image is removed, and its containers with it: it is made again' ended 0
+check 'the same bytes' cmp all "$work/slow"
+check 'nothing is left' nothing_runs
+
+begin workers=2 2
 kill -9 "$(cat "$work/p/pid")"
 check 'podman itself is killed: workers go on' ended 0
 check 'the same bytes' cmp all "$work/slow"
 check 'nothing is left' nothing_runs
 "$server" "$work/p"
 
-begin workers=2
+begin workers=2 2
 kill -9 $gg
 wait $gg 2>/dev/null
 check 'gg is killed: its workers end by themselves, and their containers' nothing_runs
@@ -296,7 +309,7 @@ check 'the same bytes' cmp all "$work/slow"
 check 'nothing is left here' nothing_temporary
 
 # A worker that cannot notice: the next gg removes it.
-begin workers=1
+begin workers=1 1
 pod pause "$(pod ps -q)" >/dev/null
 kill -9 $gg
 wait $gg 2>/dev/null

@@ -193,6 +193,7 @@ static void refusals(void)
 		{ 500, "{\"message\":\"unresolvable CDI devices a/b=9\"}", "nvidia-ctk", ERR_MISSING },
 		{ 404, "{\"message\":\"no such image\"}", "by its digest", ERR_MISSING },
 		{ 500, "{\"message\":\"opening file memory.max: cgroup\"}", "runc", ERR_REFUSED },
+		{ 500, "{\"message\":\"a: image not known\"}", "by its digest", ERR_MISSING },
 		{ 500, "not json", "no reason given", ERR_IO },
 		{ 418, "{\"message\":\"a\\u0007b\"}", "a b", ERR_BAD },
 	};
@@ -201,6 +202,8 @@ static void refusals(void)
 		CHECK(container_refusal("it", all[i].status, bytes_str(all[i].body), &e) < 0);
 		CHECK(strstr(e.text, all[i].has));
 		CHECK(e.code == all[i].code);
+		CHECK(container_lacks_image(bytes_str(all[i].body)) ==
+		      (strstr(all[i].has, "digest") != NULL));
 	}
 }
 

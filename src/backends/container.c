@@ -52,15 +52,17 @@ static void break_down(struct backend *b, const struct err *e)
 /* ---- containers come and go */
 
 /* One that never said hello shows that the next would not either: what the
- * container engine refuses it refuses again, the rest is tried a few times. */
-static void never_came(struct backend *b, const struct err *e)
+ * container engine refuses it refuses again, the rest is tried a few times.  An
+ * image that was there may have been removed by somebody. */
+static void never_came(struct backend *b, const struct container *c, const struct err *e)
 {
-	bool stays = e->code == ERR_MISSING || e->code == ERR_BAD || e->code == ERR_USAGE ||
-		     e->code == ERR_REFUSED;
+	bool stays = !c->lacks_image && (e->code == ERR_MISSING || e->code == ERR_BAD ||
+					 e->code == ERR_USAGE || e->code == ERR_REFUSED);
 	struct err why = *e;
 
 	err_wrap(&why, "container");
-	if (b->broken.code)
+	/* Of several that lacked it the first has told: it is brought again. */
+	if (b->broken.code || (c->lacks_image && !container_image_forget(b->image)))
 		return;
 	snprintf(b->notice, sizeof b->notice, "%.490s", why.text);
 	if (stays || ++b->n_failures >= MOST_FAILURES)
@@ -78,7 +80,7 @@ static void on_gone(void *arg, struct container *c, enum run_status how, const s
 	if (c->has_said_hello)
 		pool_lost(b->pool, c->name, how, e->text);
 	else if (!c->is_retired)
-		never_came(b, e);
+		never_came(b, c, e);
 	think_later(b, 0);
 }
 

@@ -166,8 +166,8 @@ static const struct known {
 	{ 0, "no such device", ERR_MISSING, "there is no such device on this machine" },
 	{ 0, "could not select device driver", ERR_MISSING, "this Docker has no CDI: "
 	  "version 25 with the feature \"cdi\", or podman, has" },
-	{ 0, "No such image", ERR_MISSING, "say an image that is there, by its digest" },
 	{ 0, "o such image", ERR_MISSING, "say an image that is there, by its digest" },
+	{ 0, "image not known", ERR_MISSING, "say an image that is there, by its digest" },
 	{ 0, "manifest unknown", ERR_MISSING, "its registry has no image of that name and digest" },
 	{ 0, "connection refused", ERR_RETRY, "its registry does not answer" },
 	{ 0, "unauthorized", ERR_REFUSED, "log in: podman login, docker login" },
@@ -201,6 +201,16 @@ int container_refusal(const char *what, int status, struct bytes body, struct er
 		k++;
 	return err_set(e, k->code, "%s: %s%s%s", what, said, k->remedy ? "; " : "",
 		       k->remedy ? k->remedy : "");
+}
+
+static bool says(struct bytes body, const char *text)
+{
+	return body.n && memmem(body.p, body.n, text, strlen(text));
+}
+
+bool container_lacks_image(struct bytes body)
+{
+	return says(body, "o such image") || says(body, "image not known");
 }
 
 void container_put_query(struct buf *out, const char *text)

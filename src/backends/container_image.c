@@ -93,6 +93,14 @@ const char *container_image_closures(const struct container_image *m)
 	return m->is_found ? m->found.closures : NULL;
 }
 
+bool container_image_forget(struct container_image *m)
+{
+	bool was_found = m->is_found;
+
+	m->is_found = false;
+	return was_found;
+}
+
 void container_image_used(const struct container_image *m)
 {
 	if (m->is_found)

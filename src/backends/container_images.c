@@ -61,11 +61,10 @@ void container_stamp(const struct backend_opts *o, const char *tag)
 /* ---- gc */
 
 struct images {
-	struct container_client *client;
+	struct container_sweep sweep;   /* first: what read_list() is given */
 	const struct backend_opts *o;
 	int64_t grace_s;
-	bool is_dry, is_over;
-	size_t n_waiting, n_removed;
+	bool is_dry;
 	struct arena arena;
 };
 
@@ -74,11 +73,6 @@ struct removal {
 	const char *stamp;
 };
 
-static void end_one(struct images *w)
-{
-	w->is_over = --w->n_waiting == 0;
-}
-
 /* Neither forced nor by its id: what a container runs from stays, and what has
  * another name keeps that. */
 static void on_removed(void *arg, const struct http_answer *a, const struct err *e)
@@ -86,11 +80,11 @@ static void on_removed(void *arg, const struct http_answer *a, const struct err 
 	struct removal *r = arg;
 
 	if (!e && a->status / 100 == 2) {
-		r->of->n_removed++;
+		r->of->sweep.n_removed++;
 		if (r->stamp)
 			unlink(r->stamp);
 	}
-	end_one(r->of);
+	container_sweep_end_one(&r->of->sweep);
 }
 
 static int64_t unused_s(const struct images *w, const char *stamp)
@@ -109,44 +103,32 @@ static void look_at(void *arg, const char *tag)
 	struct images *w = arg;
 	struct removal *r = arena_alloc(&w->arena, sizeof *r);
 	const char *path = arena_printf(&w->arena, "/v1.41/images/" CONTAINER_MADE ":%s", tag);
-	struct container_ask q = { .method = "DELETE", .path = path, .done = on_removed,
-				   .arg = r };
-	struct err ignored;
 
 	*r = (struct removal){ w, stamp_path(w->o, tag, &w->arena) };
 	if (unused_s(w, r->stamp) < w->grace_s)
 		return;
 	if (w->is_dry)
-		w->n_removed++;
+		w->sweep.n_removed++;
 	else
-		w->n_waiting += container_start(w->client, &q, NULL, &ignored) == 0;
+		container_sweep_remove(&w->sweep, path, on_removed, r);
 }
 
-static void on_listed(void *arg, const struct http_answer *a, const struct err *e)
+static void read_list(struct container_sweep *w, struct bytes list)
 {
-	struct images *w = arg;
 	struct err ignored;
 
-	if (!e && a->status == 200)
-		container_read_made(a->body, look_at, w, &ignored);
-	end_one(w);
+	container_read_made(list, look_at, w, &ignored);
 }
 
 size_t container_images_sweep(struct container_client *c, const struct backend_opts *o,
 			      int64_t grace_s, bool is_dry)
 {
-	struct images w = { .client = c, .o = o, .grace_s = grace_s, .is_dry = is_dry,
-			    .n_waiting = 1 };
-	struct container_ask q = { .method = "GET", .done = on_listed, .arg = &w };
-	struct buf path = { 0 };
-	struct err ignored;
+	struct images w = { .sweep = { .client = c, .read_list = read_list }, .o = o,
+			    .grace_s = grace_s, .is_dry = is_dry };
+	size_t n;
 
-	buf_str(&path, "/v1.41/images/json?filters=");
-	container_put_query(&path, "{\"label\":[\"" CONTAINER_CLOSURES "\"]}");
-	q.path = path.p;
-	if (container_start(c, &q, NULL, &ignored) == 0)
-		loop_run(c->loop, &w.is_over);
-	buf_release(&path);
+	container_sweep_begin(&w.sweep, "/v1.41/images/json?", CONTAINER_CLOSURES);
+	n = container_sweep_finish(&w.sweep);
 	arena_release(&w.arena);
-	return w.n_removed;
+	return n;
 }

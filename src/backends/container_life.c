@@ -180,6 +180,7 @@ static void on_created(void *arg, const struct http_answer *a, const struct err 
 	int rc = 0;
 
 	c->call = NULL;
+	c->lacks_image = !e && a->status / 100 != 2 && container_lacks_image(a->body);
 	buf_release(&c->body);
 	if (e)
 		c->why = *e;

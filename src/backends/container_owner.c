@@ -64,12 +64,55 @@ bool container_owner_is_gone(const char *label, bool is_up)
 	return p.started != o.start;
 }
 
-/* ---- removing */
+/* ---- looking at a list, and removing */
 
-static void end_one(struct container_sweep *w)
+void container_sweep_end_one(struct container_sweep *w)
 {
 	w->is_over = --w->n_waiting == 0;
 }
+
+static void on_listed(void *arg, const struct http_answer *a, const struct err *e)
+{
+	struct container_sweep *w = arg;
+
+	if (!e && a->status == 200)
+		w->read_list(w, a->body);
+	container_sweep_end_one(w);
+}
+
+void container_sweep_begin(struct container_sweep *w, const char *list, const char *label)
+{
+	struct container_ask q = { .method = "GET", .done = on_listed, .arg = w };
+	struct buf whole = { 0 }, filter = { 0 };
+	struct err ignored;
+
+	buf_printf(&filter, "{\"label\":[\"%s\"]}", label);
+	buf_printf(&whole, "%sfilters=", list);
+	container_put_query(&whole, filter.p);
+	q.path = whole.p;
+	w->n_waiting = 1;
+	w->is_over = container_start(w->client, &q, NULL, &ignored) < 0;
+	buf_release(&whole);
+	buf_release(&filter);
+}
+
+void container_sweep_remove(struct container_sweep *w, const char *path,
+			    container_done_fn *done, void *arg)
+{
+	struct container_ask q = { .method = "DELETE", .path = path, .done = done, .arg = arg };
+	struct err ignored;
+
+	w->n_waiting += container_start(w->client, &q, NULL, &ignored) == 0;
+}
+
+size_t container_sweep_finish(struct container_sweep *w)
+{
+	if (!w->is_over)
+		loop_run(w->client->loop, &w->is_over);
+	return w->n_removed;
+}
+
+/* ---- containers */
 
 static void on_removed(void *arg, const struct http_answer *a, const struct err *e)
 {
@@ -77,54 +120,32 @@ static void on_removed(void *arg, const struct http_answer *a, const struct err 
 
 	/* Whoever comes later tries again. */
 	w->n_removed += !e && (a->status / 100 == 2 || a->status == 404);
-	end_one(w);
+	container_sweep_end_one(w);
 }
 
 static void look_at(void *arg, const char *id, const char *owner, bool is_up)
 {
 	struct container_sweep *w = arg;
-	struct container_ask q = { .method = "DELETE", .done = on_removed, .arg = w };
 	struct buf path = { 0 };
-	struct err ignored;
 
 	if (!container_owner_is_gone(owner, is_up))
 		return;
 	buf_printf(&path, w->client->api->remove, id);
-	q.path = path.p;
-	w->n_waiting += container_start(w->client, &q, NULL, &ignored) == 0;
+	container_sweep_remove(w, path.p, on_removed, w);
 	buf_release(&path);
 }
 
-static void on_listed(void *arg, const struct http_answer *a, const struct err *e)
+static void read_list(struct container_sweep *w, struct bytes list)
 {
-	struct container_sweep *w = arg;
 	struct err ignored;
 
-	if (!e && a->status == 200)
-		container_read_list(a->body, look_at, w, &ignored);
-	end_one(w);
-}
-
-static int begin(struct container_sweep *w)
-{
-	struct container_ask q = { .method = "GET", .done = on_listed, .arg = w };
-	struct buf path = { 0 };
-	struct err ignored;
-	int rc;
-
-	buf_str(&path, "/v1.41/containers/json?all=true&filters=");
-	container_put_query(&path, "{\"label\":[\"" CONTAINER_OWNER "\"]}");
-	q.path = path.p;
-	w->n_waiting = 1;
-	rc = container_start(w->client, &q, NULL, &ignored);
-	buf_release(&path);
-	return rc;
+	container_read_list(list, look_at, w, &ignored);
 }
 
 void container_sweep(struct container_sweep *w, struct container_client *c)
 {
-	*w = (struct container_sweep){ .client = c };
-	w->is_over = begin(w) < 0;
+	*w = (struct container_sweep){ .client = c, .read_list = read_list };
+	container_sweep_begin(w, "/v1.41/containers/json?all=true&", CONTAINER_OWNER);
 }
 
 size_t container_sweep_all(struct container_client *c)
@@ -132,7 +153,5 @@ size_t container_sweep_all(struct container_client *c)
 	struct container_sweep w;
 
 	container_sweep(&w, c);
-	if (!w.is_over)
-		loop_run(c->loop, &w.is_over);
-	return w.n_removed;
+	return container_sweep_finish(&w);
 }

@@ -52,13 +52,26 @@ void container_owner(struct buf *out);
  * container. */
 bool container_owner_is_gone(const char *label, bool is_up);
 
-/* Remove what owners that are gone have left, in the background; *w is lent as
- * long as the client is open. */
+/* What the engine lists is looked at and some of it removed, in the background; *w
+ * is lent as long as the client is open. */
 struct container_sweep {
 	struct container_client *client;
+	/* For what is to go: container_sweep_remove(). */
+	void (*read_list)(struct container_sweep *w, struct bytes list);
 	size_t n_waiting, n_removed;
 	bool is_over;
 };
+/* Ask for what list, which takes more of a query, has of that label; client and
+ * read_list are set. */
+void container_sweep_begin(struct container_sweep *w, const char *list, const char *label);
+/* done() ends by container_sweep_end_one(). */
+void container_sweep_remove(struct container_sweep *w, const char *path,
+			    container_done_fn *done, void *arg);
+void container_sweep_end_one(struct container_sweep *w);
+/* To its end: how many. */
+size_t container_sweep_finish(struct container_sweep *w);
+
+/* Remove what owners that are gone have left. */
 void container_sweep(struct container_sweep *w, struct container_client *c);
 /* The same, to its end: how many. */
 size_t container_sweep_all(struct container_client *c);
@@ -89,6 +102,7 @@ struct container {
 	struct http_call *call, *wait;
 	struct timer *again;
 	bool is_started, is_unwanted;
+	bool lacks_image;               /* it was not made: its image is not there */
 	int code;
 	struct err why;
 };
@@ -119,6 +133,8 @@ void container_image_free(struct container_image *m);
  * One at a time. */
 void container_image_get(struct container_image *m, const char *ref);
 void container_image_make(struct container_image *m, const struct id *closures, size_t n);
+/* Somebody has removed it.  False: that was known. */
+bool container_image_forget(struct container_image *m);
 /* sha256:..., NULL unless there; and what people may want to know, or NULL. */
 const char *container_image_id(const struct container_image *m);
 const char *container_image_told(const struct container_image *m);
