@@ -210,16 +210,9 @@ ill()
 	counts 7 0 0 timeout 200 "$GG" force --engine slurm:max=3,cpus=4
 }
 check 'jobs that nodes cannot start and Slurm holds give way to others' ill
-check 'there were such' eval 'timeout 60 scontrol show job | grep -qiE "Reason=.*held|CANCELLED"'
-# One that is cancelled while its start fails Slurm itself may put back, to begin later.
-cancel_put_back()
-{
-	local jobs=$(timeout 60 squeue -h -t PD -o '%A %r' | awk '$2 == "BeginTime" { print $1 }')
-
-	[ -z "$jobs" ] || timeout 60 scancel $jobs
-}
-check 'none of them is left but what Slurm itself puts back' until_true 120 eval '
-	cancel_put_back; [ "$(in_queue)" = 0 ]'
+check 'there were such' eval '
+	timeout 60 scontrol show node n0,n1 | grep -i "Reason=Prolog error"'
+check 'none of them is left, put back by Slurm though they were' queue_is_empty
 rm -f "$slurm"/ill.*
 for n in n0 n1; do timeout 60 scontrol update nodename=$n state=resume; done 2>/dev/null
 check 'Slurm is as before' until_true 120 eval '[ "$(timeout 60 sinfo -h -p main -t idle,mix -o %D)" = 3 ]'

@@ -19,7 +19,6 @@
 
 enum {
 	SILENT_MS = 30000, PENDING_MS = 3000,
-	CANCEL_TRIES = 3, CANCEL_PAUSE_MS = 500,
 };
 
 #define AT(member) offsetof(struct slurm_words, member)
@@ -203,27 +202,6 @@ static int slurm_open(const struct backend_opts *o, const char *rest, struct bac
 
 /* ---- closing */
 
-static void pause_is_over(void *arg)
-{
-	*(bool *)arg = true;
-}
-
-/* A controller that has no time just now is asked again: 0 if nothing is left there. */
-static int cancel_ours(struct backend *b)
-{
-	struct err e;
-
-	for (unsigned try = 0; slurm_cancel_all(b->o.loop, b->folder.job_name, &e) < 0; try++) {
-		bool is_over = false;
-
-		if (e.code != ERR_RETRY || try == CANCEL_TRIES)
-			return -1;
-		loop_after(b->o.loop, CANCEL_PAUSE_MS << try, pause_is_over, &is_over);
-		loop_run(b->o.loop, &is_over);
-	}
-	return 0;
-}
-
 static void slurm_close(struct backend *b)
 {
 	bool was_open, is_left = false;
@@ -244,7 +222,7 @@ static void slurm_close(struct backend *b)
 	if (was_open)
 		warm_save(&b->idle.warm, b->o.store, "slurm", &e);
 	if (was_open)
-		is_left = cancel_ours(b) < 0;
+		is_left = slurm_leave(b) < 0;
 	slurm_folder_close(&b->folder, is_left);
 	strs_release(&b->w.lines);
 	free(b->tasks);

@@ -2,6 +2,7 @@
  *
  * slurm.c        the engine: opening, closing, what exec asks
  * slurm_tasks.c  its jobs: asking for them, following them, their ends
+ * slurm_leave.c  nothing of ours stays in the queue
  * slurm_steps.c  steps on their way through the pool
  * slurm_call.c   Slurm's programs
  * slurm_jobs.c   what they print
@@ -65,6 +66,7 @@ struct backend {
 	char refusal[500];              /* why no worker will ever come */
 	char notice[700];
 	bool has_answered;              /* the last sbatch */
+	bool fails_to_start;            /* some job did, on some node */
 	bool is_closing;
 };
 
@@ -79,6 +81,11 @@ void slurm_tick(void *arg);
 void slurm_note_workers(struct backend *b);
 /* Cancel all jobs of this name: as slurm_call_wait(). */
 int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e);
+/* Cancel all of ours, and what Slurm puts back after that: 0 if none is left.
+ * Serves the loop. */
+int slurm_leave(struct backend *b);
+/* The squeue that lists our jobs. */
+void slurm_queue_args(const struct backend *b, struct arena *a, struct strs *args);
 
 /* As in backend_ops. */
 int slurm_step_start(struct backend *b, struct job *j, struct err *e);

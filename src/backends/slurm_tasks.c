@@ -86,6 +86,7 @@ static void count_stillborn(struct backend *b, const struct slurm_task *t, const
 	const char *said = slurm_folder_said(&b->folder, t->job, t->index, &a);
 
 	b->n_stillborn++;
+	b->fails_to_start = true;
 	snprintf(b->trouble, sizeof b->trouble, "job %" PRIu64 "_%" PRIu32 " ended%s%s before "
 		 "its worker had come: %s%s%s", t->job, t->index, *t->node ? " on " : "",
 		 t->node, why, *said ? "; it said: " : "", said);
@@ -242,13 +243,8 @@ static void ask_squeue(struct backend *b)
 	struct strs args = { 0 };
 	struct err e;
 
-	strs_add(&args, "squeue");
-	strs_add(&args, "--noheader");
-	strs_add(&args, "--array");
+	slurm_queue_args(b, &a, &args);
 	strs_add(&args, "--states=all");
-	strs_add(&args, arena_printf(&a, "--user=%ld", (long)getuid()));
-	strs_add(&args, arena_printf(&a, "--name=%s", b->folder.job_name));
-	strs_add(&args, "--format=" SQUEUE_FORMAT);
 	b->poll_began_ms = loop_now_ms(b->o.loop);
 	if (slurm_call(b->o.loop, &args, squeue_done, b, &b->squeue, &e) < 0)
 		snprintf(b->trouble, sizeof b->trouble, "%.390s", e.text);
@@ -376,23 +372,6 @@ static void submit(struct backend *b, size_t n)
 		not_submitted(b, 1, bytes_str(e.text));
 	strs_release(&args);
 	arena_release(&a);
-}
-
-int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e)
-{
-	struct arena a = { 0 };
-	struct strs args = { 0 };
-	struct buf said = { 0 };
-	int rc;
-
-	strs_add(&args, "scancel");
-	strs_add(&args, arena_printf(&a, "--user=%ld", (long)getuid()));
-	strs_add(&args, arena_printf(&a, "--name=%s", job_name));
-	rc = slurm_call_wait(l, &args, &said, e);
-	buf_release(&said);
-	strs_release(&args);
-	arena_release(&a);
-	return rc;
 }
 
 /* ---- as many as there should be */
