@@ -134,10 +134,10 @@ if has radosgw; then
 	away()
 	{
 		kill -9 "$(cat "$work/s3/rgw.pid")"
-		sleep 5
+		sleep 10
 		"$servers/radosgw.sh" "$work/s3" again
 	}
-	check 'radosgw killed for some seconds' while_running store away
+	check 'radosgw killed for ten seconds' while_running store away
 	all_is_well
 	check 'and all that was made rests there' nothing_made store store2
 fi

@@ -102,7 +102,7 @@ check "with one it goes that way, and comes back" eval '
 
 steps faulty "$N"
 echo '{ "throw": [0, 7], "timeout": [8, 12], "kill": [13, 20], "truncate": [21, 28],
-	"corrupt": [29, 36], "swap": [37, 44], "memory": [45, 54] }' >"$work/faults/faults.json"
+	"corrupt": [29, 36], "swap": [37, 44], "memory": 1 }' >"$work/faults/faults.json"
 begun=$SECONDS
 check "$N invocations with errors of all kinds: each step ends well, once" \
 	counts $((N + 1)) 0 0 force "$through" function=gg-small:512M,function=gg-large:1769M,jobs=8

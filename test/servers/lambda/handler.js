@@ -3,7 +3,9 @@
 // instance, is a client of the Runtime API that is served here, and gets the
 // events of the function.  GG_FAULTS names a folder: faults.json in it says which
 // steps fail the first time they come, by the first byte of their hash:
-// { "throw": [0, 9], "timeout": [10, 19], ... }, both ends included.
+// { "throw": [0, 9], "timeout": [10, 19], ... }, both ends included.  "memory": N are
+// the first N steps that come to a function of little memory: how many do is up to
+// how long they take there.
 const { spawn } = require('node:child_process')
 const { createHash } = require('node:crypto')
 const fs = require('node:fs')
@@ -92,23 +94,31 @@ function pass(event, context) {
   })
 }
 
+// Of all instances.
+function isFirst(name) {
+  try {
+    fs.mkdirSync(`${faults}/${name}`)
+    return true
+  } catch (e) {
+    return false
+  }
+}
+
 // Which fault this event is to meet: only the first one that brings this step.
 function fault(event, context) {
   if (!faults || !event.steps) return null
   const hash = createHash('sha256').update(event.steps[0].thunk || '').digest()
   const table = JSON.parse(fs.readFileSync(`${faults}/faults.json`))
-  for (const [name, [from, to]] of Object.entries(table)) {
-    if (hash[0] < from || hash[0] > to) continue
-    // The large function has enough.
-    if (name === 'memory' && context.memoryLimitInMB > 1024) continue
-    try {
-      fs.mkdirSync(`${faults}/${hash.toString('hex')}`)
-    } catch (e) {
-      return null
-    }
+  const { memory = 0, ...ranges } = table
+  const meets = (name) => {
     fs.appendFileSync(`${faults}/log`, `${name}\n`)
     return name
   }
+  for (let i = 0; i < memory && context.memoryLimitInMB <= 1024; i++)
+    if (isFirst(`memory-${i}`)) return meets('memory')
+  for (const [name, [from, to]] of Object.entries(ranges))
+    if (hash[0] >= from && hash[0] <= to)
+      return isFirst(hash.toString('hex')) ? meets(name) : null
   return null
 }
 
