@@ -11,11 +11,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
 	MOST_AT_ONCE = 4,               /* containers that are being started */
 	MOST_FAILURES = 3,              /* in a row, without one that said hello */
 	AGAIN_MS = 500, LOOK_MS = 1000, LEAVE_MS = 2000, KILL_MS = 10000,
+	START_S = 3,                    /* what a container takes to come, on a busy machine */
 };
 
 static void think(struct backend *b);
@@ -108,7 +110,8 @@ static void retire(struct backend *b, struct container *c)
 
 struct looking {
 	struct backend *b;
-	const char *idle[256];          /* for long enough */
+	uint64_t since_ms;              /* who is idle since then may end */
+	const char *idle[256];
 	size_t n_idle;
 };
 
@@ -116,14 +119,13 @@ static void look_at(void *arg, const struct pool_worker *w)
 {
 	struct looking *l = arg;
 	struct container *c = find(l->b, w->name);
-	uint64_t now = loop_now_ms(l->b->o.loop);
 
 	if (!c)
 		return;
 	c->has_said_hello = true;
 	l->b->n_failures = 0;
 	if (!c->is_retired && w->is_idle && l->n_idle < sizeof l->idle / sizeof *l->idle &&
-	    (double)(now - w->idle_since_ms) >= l->b->opt.keep_s * 1000)
+	    w->idle_since_ms <= l->since_ms)
 		l->idle[l->n_idle++] = c->name;
 }
 
@@ -138,15 +140,41 @@ static struct demand all_demand(const struct backend *b)
 	return d;
 }
 
+static size_t count_up(const struct backend *b)
+{
+	size_t n = 0;
+
+	for (const struct container *c = b->all.first; c; c = c->next)
+		n += !c->is_retired;
+	return n;
+}
+
+/* When nothing is to be done warm_least() says who stays; beside others that work an
+ * idle one stays for a while. */
+static void watch_idle(struct backend *b, struct looking *l)
+{
+	double keep_s = b->idle.keep_s > 0 ? b->idle.keep_s : b->idle.warm.o.keep_s;
+	uint64_t now = loop_now_ms(b->o.loop), keep_ms = (uint64_t)(keep_s * 1000);
+	double at_s = (double)time(NULL);
+
+	if (b->demand.n_ready || b->demand.n_running)
+		warm_idle_ends(&b->idle, now, at_s);
+	else
+		warm_idle_begins(&b->idle, now, at_s, count_up(b));
+	b->scale.min = warm_least(&b->idle, now, b->opt.min);
+	if (b->idle.idle_since_ms)
+		l->since_ms = now;
+	else
+		l->since_ms = now > keep_ms ? now - keep_ms : 0;
+}
+
 static void scale(struct backend *b, struct looking *l)
 {
 	struct demand d = all_demand(b);
-	size_t n_up = 0, n_coming = 0, n_start, n_end;
+	size_t n_up = count_up(b), n_coming = 0, n_start, n_end;
 
-	for (struct container *c = b->all.first; c; c = c->next) {
-		n_up += !c->is_retired;
+	for (struct container *c = b->all.first; c; c = c->next)
 		n_coming += !c->is_retired && !c->has_said_hello;
-	}
 	n_start = autoscale_start(&b->scale, &d, n_up);
 	/* A slot is free once its container has gone. */
 	while (n_start-- && n_coming++ < MOST_AT_ONCE && b->all.n < b->opt.workers)
@@ -204,18 +232,22 @@ static bool has_image(struct backend *b)
 static void think(struct backend *b)
 {
 	struct looking l = { .b = b };
+	bool is_expected;
 
 	if (b->is_closing || b->broken.code)
 		return;
+	watch_idle(b, &l);
 	pool_each(b->pool, look_at, &l);
-	if ((!all_demand(b).n_ready && !b->opt.min && !b->all.n) || !has_image(b))
+	is_expected = warm_is_expected(&b->idle, loop_now_ms(b->o.loop));
+	if ((!all_demand(b).n_ready && !b->opt.min && !b->all.n && !is_expected) ||
+	    !has_image(b))
 		return;
 	if (b->rests_until_ms > loop_now_ms(b->o.loop)) {
 		think_later(b, b->rests_until_ms - loop_now_ms(b->o.loop) + 1);
 		return;
 	}
 	scale(b, &l);
-	if (b->all.n && !b->later)
+	if ((b->all.n || is_expected) && !b->later)
 		think_later(b, LOOK_MS);
 }
 
@@ -362,6 +394,11 @@ static int container_open(const struct backend_opts *o, const char *rest, struct
 		container_close(b);
 		return -1;
 	}
+	b->idle.keep_s = b->opt.keep_s;
+	warm_init(&b->idle.warm, &(struct warm_opts){ .start_s = START_S });
+	/* Without it there is no habit yet. */
+	warm_load(&b->idle.warm, o->store, "container", e);
+	b->n_arrivals = b->idle.warm.n_noted;
 	if (b->opt.min)
 		think_later(b, 0);
 	*out = b;
@@ -422,9 +459,14 @@ static void kill_the_rest(struct backend *b)
 
 static void container_close(struct backend *b)
 {
+	struct err e;
+
 	if (!b)
 		return;
 	b->is_closing = true;
+	/* Nothing is wrong when it cannot be kept. */
+	if (b->idle.warm.n_noted != b->n_arrivals)
+		warm_save(&b->idle.warm, b->o.store, "container", &e);
 	if (b->later)
 		loop_cancel(b->later);
 	b->later = NULL;

@@ -12,6 +12,7 @@
 #include "backend.h"
 #include "container_api.h"
 #include "pool.h"
+#include "warm.h"
 #include "work.h"
 
 /* ---- container_client.c */
@@ -183,6 +184,8 @@ struct backend {
 	struct container_sweep sweep;
 	struct autoscale scale;
 	struct demand demand;
+	struct warm_watch idle;
+	size_t n_arrivals;              /* of idle, when it began */
 	struct container_closures *known;
 	size_t n_in_image;              /* of those that are known */
 	bool is_image_coming;

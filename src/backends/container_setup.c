@@ -19,7 +19,6 @@
 
 enum { NOBODY = 65534 };
 
-#define KEEP_S 60.0
 /* A socket that nobody listens on means that gg was killed. */
 #define PATIENCE "10s"
 
@@ -29,7 +28,10 @@ const struct engine_word container_words[] = {
 	{ "workers", WORD_COUNT, AT(workers),
 	  "at most so many containers (as many as there are cores)" },
 	{ "min", WORD_COUNT, AT(min), "so many even when nothing waits" },
-	{ "keep", WORD_SECONDS, AT(keep_s), "an idle one ends then (60s)" },
+	{ "keep", WORD_SECONDS, AT(keep_s),
+	  "an idle one stays so long (60s; once gg has seen in this and earlier runs when "
+	  "work comes again, about as long as that takes, or it goes and is back just before; "
+	  "none outlives gg)" },
 	{ "lease", WORD_SECONDS, AT(lease_s),
 	  "a worker silent for so long is given up (30s)" },
 	{ "cpus", WORD_NUMBER, AT(cpus), "cores for each, as a limit" },
@@ -270,7 +272,6 @@ int container_setup(struct backend *b, const char *rest, void (*changed)(void *a
 	struct container_image_opts io = { .client = &b->client, .o = &b->o, .done = has_image,
 					   .arg = b };
 
-	b->opt.keep_s = KEEP_S;
 	if (engine_words_read("container", rest, container_words, &b->arena, &b->opt, e) < 0 ||
 	    check_options(b, e) < 0 || find_worker(b, e) < 0 ||
 	    container_client_open(&b->client, &b->o, b->opt.socket, b->opt.workers, e) < 0)
