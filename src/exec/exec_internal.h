@@ -208,6 +208,7 @@ struct exec {
 	struct lane *lanes;
 	size_t n_lanes, lanes_room, n_ready;
 	struct node_list elastic;       /* ready, and GPUs are yet to be shared out */
+	size_t elastic_first;           /* what stands before that has gone */
 	struct node_list training;      /* those of them that run */
 	struct map trainers;
 	size_t picked;                  /* the lane of the last one picked */

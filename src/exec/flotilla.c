@@ -245,10 +245,11 @@ static void give(struct exec *x, struct node *n, unsigned gpus)
 	sched_ready_now(x, n);
 }
 
-/* Those that are chosen leave the list. */
+/* Those that are chosen leave the list, in whose order v is.  The others of those
+ * that were looked at move up to the rest, which is left alone: it may be long. */
 static void send(struct exec *x, struct node **v, size_t n, unsigned *gpus, unsigned left)
 {
-	size_t kept = 0;
+	size_t end = x->elastic_first, to, k = 0;
 
 	for (size_t i = 0; i < n; i++) {
 		unsigned least = (unsigned)v[i]->gpus;
@@ -259,16 +260,14 @@ static void send(struct exec *x, struct node **v, size_t n, unsigned *gpus, unsi
 		}
 		gpus[i] = gpus[i] < least ? 0 : gpus[i];
 	}
-	for (size_t i = 0; i < x->elastic.n; i++) {
-		struct node *one = x->elastic.v[i];
-		size_t k = 0;
-
-		while (k < n && v[k] != one)
-			k++;
-		if (k == n || !gpus[k])
-			x->elastic.v[kept++] = one;
+	while (k < n)
+		k += x->elastic.v[end++] == v[k];
+	for (to = end; end-- > x->elastic_first;) {
+		if (k && v[k - 1] == x->elastic.v[end] && gpus[--k])
+			continue;
+		x->elastic.v[--to] = x->elastic.v[end];
 	}
-	x->elastic.n = kept;
+	x->elastic_first = to;
 	for (size_t i = 0; i < n; i++) {
 		x->n_ready -= gpus[i] > 0;
 		if (gpus[i])
@@ -286,7 +285,7 @@ static void form(struct exec *x, const struct site *s, unsigned free)
 	double least_s = INFINITY;
 	size_t n = 0;
 
-	for (size_t i = 0; i < x->elastic.n && n < MEMBERS_MOST; i++)
+	for (size_t i = x->elastic_first; i < x->elastic.n && n < MEMBERS_MOST; i++)
 		if (x->elastic.v[i]->sites & site_bit(x, s))
 			v[n++] = x->elastic.v[i];
 	for (size_t i = 0; i < n; i++)
@@ -297,6 +296,11 @@ static void form(struct exec *x, const struct site *s, unsigned free)
 	send(x, v, n, gpus, free - used);
 }
 
+static bool has_elastic(const struct exec *x)
+{
+	return x->elastic_first < x->elastic.n;
+}
+
 bool flotilla_takes(struct exec *x, struct node *n)
 {
 	if (!x->o.policy || !x->o.policy->share || n->gpus_most <= n->gpus_least)
@@ -304,6 +308,8 @@ bool flotilla_takes(struct exec *x, struct node *n)
 	/* It may have run with more before. */
 	n->gpus = n->gpus_least;
 	n->state = NODE_READY;
+	if (!has_elastic(x))
+		x->elastic.n = x->elastic_first = 0;
 	list_add(&x->elastic, n);
 	x->n_ready++;
 	return true;
@@ -311,12 +317,12 @@ bool flotilla_takes(struct exec *x, struct node *n)
 
 void flotilla_form(struct exec *x)
 {
-	for (size_t i = 0; i < x->n_sites && x->elastic.n; i++) {
+	for (size_t i = 0; i < x->n_sites && has_elastic(x); i++) {
 		const struct site *s = &x->sites[i];
 		unsigned free = site_is_open(x, s) ? free_gpus(x, s) : 0, before = 0;
 
 		/* What one cannot use is for the next. */
-		for (; free && free != before && x->elastic.n; free = free_gpus(x, s)) {
+		for (; free && free != before && has_elastic(x); free = free_gpus(x, s)) {
 			before = free;
 			form(x, s, free);
 		}

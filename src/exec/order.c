@@ -82,7 +82,7 @@ void sched_forget_ready(struct exec *x)
 		x->lanes[l].heap.n = 0;
 		x->lanes[l].ready_s = 0;
 	}
-	x->n_ready = x->elastic.n = 0;
+	x->n_ready = x->elastic.n = x->elastic_first = 0;
 }
 
 static struct lane *find_lane(struct exec *x, const struct lane *like)

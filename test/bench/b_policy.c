@@ -1,6 +1,9 @@
 /* b_policy.c - graphs on simulated workers by one policy or another
  *
  *     b_policy fleet|random POLICY WORKERS SEED     the clock at the end, seconds
+ *     b_policy decide POLICY READY SEED             microseconds of CPU to choose the
+ *                                                   next of READY steps and put
+ *                                                   another into its place
  *
  * What each step takes has been observed: its shape is known.
  */
@@ -99,8 +102,53 @@ static void random_graph(struct bench *b, uint64_t seed)
 	}
 }
 
+/* ---- what one choice costs */
+
+/* A third of the steps wants four cores, and a third a GPU: three lanes. */
+static struct node *ready_one(struct exec *x, struct node *n, uint32_t i, uint64_t *dice)
+{
+	struct policy_step s = { .seconds = exp(fleet_roll(dice, 0, 6)), .is_known = true,
+				 .sequence = i, .cpus = i % 3 ? 1 : 4, .gpus = i % 3 == 2,
+				 .n_above = (size_t)fleet_roll(dice, 0, 100) };
+
+	s.most_above = fleet_roll(dice, 0, 10000);
+	s.sum_above = s.most_above * 2;
+	*n = (struct node){ .sequence = i, .sites = 1, .cpus = (float)s.cpus,
+			    .gpus = (float)s.gpus, .fan_out = (uint32_t)s.n_above,
+			    .shape = &x->other, .urgency = x->o.policy->urgency(&s) };
+	sched_ready(x, n);
+	return n;
+}
+
+static double decide(struct exec *x, size_t n, uint64_t seed)
+{
+	enum { CHOICES = 200000 };
+	struct node *v = mem_alloc(n * sizeof *v);
+	uint32_t i = 0;
+	double from;
+
+	for (; i < n; i++)
+		ready_one(x, &v[i], i, &seed);
+	from = cpu_s();
+	for (uint32_t k = 0; k < CHOICES; k++) {
+		struct site *where;
+		struct node *next = sched_pick(x, &where);
+
+		if (!next) {
+			fprintf(stderr, "nothing was chosen\n");
+			exit(1);
+		}
+		ready_one(x, next, i++, &seed);
+	}
+	from = cpu_s() - from;
+	sched_forget_ready(x);
+	free(v);
+	return from / CHOICES * 1e6;
+}
+
 int main(int argc, char **argv)
 {
+	bool decides = argc == 5 && strcmp(argv[1], "decide") == 0;
 	struct exec_opts xo = { 0 };
 	struct sim_told told;
 	struct bench b = { 0 };
@@ -108,7 +156,7 @@ int main(int argc, char **argv)
 
 	if (argc != 5 || !policy_find(argv[2]))
 		return 2;
-	snprintf(words, sizeof words, "workers=%s,latency=0", argv[3]);
+	snprintf(words, sizeof words, "workers=%s,gpus=%d,latency=0", argv[3], decides);
 	MUST(rig_begin(&b.rig, words, &e));
 	exec_free(b.rig.x);
 	xo = (struct exec_opts){ .loop = b.rig.loop, .store = b.rig.store,
@@ -116,14 +164,18 @@ int main(int argc, char **argv)
 				 .n_engines = 1, .policy = policy_find(argv[2]) };
 	MUST(exec_new(&xo, &b.rig.x, &e));
 	b.past.o.store = b.rig.store;
-	if (strcmp(argv[1], "fleet") == 0)
+	if (decides)
+		printf("%.3f\n", decide(b.rig.x, strtoul(argv[3], NULL, 10),
+					strtoull(argv[4], NULL, 10)));
+	else if (strcmp(argv[1], "fleet") == 0)
 		fleet(&b, strtoull(argv[4], NULL, 10));
 	else
 		random_graph(&b, strtoull(argv[4], NULL, 10));
 	MUST(profile_flush(&b.past, &e));
 	rig_finish(&b.rig);
 	sim_tell(b.rig.backend, &told);
-	printf("%.1f\n", told.now_s);
+	if (!decides)
+		printf("%.1f\n", told.now_s);
 	map_release(&b.past.shapes);
 	arena_release(&b.past.keep);
 	buf_release(&b.past.text);

@@ -14,9 +14,12 @@ while read -r workers clock ideal up real; do
 done <"$work/curve"
 
 # The scheduler alone: as many thunks as it gets on as many workers, in this process.
-thunks=${THUNKS:-100000}
+thunks=${THUNKS:-1000000}
 read -r n wall cpu mib clock < <("$BUILD/test/bench/b_sim" many "$thunks" 10000) ||
 	die 'the simulation failed'
 tell many "$(printf '%.1f s' "$wall")" - - "< $(awk -v n="$thunks" \
 	'BEGIN { printf "%.0f s", n / 1e6 * 60 }')" \
-	"$n thunks on 10,000 simulated workers, $cpu s of CPU, $mib MiB"
+	"$n thunks on 10,000 simulated workers, $cpu s of CPU"
+tell many "$mib MiB" - - '< 2048 MiB' \
+	"the most memory of that process, pages of the database in it: $(awk -v m="$mib" -v n="$n" \
+		'BEGIN { printf "%.2f", m * 1024 / n }') KiB a thunk"
