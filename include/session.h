@@ -33,6 +33,10 @@ struct session_opts {
 	struct memo *memo;
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
+	int out_fd;                     /* the command's standard output; 0: ours */
+	/* Workers or others are to be answered while nothing is being forced, too:
+	 * the loop is always served, which costs a traced call a little more. */
+	bool stays_on_loop;
 	/* Study the first command of each shape that no model explains, defer
 	 * later ones by what it taught. */
 	bool learns;

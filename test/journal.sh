@@ -18,9 +18,10 @@ echo "sleep 1003 # ${work##*/}" >long.sh
 printf 'b\na\n' >data
 train() { echo "sh prep.sh data prepared; sh train.sh --rate=$1 prepared model"; }
 
-"$GG" run --json sh -c "$(train 0.1)" >events 2>/dev/null || exit 1
+"$GG" run --json sh -c "$(train 0.1); echo all is done" >events 2>said || exit 1
 event() { jq -es "map(select(.event == \"$1\")) | $2" events; }
 check "each line is one event" jq -e .event events
+check "what the script prints stands apart" grep -qx "all is done" said
 check "the first says which command" event run '.[0].command[-1] | test("train.sh")'
 check "each run begins" event start 'length == 2 and all(.slot == 0 and .engine == "local")'
 check "and ends, with what it took" event ran 'all(.status == "ok" and .seconds > 0 and .rss > 0)'

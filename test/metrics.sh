@@ -52,4 +52,13 @@ kill -INT $force
 wait $force 2>/dev/null
 force=
 check "nobody listens after the run" sh -c '! curl -sk "$1"' - "$(url)"
+
+"$GG" run --metrics 127.0.0.1:0 sh -c 'n=0; until [ -e go ] || [ $((n += 1)) = 2000 ]; do sleep 0.05; done; [ -e go ]' >run.log 2>&1 &
+force=$!
+until_true 60 grep -q '^- {job_name' run.log
+answers() { curl -sk -m 5 -o answer -H "Authorization: Bearer $(cat .gg/metrics-token)" "$(url)" && grep -qxF 'gg_thunks{state="running"} 0' answer; }
+check "while the script is busy by itself it is told as well" until_true 60 answers
+touch go
+check "and goes on" wait $force
+force=
 plan

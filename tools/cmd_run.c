@@ -131,6 +131,18 @@ static bool has_failed(void *arg, const struct id *thunk)
 	return fails(arg, thunk) != NULL;
 }
 
+/* Workers ask for work, and say that they live, while the script is busy by itself;
+ * somebody may look at the numbers. */
+static bool needs_loop(const struct ctx *c)
+{
+	bool needs = c->o.metrics != NULL;
+
+	for (size_t i = 0; i < c->n_engines; i++)
+		needs |= !c->engines[i].ops->is_here;
+	return needs;
+}
+
+/* With --json our standard output is events and nothing else. */
 static int run_script(struct run *r, struct session_counts *n, struct err *e)
 {
 	struct ctx *c = r->d.c;
@@ -138,6 +150,8 @@ static int run_script(struct run *r, struct session_counts *n, struct err *e)
 		.loop = c->loop, .store = c->store, .project = &c->project,
 		.models = c->models, .exec = c->exec, .memo = r->memo,
 		.args = r->args, .env = (const char **)environ, .cwd = c->cwd,
+		.out_fd = c->o.json ? STDERR_FILENO : 0,
+		.stays_on_loop = needs_loop(c),
 		.learns = (r->forces || c->o.learn) && !c->o.no_learn,
 		.learns_files = c->o.files, .studied = c->o.quiet ? NULL : studied,
 		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,

@@ -420,14 +420,15 @@ static bool wait_on_loop(struct session *s)
 	return s->to_mend && !exec_is_busy(s->o.exec) && !s->is_done;
 }
 
-/* On the loop while something is being made, else by the tracer alone. */
+/* On the loop while something is being made or others need it, else by the tracer
+ * alone. */
 void session_serve(struct session *s)
 {
 	while (!s->is_done) {
 		struct err e;
 		int rc;
 
-		s->must_wait = false;
+		s->must_wait = s->o.stays_on_loop;
 		rc = tracer_serve(s->tracer, &s->must_wait, &e);
 		if (rc <= 0) {
 			ended(s, rc, &e);
@@ -505,7 +506,8 @@ int session_start(const struct session_opts *o, struct session **out,
 {
 	struct session *s = mem_alloc(sizeof *s);
 	struct tracer_opts to = { .args = o->args, .env = o->env, .cwd = o->cwd,
-				  .out_fd = -1, .late_outside = o->project->root,
+				  .out_fd = o->out_fd > 0 ? o->out_fd : -1,
+				  .late_outside = o->project->root,
 				  .wants_all = o->learns };
 	struct tracer_ops ops = { .quick = quick, .event = event, .blind = blind,
 				  .arg = s };

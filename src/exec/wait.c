@@ -26,7 +26,7 @@ struct ask *ask_keep(const struct ask *k)
 void session_note_idle(struct session *s)
 {
 	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec) &&
-		     (s->to_mend || !studies_are_awaited(s));
+		     (s->to_mend || (!s->o.stays_on_loop && !studies_are_awaited(s)));
 }
 
 void ask_again(struct ask *k)
