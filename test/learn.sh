@@ -246,6 +246,28 @@ killed()
 }
 check "kill -9 of gg teaches nothing and leaves nothing" killed
 
+# In a name space of its own, whose first process lives on, below a /proc that
+# shows the outer one: what the command left is found under other numbers.
+outer_proc()
+{
+	local rc=0
+
+	begin
+	printf 'setsid sleep 1000.%s &\nsetsid sleep 1000.%s\n' $$ $$ >nap.sh
+	mkfifo lives
+	unshare --pid --fork sh -c '"$0" infer sh nap.sh >/dev/null 2>&1 & cat lives; kill -9 $!; cat lives' "$GG" >/dev/null 2>&1 &
+	all_sleep 1000.$$ 2 || rc=1
+	timeout 60 sh -c ': >lives'
+	until_true 60 eval '[ "$(sleepers 1000.$$)" = 0 ]' || rc=1
+	timeout 60 sh -c ': >lives'
+	wait $!
+	wake 1000.$$
+	return $rc
+}
+if unshare --pid --fork true 2>/dev/null; then
+	check "so it does where /proc shows other numbers" outer_proc
+fi
+
 # ---- at once
 
 begin

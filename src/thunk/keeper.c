@@ -36,7 +36,8 @@
 enum {
 	PARENT_DIED = SIGIO,            /* asked of the kernel by prctl */
 	MAX_PROCESSES = 1 << 16,
-	KILL_AGAIN_NS = 2000000,
+	KILL_AGAIN_NS = 2000000, KILL_SELDOM_NS = 512000000,
+	NOT_THERE = -1,
 };
 
 /* ---- messages */
@@ -60,8 +61,11 @@ int keeper_news(int sock, bool wait, struct news *out, int *fd)
 
 /* ---- all processes below one */
 
+/* Numbers are those of /proc, which may show an outer name space (unshare --pid):
+ * there all have others than here. */
 struct process {
 	pid_t pid, parent;
+	pid_t here;                     /* 0: not in this name space */
 	bool is_below;
 };
 
@@ -74,25 +78,33 @@ static pid_t number(const char *s)
 	return *s ? 0 : n;
 }
 
-/* "PID (NAME) STATE PARENT ..."; the name may hold anything. */
-static pid_t parent_of(int proc, const char *pid)
+/* The begin of a file of /proc, as text; false if there is none. */
+static bool read_begin(int proc, const char *pid, const char *file, char *text, size_t room)
 {
-	char path[32], text[512], *p, *end;
+	char path[32];
 	ssize_t n;
 	int fd;
 
 	if (strlen(pid) > 16)
-		return 0;
+		return false;
 	strcpy(path, pid);
-	strcat(path, "/stat");
+	strcat(path, file);
 	fd = openat(proc, path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
-		return 0;
-	n = read(fd, text, sizeof text - 1);
+		return false;
+	n = read(fd, text, room - 1);
 	close(fd);
-	if (n <= 0)
+	text[n > 0 ? n : 0] = '\0';
+	return n > 0;
+}
+
+/* "PID (NAME) STATE PARENT ..."; the name may hold anything. */
+static pid_t parent_of(int proc, const char *pid)
+{
+	char text[512], *p, *end;
+
+	if (!read_begin(proc, pid, "/stat", text, sizeof text))
 		return 0;
-	text[n] = '\0';
 	p = strrchr(text, ')');
 	if (!p || strlen(p) < 5)
 		return 0;
@@ -103,22 +115,51 @@ static pid_t parent_of(int proc, const char *pid)
 	return number(p + 4);
 }
 
+/* "NSpid:\tOUTERMOST\t...\tINNERMOST\n": the one of this depth, or of the last.
+ * *depth, if NOT_THERE, becomes that; a kernel that has no such line: 0. */
+static pid_t number_at(int proc, const char *pid, int *depth)
+{
+	static const char key[] = "\nNSpid:";
+	char text[4096], *p;
+	pid_t n = 0;
+	int at = 0;
+
+	if (!read_begin(proc, pid, "/status", text, sizeof text))
+		return 0;
+	p = strstr(text, key);
+	for (p = p ? p + sizeof key - 1 : NULL; p && *p == '\t'; at++) {
+		for (n = 0, p++; *p >= '0' && *p <= '9'; p++)
+			n = 10 * n + (*p - '0');
+		if (at == *depth)
+			return n;
+	}
+	if (*depth != NOT_THERE)
+		return 0;
+	*depth = at ? at - 1 : 0;
+	return n;
+}
+
 static size_t list_processes(struct process *v)
 {
 	struct dirent64 *d;
 	char part[8192];
 	size_t n = 0;
 	long got, at;
-	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int proc = open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC), depth = NOT_THERE;
 
-	while (proc >= 0 &&
+	if (proc >= 0)
+		number_at(proc, "self", &depth);
+	while (depth != NOT_THERE &&
 	       (got = syscall(SYS_getdents64, proc, part, sizeof part)) > 0) {
 		for (at = 0; at < got && n < MAX_PROCESSES; at += d->d_reclen) {
 			d = (struct dirent64 *)(void *)(part + at);
 			v[n] = (struct process){ .pid = number(d->d_name) };
 			if (v[n].pid)
 				v[n].parent = parent_of(proc, d->d_name);
-			n += v[n].parent > 0;
+			v[n].here = v[n].pid;
+			if (v[n].pid && depth)
+				v[n].here = number_at(proc, d->d_name, &depth);
+			n += v[n].pid > 0;
 		}
 	}
 	if (proc >= 0)
@@ -149,7 +190,13 @@ static bool is_marked(const struct process *v, size_t n, pid_t pid)
 static void mark_below(struct process *v, size_t n, pid_t root)
 {
 	bool is_new = true;
+	size_t top = 0;
 
+	while (top < n && v[top].here != root)
+		top++;
+	if (top == n)
+		return;
+	root = v[top].pid;
 	while (is_new) {
 		is_new = false;
 		for (size_t i = 0; i < n; i++) {
@@ -173,8 +220,8 @@ void keeper_kill_below(pid_t root, int sig)
 	n = list_processes(v);
 	mark_below(v, n, root);
 	for (size_t i = 0; i < n; i++)
-		if (v[i].is_below)
-			kill(v[i].pid, sig);
+		if (v[i].is_below && v[i].here)
+			kill(v[i].here, sig);
 	munmap(v, n_bytes);
 }
 
@@ -241,7 +288,7 @@ static void close_others(int keep1, int keep2)
 }
 
 struct keeper {
-	pid_t owner, command;
+	pid_t owner, command;           /* command 0: it has ended */
 	int sock, from;                 /* to gg; from the command's process */
 };
 
@@ -277,17 +324,27 @@ static bool reap(struct keeper *k)
 		while (hand_on(k))
 			;
 		tell(k->sock, NEWS_STATUS, status, -1);
+		k->command = 0;
 	}
 	return pid == 0 || errno != ECHILD;
 }
 
+/* Again and again: they may start others meanwhile.  What cannot be found in
+ * /proc, or not be killed, is waited for. */
 static void end_all(struct keeper *k)
 {
 	struct timespec pause = { .tv_nsec = KILL_AGAIN_NS };
+	sigset_t ended;
 
+	sigemptyset(&ended);
+	sigaddset(&ended, SIGCHLD);
 	while (reap(k)) {
+		if (k->command)
+			kill(k->command, SIGKILL);
 		keeper_kill_below(getpid(), SIGKILL);
-		nanosleep(&pause, NULL);
+		sigtimedwait(&ended, NULL, &pause);
+		if (pause.tv_nsec < KILL_SELDOM_NS)
+			pause.tv_nsec *= 2;
 	}
 }
 
