@@ -193,6 +193,12 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 int hints_get(struct store *s, const struct id *thunk, struct arena *a, struct hints *out,
 	      struct err *e);
 
+/* An output that is marked as a tail stands for the value of another thunk: put the
+ * thunks that came with it into s, with these hints, and name that value in ref,
+ * whose strings live in a then.  ref as it is: it is none (tail_follow.c). */
+int tail_follow(struct store *s, struct ref *ref, const struct hints *h, struct arena *a,
+		struct err *e);
+
 /* What a run that was ended early has left, so that another goes on from there
  * (checkpoint.c): kept by the reduced thunk until its result is there. */
 struct checkpoint {

@@ -180,7 +180,7 @@ static inline const char *path_of(const struct talk *t, const char *verb)
 	return arena_printf(&arena, "/2018-06-01/runtime/invocation/%s/%s", t->id, verb);
 }
 
-/* The answer to the request in t: each step gives "gave ARG". */
+/* The answer to the request in t: each step gives "gave ARG", or whole lines. */
 static inline struct bytes answer_to(const struct talk *t, const char *gives)
 {
 	struct message_request q;
@@ -198,7 +198,8 @@ static inline struct bytes answer_to(const struct talk *t, const char *gives)
 		struct bytes text;
 
 		MUST(thunk_decode(q.steps[i].thunk, &arena, &th, &e), e);
-		text = bytes_str(arena_printf(&arena, "%s %s", gives, th.args[1]));
+		text = bytes_str(strchr(gives, 0)[-1] == '\n' ? gives :
+				 arena_printf(&arena, "%s %s", gives, th.args[1]));
 		*o = (struct result_out){ "out", { REF_VALUE, id_of(text), NULL } };
 		message_objects_add(&m.objects, &o->ref.id, text);
 		reports[i].step = id_of(q.steps[i].thunk);

@@ -277,6 +277,21 @@ static void answer_late(const char *me, struct work *w, const char *word, const 
 	CHECK(w->n_done == 1);
 }
 
+/* As a step prints it that returns another, which gives "out". */
+static const char *tail_of_rest(void)
+{
+	struct work rest;
+	struct buf b = { 0 };
+	const char *text;
+
+	make_work(&rest, "rest", NULL, 0);
+	buf_printf(&b, "gg-tail 1\nthunk %s out\n\n%.*s", id_hex(&rest.job.reduced).s,
+		   (int)rest.job.text.n, rest.job.text.p);
+	text = arena_strn(&arena, b.p, b.n);
+	buf_release(&b);
+	return text;
+}
+
 static void late_answers(void)
 {
 	struct ref first = { REF_VALUE, host, NULL };
@@ -290,7 +305,11 @@ static void late_answers(void)
 	me = hello_of("ann", 1, 1);
 	answer_late(me, &w, "plain", "gave");
 	MUST(store_get_result(store, &w.job.reduced, &a, &r, &e), e);
-	/* The answer as it is would be taken for the value. */
+	/* A step that it returns is what the result names, not the answer as it is. */
+	answer_late(me, &w, "returns", tail_of_rest());
+	MUST(store_get_result(store, &w.job.reduced, &a, &r, &e), e);
+	CHECK(r.n == 1 && r.v[0].ref.kind == REF_THUNK && store_has(store, &r.v[0].ref.id));
+	CHECK_STR(r.v[0].ref.out, "out");
 	answer_late(me, &w, "returned", "gg-tail 1\nthunk");
 	CHECK(store_get_result(store, &w.job.reduced, &a, &r, &e) < 0);
 	make_work(&w, "twice", NULL, 0);
@@ -580,7 +599,7 @@ int main(void)
 		{ "short steps share a request, and no worker hoards", short_steps },
 		{ "work goes to who holds the data", locality },
 		{ "beats renew a lease; a late answer is welcome", leases },
-		{ "a late answer does not replace a result, nor hide a step that it returns",
+		{ "a late answer does not replace a result, and a step that it returns is followed",
 		  late_answers },
 		{ "what a worker never got is lost", unnamed },
 		{ "a cancel arrives at once where a beat waits", cancels },

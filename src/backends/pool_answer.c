@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include "exec.h"
 #include "parcel.h"
 
 enum { BAD_ANSWERS_MAX = 3, ELSEWHERE_MAX = 8 };
@@ -37,45 +38,41 @@ static bool is_whole(const struct pool_given *g, const struct run_report *r)
 	return is;
 }
 
-/* A value of its own?  What is marked as a tail stands for another's; what rests
- * elsewhere never is. */
-static bool is_plain(struct pool *p, const struct ref *r)
+/* Thunks that it returned instead of a value become what its result names. */
+static int follow(struct pool *p, const struct pool_given *g, struct ref *ref, struct arena *a,
+		  struct err *e)
 {
-	struct arena a = { 0 };
-	struct bytes text;
-	struct err ignored;
-	bool is;
+	const struct hints h = { .cpus = g->needs.cpus, .gpus = g->needs.gpus,
+				 .mem_bytes = g->needs.mem_bytes,
+				 .disk_bytes = g->needs.disk_bytes, .is_watched = g->is_watched };
 
-	if (r->kind == REF_TREE || (p->b.depot && !store_has(p->b.store, &r->id)))
-		return true;
-	is = store_get_tail(p->b.store, &r->id, &a, &text, &ignored) == 0;
-	arena_release(&a);
-	return is;
-}
-
-static bool is_known(struct pool *p, const struct id *thunk)
-{
-	struct arena a = { 0 };
-	struct result r;
-	struct err ignored;
-	bool is = store_get_result(p->b.store, thunk, &a, &r, &ignored) == 0;
-
-	arena_release(&a);
-	return is;
+	/* What rests elsewhere is large, and tails are not. */
+	if (ref->kind == REF_TREE || (p->b.depot && !store_has(p->b.store, &ref->id)))
+		return 0;
+	return tail_follow(p->b.store, ref, &h, a, e);
 }
 
 /* Nobody waits for it any more, but it is true all the same: unless somebody else
- * was faster, with other bytes perhaps, or only who waits could follow it. */
+ * was faster, with other bytes perhaps. */
 static void keep_result(struct pool *p, const struct pool_given *g, const struct run_report *r)
 {
-	struct err ignored;
+	struct store *s = p->b.store;
+	struct arena a = { 0 };
+	struct result known, kept = { arena_alloc(&a, (r->result.n + 1) * sizeof *kept.v),
+				      r->result.n };
+	struct err e;
+	bool is_new = r->status == RUN_OK && is_whole(g, r) &&
+		store_get_result(s, &g->reduced, &a, &known, &e) < 0;
+	int rc = is_new ? 0 : -1;
 
-	if (r->status != RUN_OK || !is_whole(g, r) || is_known(p, &g->reduced))
-		return;
-	for (size_t i = 0; i < r->result.n; i++)
-		if (!is_plain(p, &r->result.v[i].ref))
-			return;
-	(void)store_put_result(p->b.store, &g->reduced, &r->result, &ignored);
+	for (size_t i = 0; rc == 0 && i < kept.n; i++) {
+		kept.v[i] = r->result.v[i];
+		rc = follow(p, g, &kept.v[i].ref, &a, &e);
+	}
+	/* What cannot be kept is made again. */
+	if (rc == 0)
+		(void)store_put_result(s, &g->reduced, &kept, &e);
+	arena_release(&a);
 }
 
 /* Steps that this worker cannot begin may be for others. */

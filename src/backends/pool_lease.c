@@ -139,7 +139,9 @@ struct pool_request *pool_request_new(struct pool_peer *w, struct pool_step *con
 		const struct job *j = v[i]->job;
 
 		r->v[i] = (struct pool_given){ .s = v[i], .reduced = j->reduced,
-					       .text = arena_bytes(&r->arena, j->text) };
+					       .text = arena_bytes(&r->arena, j->text),
+					       .needs = j->needs,
+					       .is_watched = j->is_watched };
 		r->v[i].waited_s = (double)(now - v[i]->started_ms) / 1000;
 		v[i]->r = r;
 		v[i]->at = i;

@@ -110,8 +110,9 @@ struct pool_given {
 	struct pool_step *s;
 	struct id reduced;
 	struct bytes text;
+	struct room needs;
 	double waited_s;
-	bool is_answered;
+	bool is_answered, is_watched;
 };
 
 struct pool_request {

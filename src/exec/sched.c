@@ -56,8 +56,6 @@ static void run_unlink(struct exec *x, struct run *r)
 		s->used = (struct room){ 0 };
 }
 
-/* An output that is marked as a tail stands for the value of another thunk:
- * put the thunks that came with it and say so in ref. */
 static int read_tail(struct exec *x, const struct node *n, struct ref *ref, struct err *e)
 {
 	struct hints h = { .cpus = n->cpus, .gpus_most = n->gpus_most,
@@ -66,29 +64,12 @@ static int read_tail(struct exec *x, const struct node *n, struct ref *ref, stru
 			   .mem_bytes = n->mem_is_guess ? 0 : (uint64_t)n->mem_mib << 20,
 			   .disk_bytes = (uint64_t)n->disk_mib << 20,
 			   .priority = n->priority, .is_watched = n->is_watched };
-	bool has_hints = n->cpus != 1.0f || n->gpus > 0 || n->timeout_s > 0 || h.mem_bytes ||
-		h.disk_bytes || n->priority || n->is_watched;
-	struct arena *a = &x->scratch;
-	struct bytes b;
-	struct tail tail;
-	struct id id;
-	int rc;
 
 	/* What rests elsewhere is large, and tails are not. */
 	if (x->o.depot && !store_has(x->o.store, &ref->id) &&
 	    depot_knows(x->o.depot, &ref->id))
 		return 0;
-	rc = store_get_tail(x->o.store, &ref->id, a, &b, e);
-	if (rc <= 0)
-		return rc;
-	if (tail_decode(b, a, &tail, e) < 0)
-		return err_wrap(e, "the thunk that it returned");
-	for (size_t i = 0; i < tail.n; i++)
-		if (store_put(x->o.store, tail.thunks[i], &id, e) < 0 ||
-		    (has_hints && hints_put(x->o.store, &id, &h, e) < 0))
-			return -1;
-	*ref = (struct ref){ REF_THUNK, tail.value.thunk, tail.value.out };
-	return 0;
+	return tail_follow(x->o.store, ref, &h, &x->scratch, e);
 }
 
 static void ended_well(struct exec *x, struct run *r, const struct run_report *rep)
