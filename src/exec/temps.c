@@ -91,7 +91,8 @@ static const char *suffix_of(pid_t pid, const char *base, struct arena *a)
 		return suffix_of_mktemp(pid, a);
 	if (fnmatch("python*", name, 0) == 0 && fnmatch("tmp????????*", base, 0) == 0)
 		return arena_str(a, base + sizeof of_python - 1);
-	return behind_pid(pid, base);
+	base = behind_pid(pid, base);
+	return base ? arena_str(a, base) : NULL;
 }
 
 static bool is_for_temps(const struct session *s, const char *path)
@@ -125,7 +126,7 @@ void temps_note(struct session *s, const struct trace_event *ev)
 		suffix = suffix_of(ev->pid, path_base(ev->path), &t->arena);
 		if (suffix) {
 			k = arena_alloc(&t->arena, sizeof *k);
-			*k = (struct temp){ .next = t->first, .suffix = arena_str(&t->arena, suffix),
+			*k = (struct temp){ .next = t->first, .suffix = suffix,
 					    .path = arena_str(&t->arena, ev->path) };
 			t->first = k;
 		}
