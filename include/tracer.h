@@ -42,7 +42,10 @@ enum trace_kind {
 	TRACE_END,              /* exit_group; status says with what */
 	TRACE_CONNECT,          /* path is "inet ADDRESS PORT", or the absolute
 				 * path of a unix socket, or "abstract NAME",
-				 * "family NUMBER", "ipc KEY", "queue NAME" */
+				 * "family NUMBER", "ipc KEY", "queue NAME";
+				 * "datagrams": by none yet, but by this socket
+				 * it can speak to any; "interfaces": asks
+				 * what the machine has, and speaks to none */
 	TRACE_BIND,             /* likewise: it will be called */
 	TRACE_SIGNAL,           /* a signal to process `status` (kill(2)'s pid),
 				 * not of the caller's own threads, or another

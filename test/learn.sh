@@ -170,6 +170,10 @@ check "a command that uses the network runs for real" must_run "it connects to 1
 'import socket, sys
 s = socket.socket(); s.settimeout(1); s.connect_ex(("127.0.0.1", 9))
 open("out/%s" % sys.argv[1], "w").write("x")'
+check "one that sends a datagram without connecting first" must_run "a socket for datagrams" \
+'import socket, sys
+socket.socket(type=socket.SOCK_DGRAM).sendmsg([b"x"], [], 0, ("127.0.0.1", 9))
+open("out/%s" % sys.argv[1], "w").write("x")'
 check "one that signals others too" must_run "it sends a signal" \
 'import os, sys
 os.kill(os.getppid(), 0)

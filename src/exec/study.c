@@ -185,6 +185,8 @@ static void study_ended(struct study *st, int status)
 {
 	if (status == 0 && !st->why_real)
 		st->why_real = study_left(st);
+	if (!st->why_real)
+		st->why_real = study_sends(st);
 	take_out(st);
 	study_end(st, status == 0 && study_teach(st));
 }

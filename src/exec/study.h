@@ -41,6 +41,9 @@ struct study {
 	struct strs bound;              /* names by which it can be called */
 	const char *why_real;           /* it must run for real each time */
 	const char *why_not;            /* this run teaches nothing */
+	pid_t senders[8];               /* have a socket for datagrams and did not
+					 * connect it */
+	size_t n_senders;
 	struct given *given;            /* files that it was started with */
 	size_t n_given;
 	struct ask *waiting, **waiting_end;
@@ -122,6 +125,8 @@ void study_tell(struct session *s, const struct sighting *what, const char *shap
 void study_tell_once(struct session *s, const char *rule, const struct err *e);
 /* A connection, a name, a signal. */
 void study_meets(struct study *st, const struct trace_event *ev);
+/* It has ended: why it may have spoken to the network unseen, or NULL. */
+const char *study_sends(const struct study *st);
 void study_watch_idle(struct session *s);
 
 #endif

@@ -98,12 +98,44 @@ static bool is_harmless(const char *path)
 	return access(path, F_OK) < 0;
 }
 
+/* Messages are not watched, so that a socket by which they can go anywhere is to
+ * be explained: the C library connects one to sort addresses, others ask one for
+ * the interfaces there are. */
+static const char *may_send(struct study *st, pid_t pid)
+{
+	if (st->n_senders == sizeof st->senders / sizeof *st->senders)
+		return study_sends(st);
+	st->senders[st->n_senders++] = pid;
+	return NULL;
+}
+
+static void is_explained(struct study *st, pid_t pid)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < st->n_senders; i++)
+		if (st->senders[i] != pid)
+			st->senders[kept++] = st->senders[i];
+	st->n_senders = kept;
+}
+
+const char *study_sends(const struct study *st)
+{
+	return st->n_senders ? "it opens a socket for datagrams (UDP)" : NULL;
+}
+
 /* Why a connection must be made each time, or NULL. */
-static const char *connects(struct study *st, const char *to)
+static const char *connects(struct study *st, const char *to, pid_t pid)
 {
 	char host[64];
 	unsigned port;
 
+	if (strcmp(to, "datagrams") == 0)
+		return may_send(st, trace_process(pid, NULL));
+	if (st->n_senders)
+		is_explained(st, trace_process(pid, NULL));
+	if (strcmp(to, "interfaces") == 0)
+		return NULL;
 	if (is_bound(st, to))
 		return NULL;
 	if (sscanf(to, "inet %63s %u", host, &port) == 2) {
@@ -140,7 +172,7 @@ void study_meets(struct study *st, const struct trace_event *ev)
 			deeds_note_bound(&st->deeds, ev->path);
 		break;
 	case TRACE_CONNECT:
-		why = connects(st, ev->path);
+		why = connects(st, ev->path, ev->pid);
 		if (!why)
 			return;
 		break;

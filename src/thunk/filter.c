@@ -32,6 +32,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -46,6 +47,8 @@
 enum {
 	NR_FCHMODAT2 = 452, NR_SETXATTRAT = 463, NR_REMOVEXATTRAT = 466,
 	REALPATH_ROOM = 1023,
+	TYPES = 0xf,                    /* of a socket, without its flags */
+	REQUESTS = 0xff00, OF_SOCKETS = 0x8900,
 };
 
 /* When a call of this number is watched. */
@@ -56,6 +59,8 @@ enum only {
 	WITH_PATH,              /* unless path is NULL */
 	NEW_FILTER,             /* if the argument flags is PR_SET_SECCOMP */
 	NEW_MOUNTS,             /* if flags have CLONE_NEWNS */
+	DATAGRAMS,              /* if flags, the type of a socket, says so */
+	INTERFACES,             /* if flags, a request, is one of SIOC... */
 	FROM_TERMINAL,          /* if path, a descriptor, is 0, and 0 is a
 				 * terminal where the command starts */
 	UPPER_ZERO, UPPER_ONES, /* upper half of path (exit_group's status) */
@@ -128,7 +133,7 @@ static const struct watch watches[] = {
  * A memfd, a pipe, a socket pair stay among its own.  Messages are not watched
  * (sendmsg): they are how worker processes hand each other tensors, hundreds a
  * second, the listener itself comes to the tracer by one, and who talks to the
- * network by them connects first.  The exit that call_end()
+ * network by them connects first, or has a socket for datagrams.  The exit that call_end()
  * makes is none of the command's: its status has another upper half. */
 static const struct watch watches_all[] = {
 	{ SYS_exit_group,     KIND_END,      NO,  0, NO, NO, NO, UPPER_ZERO },
@@ -136,6 +141,8 @@ static const struct watch watches_all[] = {
 	{ SYS_read,           KIND_INPUT,    NO,  0, NO, NO, NO, FROM_TERMINAL },
 	{ SYS_sendto,         KIND_CONNECT,  NO,  4, NO, NO,  5, WITH_PATH },
 	{ SYS_bind,           KIND_BIND,     NO,  1, NO, NO,  2, ALWAYS },
+	{ SYS_socket,         KIND_SOCKET,   NO,  0, NO, NO,  1, DATAGRAMS },
+	{ SYS_ioctl,          KIND_INTERFACE, NO, 0, NO, NO,  1, INTERFACES },
 	{ SYS_kill,           KIND_SIGNAL,   NO,  0, NO, NO, NO, ALWAYS },
 	{ SYS_tkill,          KIND_SIGNAL,   NO,  0, NO, NO, NO, ALWAYS },
 	{ SYS_tgkill,         KIND_SIGNAL,   NO,  0, NO, NO, NO, ALWAYS },
@@ -190,6 +197,12 @@ static unsigned tests(const struct watch *w, struct scmp_arg_cmp cmp[1])
 	case NEW_MOUNTS:
 		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, CLONE_NEWNS,
 				  CLONE_NEWNS);
+		return 1;
+	case DATAGRAMS:
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, TYPES, SOCK_DGRAM);
+		return 1;
+	case INTERFACES:
+		cmp[0] = SCMP_CMP((unsigned)w->flags, SCMP_CMP_MASKED_EQ, REQUESTS, OF_SOCKETS);
 		return 1;
 	case WITH_PATH:
 		cmp[0] = SCMP_CMP((unsigned)w->path, SCMP_CMP_NE, 0, 0);

@@ -176,6 +176,12 @@ bool call_read_peer(struct call *c, const struct watch *w, bool all)
 	case KIND_CONNECT:
 	case KIND_BIND:
 		return read_address(c, what, arg[w->flags], all);
+	case KIND_SOCKET:
+		c->ev.path = "datagrams";
+		return all && (what == AF_INET || what == AF_INET6);
+	case KIND_INTERFACE:
+		c->ev.path = "interfaces";
+		return all;
 	case KIND_IPC:
 		snprintf(c->text[0], PATH_MAX, "ipc %#x", (unsigned)what);
 		c->ev.path = c->text[0];

@@ -17,6 +17,8 @@ enum {
 	KIND_UNSEEN,                    /* changes what paths mean */
 	/* From here on read by peers.c. */
 	KIND_CONNECT,                   /* a struct sockaddr, flags: its size */
+	KIND_SOCKET,                    /* path is its family */
+	KIND_INTERFACE,                 /* asks for the network's devices */
 	KIND_BIND,                      /* likewise */
 	KIND_INPUT,                     /* of standard input */
 	KIND_END,
