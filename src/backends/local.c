@@ -92,6 +92,7 @@ static void on_hello(struct worker *w, struct bytes body)
 	};
 	struct backend *b = w->b;
 	unsigned walls, least = 0;
+	const char *before = " ";
 	struct bytes why;
 	struct err e;
 	size_t n;
@@ -106,10 +107,13 @@ static void on_hello(struct worker *w, struct bytes body)
 	n = (size_t)snprintf(b->notice, sizeof b->notice,
 			     "isolation is not complete on this machine (%.*s):",
 			     (int)(why.n < 200 ? why.n : 200), why.p);
-	for (size_t i = 0; i < sizeof all / sizeof *all; i++)
-		if (least & ~walls & all[i].wall && n < sizeof b->notice)
-			n += (size_t)snprintf(b->notice + n, sizeof b->notice - n,
-					      " %s;", all[i].lacks);
+	for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+		if (!(least & ~walls & all[i].wall) || n >= sizeof b->notice)
+			continue;
+		n += (size_t)snprintf(b->notice + n, sizeof b->notice - n, "%s%s",
+				      before, all[i].lacks);
+		before = "; ";
+	}
 }
 
 static void on_need(struct worker *w, struct bytes body)
