@@ -14,6 +14,7 @@ struct run {
 	struct memo *memo;
 	struct script_input input;
 	const char **args;
+	const char *name;               /* of the script, for people */
 	bool forces;
 	bool was_refused;               /* something the script wanted */
 };
@@ -92,15 +93,15 @@ static int recall(struct run *r, struct err *e)
 	}
 	if (rc == 0) {
 		if (c->o.verbose)
-			note("running %s: %s", r->args[0], m.reason);
+			note("running %s: %s", r->name, m.reason);
 		return 0;
 	}
 	if (m.n_changed && !c->o.quiet && !c->o.json)
 		note("only inputs have changed (%zu): %s not run again (--fresh runs it)",
-		     m.n_changed, r->args[0]);
+		     m.n_changed, r->name);
 	else if (!c->o.quiet && !c->o.json)
 		note("nothing that %s saw has changed: not run again (--fresh runs it)",
-		     r->args[0]);
+		     r->name);
 	if (m.n.n_failed && !c->o.quiet && !c->o.json)
 		note("%zu step%s that it let fail %s not tried again either", m.n.n_failed,
 		     m.n.n_failed == 1 ? "" : "s", m.n.n_failed == 1 ? "is" : "are");
@@ -249,12 +250,12 @@ static int passes(struct run *r, struct session_counts *n, struct err *e)
 	for (int i = 0; rc == 0 && (i == 0 || fallback_is_due(&r->d)); i++) {
 		if (i == PASSES || (i && !script_input_again(&r->input))) {
 			note("%s is not run again, though it has not heard of a step that "
-			     "failed: %s", r->args[0], i == PASSES ? "it was run too often" :
+			     "failed: %s", r->name, i == PASSES ? "it was run too often" :
 			     "what came on its standard input is gone");
 			break;
 		}
 		if (fallback_is_due(&r->d)) {
-			fallback_begin(&r->d, r->args[0]);
+			fallback_begin(&r->d, r->name);
 			undo_all(r->d.c->project.undo, has_failed, r);
 			rc = r->d.c->o.no_learn ? 0 : learned_load(r->d.c, e);
 		}
@@ -269,7 +270,6 @@ static void weigh_failures(struct run *r, size_t n_failed)
 {
 	struct ctx *c = r->d.c;
 	bool was_heard = !r->d.n_unheard && !r->d.n_unmade && !r->was_refused;
-	const char *name = shown(&c->arena, r->args[0]);
 
 	if (!n_failed || !was_heard || r->d.n_interrupts)
 		return;
@@ -278,10 +278,10 @@ static void weigh_failures(struct run *r, size_t n_failed)
 		return;
 	if (r->d.is_answered)
 		note("%s ended well all the same: what to do when a step fails is its own",
-		     name);
+		     r->name);
 	else
 		note("%s ended well, but does not look at how its steps end (set -e, ||, if)",
-		     name);
+		     r->name);
 }
 
 static int infer_anew(struct run *r, struct err *e)
@@ -306,13 +306,13 @@ static int infer_anew(struct run *r, struct err *e)
 	    !r->d.n_interrupts && !r->was_refused)
 		rc = memo_save(r->memo, &r->input.key, &kept, e);
 	if (rc == 0 && c->o.verbose && memo_spoilt(r->memo))
-		note("%s will run again next time: %s", r->args[0],
+		note("%s will run again next time: %s", r->name,
 		     memo_spoilt(r->memo));
 	memo_free(r->memo);
 	if (rc == 0 && !c->o.json && !r->forces)
 		print_counts(&n);
 	if (rc == 0 && n.status != 0 && !r->d.n_interrupts)
-		note("%s ended with exit status %d", r->args[0], n.status);
+		note("%s ended with exit status %d", r->name, n.status);
 	return rc < 0 ? -1 : n.status;
 }
 
@@ -326,9 +326,20 @@ static struct bytes models_name(struct ctx *c)
 				      c->models_text.p ? c->models_text.p : ""));
 }
 
+/* "python3 driver.py": the program alone says little if it reads a script. */
+static const char *name_of(struct arena *a, char **argv)
+{
+	const char *name = shown(a, argv[0]);
+
+	if (!argv[1] || access(argv[1], F_OK) < 0)
+		return name;
+	return arena_printf(a, "%s %s", name, shown(a, argv[1]));
+}
+
 static int infer(struct ctx *c, char **argv, bool forces, struct err *e)
 {
-	struct run r = { .args = (const char **)argv, .forces = forces };
+	struct run r = { .args = (const char **)argv, .forces = forces,
+			 .name = name_of(&c->arena, argv) };
 	struct id key;
 	int rc, status = 0, code;
 	bool is_recalled;

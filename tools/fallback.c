@@ -7,7 +7,6 @@
  */
 #include <string.h>
 #include "gg.h"
-#include "shown.h"
 
 /* How a thunk's program ended the last time. */
 struct ended {
@@ -117,15 +116,12 @@ bool fallback_is_by_signal(const struct drive *d)
 
 void fallback_begin(struct drive *d, const char *script)
 {
-	struct arena a = { 0 };
-
 	if (!d->c->o.quiet && !d->c->o.json) {
 		ui_clear(d->ui);
-		note("%s is run again: %s", shown(&a, script),
+		note("%s is run again: %s", script,
 		     d->untrue ? d->untrue : "what it does when a step fails is its own");
 	}
 	d->n_news = d->n_unmade = 0;
 	d->untrue = NULL;
 	map_release(&d->unmade);
-	arena_release(&a);
 }
