@@ -184,7 +184,7 @@ const struct option_row option_rows[] = {
 	{ "timeout:function", 0, duration, AT(timeout_s), "TIME",
 	  "its own time limit, at most 15m" },
 	{ "disk", 0, size, AT(disk_bytes), "SIZE",
-	  "what steps may write while they run (default what --cache leaves free)" },
+	  "what steps may write (default: what --cache leaves)" },
 	{ "disk:function", 0, size, AT(disk_bytes), "SIZE",
 	  "what it may keep in /tmp, from 512M to 10G" },
 	{ "role", 0, text, AT(role), "ARN", "the role that a new function runs as" },
