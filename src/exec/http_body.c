@@ -1,9 +1,11 @@
 /* http_body.c - where the body of an answer goes: a file, memory used again */
 #include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 #include "http_body.h"
 
-enum { GATHERED = 512 << 10, KEPT_LEAST = 1 << 20 };
+enum { GATHERED = 512 << 10, KEPT_LEAST = 1 << 20, HUGE_PAGE = 2 << 20 };
 
 int http_file_end(const struct http_file *to, uint64_t n_bytes, struct buf *late,
 		  struct err *e)
@@ -37,6 +39,18 @@ int http_file_add(const struct http_file *to, uint64_t n_before, struct bytes b,
 	return late->n < GATHERED ? 0 : http_file_end(to, n_before + b.n, late, e);
 }
 
+/* The first use of thousands of small pages costs a fifth of what fetching into
+ * them does. */
+static char *room_for(size_t n)
+{
+	void *p;
+
+	if (n < HUGE_PAGE || posix_memalign(&p, HUGE_PAGE, n) != 0)
+		return mem_alloc(n);
+	madvise(p, n / HUGE_PAGE * HUGE_PAGE, MADV_HUGEPAGE);
+	return p;
+}
+
 void http_bodies_take(struct http_bodies *s, size_t n, struct buf *out)
 {
 	for (size_t i = 0; i < HTTP_BODIES; i++)
@@ -46,7 +60,7 @@ void http_bodies_take(struct http_bodies *s, size_t n, struct buf *out)
 			buf_reset(out);
 			return;
 		}
-	*out = (struct buf){ .p = mem_alloc(n + 1), .room = n + 1 };
+	*out = (struct buf){ .p = room_for(n + 1), .room = n + 1 };
 }
 
 void http_bodies_give(struct http_bodies *s, struct buf *b)

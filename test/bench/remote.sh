@@ -6,7 +6,7 @@
 tool=$BUILD/test/bench/b_remote
 dir=$work/remote.$$
 small=${N:-3000}
-large=16
+large=48
 trap 'kill $(cat "$dir/pids") 2>/dev/null; rm -rf "$dir"' EXIT
 
 if ! "$top/test/servers/radosgw.sh" "$dir" >"$work/said" 2>&1; then
