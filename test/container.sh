@@ -146,13 +146,13 @@ check 'with its bytes' cmp all out/a1
 check 'nothing is left' nothing_runs
 
 # ---- how long an idle one stays
-# Work comes four times about two seconds after the last has ended.
+# Work comes four times two seconds and more after the last has ended.
 cat >paused.sh <<'END'
 i=$1
 while [ $((i -= 1)) -ge 0 ]; do
 	python3 step.py small --of "$1$i" --wait 0 -o "out/$1$i"
 	cat "out/$1$i" >/dev/null
-	sleep 2.1
+	sleep 2.6
 done
 until [ $1 != 1 ] || [ -e gone ] || [ $((i += 1)) = 2000 ]; do sleep 0.05; done
 END

@@ -27,6 +27,7 @@ project few
 cat >gg.models <<'MODELS'
 sh prep.sh @in @out
 sh train.sh --seed=@ @in @out/
+	mem	1G
 sh vote.sh @out @in...
 sh bad.sh @in @out
 MODELS
@@ -48,7 +49,13 @@ for i in $(seq 10); do sh train.sh --seed=$i prepared m$i; done
 sh prep.sh prepared again
 RUN
 echo "sh vote.sh result prepared again; sh bad.sh result '$evil'" >>ensemble.sh
-"$GG" run -k sh ensemble.sh >run.log 2>&1
+# Trainers have room with the worker only, and no other step takes longer than it.
+printf 'local * cpu-hour 36\nconnect * cpu-hour 360\n' >gg.prices
+"$GG" run -k --engine local:jobs=1,mem=512M --engine "connect:unix=$work/s,ticket=$work/ticket" sh ensemble.sh >run.log 2>&1 &
+run=$!
+until_true 60 test -s "$work/ticket"
+"$GG" worker --connect "$work/ticket" --jobs 2 >worker.log 2>&1
+wait $run
 check "the run has 14 thunks, and one fails" grep -q '^forced 13, cached 0, failed 1' run.log
 check "gg report writes a page of the last run" says report.html 0 "$GG" report
 check "it is one file that names nothing elsewhere" sh -c '! grep -E "(src|href)=\"?(https?:)?//|@import|url\\(" report.html'
@@ -63,6 +70,9 @@ check "14 rows" test "$(rows)" = 14
 check "the failure is told" grep -q 'exit status 3' page.html
 check "with what it printed, as text" grep -qF '&lt;/script&gt;&lt;script&gt;alert(1)' page.html
 check "a file name is text too" sh -c 'grep -qF "e&lt;img" page.html && ! grep -qF "<img" page.html'
+cost() { tr '\n' ' ' <page.html | grep -oE "<th scope=\"row\">$1[^<]*</th>(<td[^>]*>[^<]*</td>)*" | grep -oE '>\$0?[.0-9]*[1-9]'; }
+check "what the machine itself has cost" cost local
+check "and what workers have" cost connect
 check "learning curves by their name" grep -q '<strong>accuracy</strong>' page.html
 check "of all ten members" grep -q '10 members wrote metrics by step' page.html
 check "the critical path ends in the failure" sh -c 'grep -o "<ol>.*</ol>" page.html | grep -q "vote.sh.*bad.sh"'
