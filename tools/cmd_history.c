@@ -98,7 +98,16 @@ static int list_all(struct ctx *c, struct err *e)
 struct detail {
 	struct arena a;
 	struct map labels;              /* thunk -> its command line */
+	bool has_lines;
 };
+
+static void print_head(struct detail *d)
+{
+	if (!d->has_lines)
+		printf("%10s  %10s  %-12s %-12s %-10s %s\n", "ended", "took", "how", "thunk",
+		       "engine", "command");
+	d->has_lines = true;
+}
 
 static int print_event(void *arg, const char *event, json_t *o)
 {
@@ -111,6 +120,7 @@ static int print_event(void *arg, const char *event, json_t *o)
 			arena_str(&d->a, label ? label : "");
 	} else if (strcmp(event, "ran") == 0 && thunk) {
 		label = map_get(&d->labels, bytes_str(thunk));
+		print_head(d);
 		printf("%8.2f s  %8.2f s  %-12s %.12s %-10s %s\n",
 		       json_number_value(json_object_get(o, "t")),
 		       json_number_value(json_object_get(o, "seconds")),
@@ -118,6 +128,7 @@ static int print_event(void *arg, const char *event, json_t *o)
 		       json_string_value(json_object_get(o, "engine")),
 		       shown(&d->a, label ? label : ""));
 	} else if (strcmp(event, "failed") == 0 && thunk) {
+		print_head(d);
 		printf("%8.2f s  %10s  %-12s %.12s %-10s %s: %s\n",
 		       json_number_value(json_object_get(o, "t")), "", "failed", thunk, "",
 		       shown(&d->a, json_string_value(json_object_get(o, "label"))),
@@ -139,6 +150,8 @@ static int show_run(struct ctx *c, const char *word, struct err *e)
 		fwrite(text.p, 1, text.n, stdout);
 	else if (rc == 0 && journal_each(text, print_event, &d, e) < 0)
 		rc = err_wrap(e, "run %s", run);
+	else if (rc == 0 && !d.has_lines)
+		note("run %s: no thunk ran in it", run);
 	map_release(&d.labels);
 	arena_release(&d.a);
 	return rc;

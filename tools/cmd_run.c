@@ -107,9 +107,9 @@ static int recall(struct run *r, struct err *e)
 		     m.n.n_failed == 1 ? "" : "s", m.n.n_failed == 1 ? "is" : "are");
 	r->d.n_thunks = m.n.n_thunks;
 	r->d.n_answered = m.n.n_failed;
-	for (size_t i = 0; r->forces && i < m.n_wants; i++) {
+	for (size_t i = 0; i < m.n_wants; i++) {
 		*map_at(&r->d.seen, id_key(&m.wants[i].ph.thunk)) = r;
-		if (drive_want(&r->d, &m.wants[i], e) < 0)
+		if (r->forces && drive_want(&r->d, &m.wants[i], e) < 0)
 			return -1;
 	}
 	return 1;
