@@ -184,6 +184,25 @@ static inline struct fleet_run fleet_one_each(const struct fleet_set *s, unsigne
 	return r;
 }
 
+/* The same with the longest first, which knows what FLEET does not: how long each
+ * still takes. */
+static inline struct fleet_run fleet_longest_first(const struct fleet_set *s, unsigned gpus)
+{
+	struct fleet_set v = { .n = s->n };
+
+	for (size_t i = 0; i < s->n; i++) {
+		size_t at = i;
+
+		for (; at && v.net[at - 1].images / v.net[at - 1].rates[0] <
+		       s->net[i].images / s->net[i].rates[0]; at--)
+			v.net[at] = v.net[at - 1];
+		v.net[at] = s->net[i];
+	}
+	for (size_t i = 0; i < s->n; i++)
+		v.member[i] = (struct fleet_member){ v.net[i].rates, FLEET_MEASURED };
+	return fleet_one_each(&v, gpus);
+}
+
 /* As many as there are GPUs at a time, one each, all at the slowest's pace, until
  * the last of them has ended. */
 static inline struct fleet_run fleet_homogeneous(const struct fleet_set *s, unsigned gpus)

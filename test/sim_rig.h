@@ -23,6 +23,7 @@ struct sim_rig {
 	struct exec *x;
 	struct id host;
 	const struct policy *policy;    /* of what is opened next */
+	double gains;                   /* of the steps made next by more GPUs; 0: none */
 	size_t n_ended, n_bad;
 	struct err e;           /* of the first that ended badly */
 };
@@ -83,12 +84,16 @@ static inline int rig_step(struct sim_rig *r, const char *name, double time_s, u
 	struct arena a = { 0 };
 	struct buf text = { 0 };
 	struct output o = { "out", "out", false };
-	const char *args[] = { "sim", name, arena_printf(&a, "time=%.3f", time_s),
-			       arena_printf(&a, "bytes=%lluK", (unsigned long long)bytes >> 10) };
-	struct thunk t = { .args = args, .n_args = bytes >> 10 ? 4 : 3, .out = &o, .n_out = 1,
+	const char *args[5] = { "sim", name, arena_printf(&a, "time=%.3f", time_s) };
+	struct thunk t = { .args = args, .n_args = 3, .out = &o, .n_out = 1,
 			   .runtime_id = r->host };
 	int rc;
 
+	if (bytes >> 10)
+		args[t.n_args++] = arena_printf(&a, "bytes=%lluK",
+						(unsigned long long)bytes >> 10);
+	if (r->gains > 0)
+		args[t.n_args++] = arena_printf(&a, "gains=%.4f", r->gains);
 	t.in = arena_alloc(&a, (n ? n : 1) * sizeof *t.in);
 	for (; t.n_in < n; t.n_in++)
 		t.in[t.n_in] = (struct input){ arena_printf(&a, "in/%06zu", t.n_in),

@@ -1,6 +1,8 @@
 /* b_policy.c - graphs on simulated workers by one policy or another
  *
  *     b_policy fleet|random POLICY WORKERS SEED     the clock at the end, seconds
+ *     b_policy trainers POLICY GPUS SEED            the same of 40 networks that may
+ *                                                   have 1 to 8 GPUs each
  *     b_policy decide POLICY READY SEED             microseconds of CPU to choose the
  *                                                   next of READY steps and put
  *                                                   another into its place
@@ -52,6 +54,27 @@ static struct id step(struct bench *b, const char *name, double s, const struct 
 static void want(struct bench *b, struct id id)
 {
 	MUST(rig_want(&b->rig, id, &e));
+}
+
+/* How fast a network is on one GPU and on more is known from runs of before, as is
+ * how long it takes. */
+static void trainers(struct bench *b, uint64_t seed)
+{
+	enum { NETS = 40, GPUS = 8 };
+	const struct hints h = { .gpus = 1, .gpus_most = GPUS };
+	struct fleet_set s;
+	char name[64];
+
+	fleet_draw(&s, NETS, seed);
+	for (size_t i = 0; i < s.n; i++) {
+		const double *r = s.net[i].rates;
+		struct id id;
+
+		b->rig.gains = r[1] / r[0] / 2;
+		id = step(b, lettered("train", i, name), s.net[i].images / r[0], NULL, 0);
+		MUST(hints_put(b->rig.store, &id, &h, &e));
+		want(b, id);
+	}
 }
 
 /* Data prepared once, 100 networks that go from checkpoint to checkpoint, five
@@ -149,6 +172,7 @@ static double decide(struct exec *x, size_t n, uint64_t seed)
 int main(int argc, char **argv)
 {
 	bool decides = argc == 5 && strcmp(argv[1], "decide") == 0;
+	bool trains = argc == 5 && strcmp(argv[1], "trainers") == 0;
 	struct exec_opts xo = { 0 };
 	struct sim_told told;
 	struct bench b = { 0 };
@@ -156,7 +180,11 @@ int main(int argc, char **argv)
 
 	if (argc != 5 || !policy_find(argv[2]))
 		return 2;
-	snprintf(words, sizeof words, "workers=%s,gpus=%d,latency=0", argv[3], decides);
+	if (trains)
+		snprintf(words, sizeof words, "workers=1,cpus=1000,mem=1000G,gpus=%s,latency=0",
+			 argv[3]);
+	else
+		snprintf(words, sizeof words, "workers=%s,gpus=%d,latency=0", argv[3], decides);
 	MUST(rig_begin(&b.rig, words, &e));
 	exec_free(b.rig.x);
 	xo = (struct exec_opts){ .loop = b.rig.loop, .store = b.rig.store,
@@ -169,6 +197,8 @@ int main(int argc, char **argv)
 					strtoull(argv[4], NULL, 10)));
 	else if (strcmp(argv[1], "fleet") == 0)
 		fleet(&b, strtoull(argv[4], NULL, 10));
+	else if (trains)
+		trainers(&b, strtoull(argv[4], NULL, 10));
 	else
 		random_graph(&b, strtoull(argv[4], NULL, 10));
 	MUST(profile_flush(&b.past, &e));
