@@ -207,8 +207,8 @@ struct exec {
 	size_t n_sites;
 	struct lane *lanes;
 	size_t n_lanes, lanes_room, n_ready;
-	struct node_list elastic;       /* ready, and GPUs are yet to be shared out */
-	size_t elastic_first;           /* what stands before that has gone */
+	struct node_list elastic;       /* ready, and GPUs are yet to be shared out:
+					 * a heap */
 	struct node_list training;      /* those of them that run */
 	struct map trainers;
 	size_t picked;                  /* the lane of the last one picked */
@@ -339,7 +339,9 @@ void node_fail_above(struct exec *x, struct node *n, const struct failure *f);
 const char *node_label(struct exec *x, const struct node *n, struct arena *a,
 		       size_t width);
 
-/* order.c */
+/* order.c.  Heaps by node_is_before(); NULL: it is empty. */
+void heap_push(struct node_list *h, struct node *n);
+struct node *heap_pop(struct node_list *h);
 void sched_ready(struct exec *x, struct node *n);
 /* The same of one that has its GPUs. */
 void sched_ready_now(struct exec *x, struct node *n);

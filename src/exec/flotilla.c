@@ -245,12 +245,9 @@ static void give(struct exec *x, struct node *n, unsigned gpus)
 	sched_ready_now(x, n);
 }
 
-/* Those that are chosen leave the list, in whose order v is.  The others of those
- * that were looked at move up to the rest, which is left alone: it may be long. */
+/* Who is chosen goes, the others wait on. */
 static void send(struct exec *x, struct node **v, size_t n, unsigned *gpus, unsigned left)
 {
-	size_t end = x->elastic_first, to, k = 0;
-
 	for (size_t i = 0; i < n; i++) {
 		unsigned least = (unsigned)v[i]->gpus;
 
@@ -258,21 +255,32 @@ static void send(struct exec *x, struct node **v, size_t n, unsigned *gpus, unsi
 			left -= least - gpus[i];
 			gpus[i] = least;
 		}
-		gpus[i] = gpus[i] < least ? 0 : gpus[i];
-	}
-	while (k < n)
-		k += x->elastic.v[end++] == v[k];
-	for (to = end; end-- > x->elastic_first;) {
-		if (k && v[k - 1] == x->elastic.v[end] && gpus[--k])
+		if (gpus[i] < least) {
+			heap_push(&x->elastic, v[i]);
 			continue;
-		x->elastic.v[--to] = x->elastic.v[end];
+		}
+		x->n_ready--;
+		give(x, v[i], gpus[i]);
 	}
-	x->elastic_first = to;
-	for (size_t i = 0; i < n; i++) {
-		x->n_ready -= gpus[i] > 0;
-		if (gpus[i])
-			give(x, v[i], gpus[i]);
+}
+
+/* The most urgent of those that may run there, at most one for each GPU, so that
+ * what takes longest is not left to the end; FLEET itself knows paces and no
+ * lengths.  Those of other engines are looked through, and stay. */
+static size_t candidates(struct exec *x, const struct site *s, size_t most, struct node **v)
+{
+	struct node *others[MEMBERS_MOST], *one;
+	size_t n = 0, n_others = 0;
+
+	while (n < most && n_others < MEMBERS_MOST && (one = heap_pop(&x->elastic))) {
+		if (one->sites & site_bit(x, s))
+			v[n++] = one;
+		else
+			others[n_others++] = one;
 	}
+	while (n_others)
+		heap_push(&x->elastic, others[--n_others]);
+	return n;
 }
 
 /* One flotilla. */
@@ -283,22 +291,16 @@ static void form(struct exec *x, const struct site *s, unsigned free)
 	struct rates *rates = arena_alloc(&x->scratch, MEMBERS_MOST * sizeof *rates);
 	unsigned gpus[MEMBERS_MOST] = { 0 }, used;
 	double least_s = INFINITY;
-	size_t n = 0;
+	bool are_few = (double)(x->elastic.n + x->training.n) <= s->room.gpus;
+	size_t most = are_few || free > MEMBERS_MOST ? MEMBERS_MOST : free;
+	size_t n = candidates(x, s, most, v);
 
-	for (size_t i = x->elastic_first; i < x->elastic.n && n < MEMBERS_MOST; i++)
-		if (x->elastic.v[i]->sites & site_bit(x, s))
-			v[n++] = x->elastic.v[i];
 	for (size_t i = 0; i < n; i++)
 		least_s = fmin(least_s, 1 / rate(v[i], 1, 1 / fastest));
 	for (size_t i = 0; i < n; i++)
 		members[i] = member_of(v[i], least_s, &rates[i]);
 	used = x->o.policy->share(members, n, NULL, free, FLEET_DELTA, pace(x, s, least_s), gpus);
 	send(x, v, n, gpus, free - used);
-}
-
-static bool has_elastic(const struct exec *x)
-{
-	return x->elastic_first < x->elastic.n;
 }
 
 bool flotilla_takes(struct exec *x, struct node *n)
@@ -308,21 +310,19 @@ bool flotilla_takes(struct exec *x, struct node *n)
 	/* It may have run with more before. */
 	n->gpus = n->gpus_least;
 	n->state = NODE_READY;
-	if (!has_elastic(x))
-		x->elastic.n = x->elastic_first = 0;
-	list_add(&x->elastic, n);
+	heap_push(&x->elastic, n);
 	x->n_ready++;
 	return true;
 }
 
 void flotilla_form(struct exec *x)
 {
-	for (size_t i = 0; i < x->n_sites && has_elastic(x); i++) {
+	for (size_t i = 0; i < x->n_sites && x->elastic.n; i++) {
 		const struct site *s = &x->sites[i];
 		unsigned free = site_is_open(x, s) ? free_gpus(x, s) : 0, before = 0;
 
 		/* What one cannot use is for the next. */
-		for (; free && free != before && has_elastic(x); free = free_gpus(x, s)) {
+		for (; free && free != before && x->elastic.n; free = free_gpus(x, s)) {
 			before = free;
 			form(x, s, free);
 		}

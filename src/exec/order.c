@@ -48,7 +48,7 @@ static void heap_down(struct node_list *h, size_t i)
 	h->v[i] = n;
 }
 
-static void heap_push(struct node_list *h, struct node *n)
+void heap_push(struct node_list *h, struct node *n)
 {
 	size_t i = h->n;
 
@@ -58,7 +58,7 @@ static void heap_push(struct node_list *h, struct node *n)
 	h->v[i] = n;
 }
 
-static struct node *heap_pop(struct node_list *h)
+struct node *heap_pop(struct node_list *h)
 {
 	struct node *n = h->n ? h->v[0] : NULL;
 
@@ -69,11 +69,17 @@ static struct node *heap_pop(struct node_list *h)
 	return n;
 }
 
+static void rebuild(struct node_list *h)
+{
+	for (size_t i = h->n / 2; i-- > 0;)
+		heap_down(h, i);
+}
+
 void sched_rebuild(struct exec *x)
 {
 	for (size_t l = 0; l < x->n_lanes; l++)
-		for (size_t i = x->lanes[l].heap.n / 2; i-- > 0;)
-			heap_down(&x->lanes[l].heap, i);
+		rebuild(&x->lanes[l].heap);
+	rebuild(&x->elastic);
 }
 
 void sched_forget_ready(struct exec *x)
@@ -82,7 +88,7 @@ void sched_forget_ready(struct exec *x)
 		x->lanes[l].heap.n = 0;
 		x->lanes[l].ready_s = 0;
 	}
-	x->n_ready = x->elastic.n = x->elastic_first = 0;
+	x->n_ready = x->elastic.n = 0;
 }
 
 static struct lane *find_lane(struct exec *x, const struct lane *like)

@@ -2,8 +2,9 @@
  *
  * Those that may have several GPUs are grouped and given GPUs by FLEET's greedy
  * algorithm (fleet.h), so that all that train at a time get on alike; whatever
- * comes free is filled with what goes about as fast.  All else is ordered by the
- * longest remaining path.
+ * comes free is filled with what goes about as fast.  Where they are more than
+ * GPUs only the most urgent are looked at, by the longest remaining path, as is
+ * all else.
  */
 #include "policy.h"
 

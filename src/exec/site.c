@@ -296,7 +296,7 @@ static struct demand demand_of(const struct exec *x, size_t i)
 		d.ready_s += l->ready_s;
 		room_widen(&d.widest, &needs);
 	}
-	for (size_t k = x->elastic_first; k < x->elastic.n; k++) {
+	for (size_t k = 0; k < x->elastic.n; k++) {
 		const struct node *n = x->elastic.v[k];
 
 		if (!(n->sites & (1u << i)))
