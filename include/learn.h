@@ -43,6 +43,10 @@ enum deed {
 	DEED_LISTED_HERE = 1024,        /* DEED_LISTED, and the folder was given from
 				 * cwd, as a program does and Python, which
 				 * looks for modules, does not */
+	DEED_LISTED_AGAIN = 2048,       /* DEED_LISTED, and more often than Python
+				 * does for modules */
+	DEED_FITS = 4096,       /* no path but a pattern: all files that fit it
+				 * are read */
 };
 
 struct deed_at {

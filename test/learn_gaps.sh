@@ -284,4 +284,48 @@ S
 		says "held 7, asked for more 0" 0 "$GG" models svm-scale
 fi
 
+# ---- files that a program finds beside itself
+
+cd "$work" && mkdir beside && cd beside || exit
+for i in 11 12; do echo $i >part-$i.csv; done
+echo '{"k": 2}' >params.json
+cat >train.py <<'P'
+import json, sys
+from importlib import metadata
+from pathlib import Path
+here = Path(__file__).resolve().parent
+metadata.version('pip') if len(sys.argv) > 2 else None
+k = json.load(open(here / 'params.json'))['k']
+parts = sorted(here.glob('*.csv')) if len(sys.argv) < 3 else [here / f'part-1{i}.csv' for i in (1, 2, 3)]
+json.dump([k * int(p.read_text()) for p in parts], open(f'o{sys.argv[1]}.json', 'w'))
+P
+echo 'for i in 1 2 3; do python3 train.py $i; done; cat o?.json >all.json' >sweep.sh
+check "beside the script: what it finds by *.csv, from one run" counts 2 1 0 "$GG" run bash sweep.sh
+check "beside the script: nothing has changed" counts 0 3 0 "$GG" run --fresh bash sweep.sh
+echo 13 >part-13.csv
+check "beside the script: a file more is read by all" counts 3 0 0 "$GG" run bash sweep.sh
+check "beside the script: and shows" grep -q '22, 24, 26' o3.json
+check "beside the script: who only asks for a version lists it, and that counts for nothing" eval '
+	"$GG" run python3 train.py 4 x >/dev/null 2>&1; echo 14 >part-14.csv
+	counts 0 1 0 "$GG" run --fresh python3 train.py 4 x'
+
+# ---- packages of a name alone, and who looks through all that is on the path
+
+cd "$work" && mkdir -p names/lib/models names/scripts && cd names || exit
+for k in 0 1; do echo "K = $k" >lib/models/m$k.py; done
+cat >scripts/train.py <<'P'
+import importlib, importlib.metadata, sys
+importlib.metadata.version('pip')
+m = importlib.import_module('lib.models.m%d' % (int(sys.argv[1]) % 2))
+open('o' + sys.argv[1], 'w').write(str(m.K))
+P
+echo 'export PYTHONPATH=.; for i in 1 2 3 4; do python3 scripts/train.py $i; done
+python3 -c "import runpy; runpy.run_path(\"scripts/train.py\")" 5' >sweep.sh
+check "no __init__.py: each is learned, whatever module another imports" eval '
+	says "failed 0," 0 "$GG" run bash sweep.sh && ! grep "runs for real" "$work/.log"'
+check "no __init__.py: and all is known then" counts 0 5 0 "$GG" run bash sweep.sh
+check "no __init__.py: and right" eval '[ "$(cat o?)" = 10101 ]'
+echo 'K = 7' >lib/models/m0.py
+check "no __init__.py: an edited module is seen" eval '
+	"$GG" run bash sweep.sh && [ "$(cat o?)" = 17171 ]'
 plan

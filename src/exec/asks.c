@@ -169,16 +169,15 @@ static bool refuse(struct guard *g, const char *path, bool is_listing)
 
 /* ---- the names in a folder */
 
-/* Is path a package's first file, in a folder that lies in dir? */
-static bool begins_package(const char *dir, const char *path)
+/* Is path a module of a package that lies in dir?  Its folder need have no
+ * __init__.py. */
+static bool is_in_package(const char *dir, const char *path)
 {
-	size_t n = strcmp(dir, ".") == 0 ? 0 : strlen(dir) + 1;
-	const char *slash;
+	size_t n = strcmp(dir, ".") == 0 ? 0 : strlen(dir) + 1, len = strlen(path);
 
-	if (n && (strncmp(path, dir, n - 1) != 0 || path[n - 1] != '/'))
+	if (*path == '/' || (n && (strncmp(path, dir, n - 1) != 0 || path[n - 1] != '/')))
 		return false;
-	slash = *path == '/' ? NULL : strchr(path + n, '/');
-	return slash && strcmp(slash, "/__init__.py") == 0;
+	return len > n + 3 && strchr(path + n, '/') && strcmp(path + len - 3, ".py") == 0;
 }
 
 /* Where Python's packages are installed: an environment of the project's own. */
@@ -203,7 +202,7 @@ static bool has_program_text(const struct thunk *t, const char *dir)
 		const char *path = t->in[i].path, *base = path_base(path);
 		const char *dot = strrchr(base, '.');
 
-		if (begins_package(dir, path))
+		if (is_in_package(dir, path))
 			return true;
 		if ((size_t)(base - path) != n || strncmp(path, dir, n ? n - 1 : 0) != 0 ||
 		    *path == '/')

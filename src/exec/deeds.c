@@ -28,6 +28,7 @@ void deeds_release(struct deeds *d)
 	map_release(&d->by_raw);
 	map_release(&d->by_path);
 	map_release(&d->dirs);
+	listings_release(d);
 	free(d->v);
 	arena_release(&d->arena);
 	pthread_mutex_destroy(&d->lock);
@@ -85,6 +86,11 @@ static struct touched *deed_at(struct deeds *d, const char *path)
 	}
 	d->v[d->n++] = at;
 	return at;
+}
+
+struct touched *deeds_root(struct deeds *d)
+{
+	return deed_at(d, ".");
 }
 
 /* Where a folder lies, remembered by how it was spelled. */
@@ -184,12 +190,6 @@ static void note_read(struct deeds *d, struct touched *at)
 {
 	at->is_resumed |= at->kind == DEED_NOTHING && !at->is_written;
 	note_look(d, at, at->kind == DEED_DIR ? DEED_LISTED : DEED_READ);
-}
-
-static void note_listing(struct deeds *d, struct touched *at, bool is_relative)
-{
-	if (at->kind == DEED_DIR && is_relative)
-		note_look(d, at, DEED_LISTED_HERE);
 }
 
 static void set_written(struct deeds *d, struct touched *at, bool replaces)
@@ -313,11 +313,13 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 	}
 	switch (ev->kind) {
 	case TRACE_EXEC:
+		listings_begin_anew(d, ev->pid);
 		note_look(d, at, DEED_EXECUTED | DEED_READ);
 		break;
 	case TRACE_READ:
 		note_read(d, at);
-		note_listing(d, at, ev->is_relative);
+		if (at->kind == DEED_DIR)
+			listings_note(d, at, ev->pid, ev->is_relative);
 		break;
 	case TRACE_LOOK:
 	case TRACE_ENTER:

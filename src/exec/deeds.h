@@ -1,7 +1,7 @@
 /* deeds.h - what a command does to each path, while it does it
  *
- * deeds.c notes calls before they happen, on any thread; deeds_end.c says at
- * the end what became of each path.
+ * deeds.c notes calls before they happen, on any thread; listings.c, what a
+ * program lists for itself; deeds_end.c says at the end what became of each path.
  */
 #ifndef GG_DEEDS_H
 #define GG_DEEDS_H
@@ -37,6 +37,7 @@ struct deeds {
 	struct touched **v;
 	size_t n, room;
 	size_t n_news;                  /* calls that were of a new kind */
+	struct map listers;             /* processes, by what they listed */
 	struct touched ignored;         /* stands for what does not count */
 	const char *odd;                /* why no thunk can do the same: a pipe
 				 * that others write, a link that leads */
@@ -51,6 +52,15 @@ void deeds_note(struct deeds *d, const struct trace_event *ev);
 void deeds_note_program(struct deeds *d, const char *path);
 /* A socket was made here by a name. */
 void deeds_note_bound(struct deeds *d, const char *path);
+
+/* That of the project's root, as a path from there; under lock. */
+struct touched *deeds_root(struct deeds *d);
+/* A folder is listed by a process, one that begins a new program, and all have
+ * ended; under lock (listings.c). */
+void listings_note(struct deeds *d, struct touched *at, pid_t pid, bool is_relative);
+void listings_begin_anew(struct deeds *d, pid_t pid);
+void listings_end(struct deeds *d);
+void listings_release(struct deeds *d);
 
 /* What became of each path, in order of path, from a.  ERR_RETRY: what it had
  * read changed by another's hand while it ran; the path is named. */

@@ -150,6 +150,7 @@ int deeds_end(struct deeds *d, struct arena *a, struct deed_at **v, size_t *n,
 	int rc = 0;
 
 	pthread_mutex_lock(&d->lock);
+	listings_end(d);
 	out = arena_alloc(a, (2 * d->n + 1) * sizeof *out);
 	for (size_t i = 0; rc == 0 && i < d->n; i++) {
 		const struct touched *at = d->v[i];

@@ -217,12 +217,14 @@ static bool is_import_folder(const struct view *v, const char *dir, struct arena
 		const char *p = s->v[i].path, *above = path_folder(a, p);
 		const char *dot = strrchr(p, '.');
 
-		if (!(s->v[i].deeds & (DEED_READ | DEED_LOOKED)) || *p == '/' || !dot ||
-		    strcmp(dot, ".py") != 0)
+		if (*p == '/' || !dot || strcmp(dot, ".py") != 0)
 			continue;
+		/* A package of a name alone has none; it is asked for it. */
 		if (strcmp(path_base(p), "__init__.py") == 0 &&
 		    strcmp(path_folder(a, above), dir) == 0)
 			return true;
+		if (!(s->v[i].deeds & (DEED_READ | DEED_LOOKED)))
+			continue;
 		if (strcmp(above, dir) == 0)
 			return true;
 	}
@@ -303,7 +305,7 @@ static bool kind_of(const struct view *v, size_t at, struct arena *a, enum fact_
 
 	if (*d->path == '/' && (deeds & DEED_EXECUTED || !is_argument(v, d->path)))
 		return false;
-	if (is_nothing(d))
+	if (is_nothing(d) || deeds & DEED_FITS || glob_holds(v->s, d->path))
 		return false;
 	if (is_in_made(v, d->path, a) && !(deeds & DEED_WROTE))
 		return false;

@@ -240,8 +240,10 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 	}
 	if (defer(&q, &v, e) < 0) {
 		v = refuse(&q, e);
-		/* Another Python than the one that it was learned of, say. */
-		if (q.g.is_of_another && q.b.is_learned && in->o.doubts)
+		/* Another Python than the one that it was learned of, say; or it
+		 * does not read part-{fold}.csv after all. */
+		if (v == INFER_REAL && (q.g.is_of_another || e->code == ERR_MISSING) &&
+		    q.b.is_learned && in->o.doubts)
 			v = INFER_UNKNOWN;
 	}
 	if (v == INFER_REAL && q.b.is_learned && q.reason && in->o.real)

@@ -103,6 +103,14 @@ void folders_fold(struct view *v, struct arena *a);
  * project had it been there, from the programs as they are now. */
 void imports_add(struct sighting *s, struct arena *a);
 
+/* src/thunk/globs.c: add to s the patterns by which it looked for files beside
+ * its modules, from the folders as they are now. */
+void globs_add(struct sighting *s, struct arena *a);
+/* The patterns of all views as words for also, added to out. */
+void globs_list(const struct plan *p, struct strs *out);
+/* Is path one of those that s read by a pattern? */
+bool glob_holds(const struct sighting *s, const char *path);
+
 /* src/thunk/call.c: the slots of all views, and which words they took. */
 int plan_call(struct plan *p, struct err *e);
 /* The last value given for a slot, or NULL. */

@@ -329,6 +329,7 @@ static void record_add(struct store *st, struct record *r, const struct sighting
 		memcpy(v, r->l.v, r->l.n * sizeof(*v));
 		memcpy(code, r->code, r->l.n * sizeof(*code));
 	}
+	globs_add(&k, a);
 	imports_add(&k, a);
 	r->l.v = v;
 	r->code = code;

@@ -203,6 +203,8 @@ int notation_write(const struct plan *p, struct buf *text, struct err *e)
 		for (size_t i = 0; i < p->n_rules; i++)
 			if ((int)p->rules[i].kind == kind)
 				strs_add(&words, quoted(p->a, p->rules[i].text));
+		if (kind == RULE_ALSO)
+			globs_list(p, &words);
 		strs_sort(&words);
 		property_write(text, names[kind], &words);
 	}
