@@ -122,6 +122,17 @@ check "who reads many results one after another is given all of them" \
 	counts 39 1 0 timeout 300 "$GG" run bash sweep.sh
 check "as they are" as_plain
 
+if parallel --version 2>/dev/null | grep -q '^GNU parallel'; then
+	begin <<'B'
+echo 1 >cfg
+printf '%s\n' 'parallel -j2 python3 fit.py {}{} ::: 1 2 3' 'cat o* >all' >sweep.sh
+B
+	check "GNU parallel may start them, though it gathers what they print" \
+		counts 2 1 0 "$GG" run bash sweep.sh
+	check "with the files of a plain run" as_plain
+	check "and the same steps the next time" counts 0 3 0 "$GG" run --fresh bash sweep.sh
+fi
+
 # ---- names that are chance
 
 begin <<'B'

@@ -70,6 +70,7 @@ need_test()
 	need universal-ctags have ctags
 	need strace have strace
 	need jq have jq
+	need parallel have parallel
 	need g++ have g++
 	need openssl have openssl
 	need zstd have zstd
@@ -147,6 +148,7 @@ need_bench()
 	need libopenblas0-pthread any /usr/lib/*/libopenblas.so.0
 	need ninja-build have ninja
 	need jq have jq
+	need parallel have parallel
 	need zstd have zstd
 	need strace have strace
 	need time test -x /usr/bin/time

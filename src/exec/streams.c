@@ -122,7 +122,8 @@ static bool gathers(pid_t pid, const struct stat *st)
 		const char *name;
 		mode_t kind;
 	} tools[] = { { "ninja", S_IFIFO }, { "samu", S_IFIFO },
-		      { "make", S_IFREG }, { "gmake", S_IFREG } };
+		      { "make", S_IFREG }, { "gmake", S_IFREG },
+		      { "parallel", S_IFREG } };
 	char path[64], name[64];
 	struct stat own;
 	struct dirent *de;
@@ -155,13 +156,30 @@ static pid_t gatherer_of(pid_t pid, const struct stat *st)
 	return 0;
 }
 
+/* GNU parallel closes the pipe that is a command's input a moment after it has
+ * started it; only one that is fed keeps it open. */
+static int closes_within_ms(pid_t pid)
+{
+	enum { LEVELS = 3, A_MOMENT_MS = 2000 };
+	char name[64];
+
+	for (int i = 0; i < LEVELS && pid > 1; i++) {
+		pid = stream_parent(pid);
+		if (pid > 1 && stream_comm(pid, name, sizeof name) &&
+		    strcmp(name, "parallel") == 0)
+			return A_MOMENT_MS;
+	}
+	return 0;
+}
+
 /* A pipe that holds nothing and that nobody can write to: make gives one to
  * all of its commands but the first of those that run at once. */
-static bool is_spent(const char *path)
+static bool is_spent(pid_t pid, const char *path)
 {
 	struct pollfd p = { .fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC),
 			    .events = POLLIN };
-	bool spent = p.fd >= 0 && poll(&p, 1, 0) == 1 && p.revents & POLLHUP &&
+	bool spent = p.fd >= 0 && poll(&p, 1, closes_within_ms(pid)) == 1 &&
+		     p.revents & POLLHUP &&
 		     !(p.revents & POLLIN);
 
 	if (p.fd >= 0)
@@ -176,7 +194,7 @@ static bool is_fed(pid_t pid, const char *path)
 	struct pollfd p = { .fd = STDIN_FILENO, .events = POLLIN };
 
 	return stream_parent(stream_parent(pid)) == getpid() &&
-	       poll(&p, 1, 0) == 1 && !is_spent(path);
+	       poll(&p, 1, 0) == 1 && !is_spent(pid, path);
 }
 
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
@@ -206,7 +224,7 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 		*out = (struct stream){ .kind = STREAM_QUIET };
 	}
 	if (!S_ISREG(st.st_mode)) {
-		if (fd == 0 && (parent_has(pid, fd, &st) || is_spent(path)))
+		if (fd == 0 && (parent_has(pid, fd, &st) || is_spent(pid, path)))
 			return;
 		out->kind = STREAM_OTHER;
 		out->path = S_ISFIFO(st.st_mode) ? "a pipe" : "a socket or device";

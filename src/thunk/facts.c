@@ -97,7 +97,10 @@ static const char *const local_env[] = {
 	"BASH_*", "PS[0-9]", "GG_*", "MAIL", "EDITOR", "PAGER", "LS_COLORS", "PATH",
 	"PIPESTATUS", "BASHPID", "WINDOWID", "VIRTUAL_ENV*", "CONDA_*", "PYENV_DIR",
 	"PYENV_HOOK_PATH", "_PYENV_*", "MAKEFLAGS", "MFLAGS", "MAKELEVEL", "MAKE_TERMERR",
-	"MAKE_TERMOUT",
+	"MAKE_TERMOUT", "PARALLEL_PID", "PARALLEL_JOBSLOT*", "PARALLEL_REMOTE_TMPDIR",
+	"PARALLEL_RSYNC_OPTS", "PARALLEL_SSH*", "PARALLEL_TMP", "npm_config_*", "npm_execpath",
+	"npm_node_execpath", "npm_package_json", "npm_lifecycle_*", "npm_command", "INIT_CWD",
+	"POETRY_ACTIVE", "UV_RUN_RECURSION_DEPTH",
 };
 
 /* Variables that shape numbers or what is loaded. */
