@@ -10,6 +10,9 @@
  *     -o,--output={}      a path that is written; the process is given one with {}
  *                         in it, and writes for each command what it alone would
  *                         write, {} being its number, from 0
+ *     --keep={stop}       a path with {} in it, likewise, of what each leaves when the
+ *                         process is told to end: its checkpoint, as if it had been
+ *                         alone; no command has it
  *     !--state            a command with this option, or with !--profile=fast with
  *                         this value, is left alone
  *
@@ -37,6 +40,13 @@ bool fuse_common(const struct fuse *f, const struct thunk *t, struct id *out);
 /* One thunk for those n, at least two, that have all that in common; in a. */
 int fuse_make(const struct fuse *f, const struct thunk *const *v, size_t n, struct arena *a,
 	      struct thunk *out, struct err *e);
+
+/* The folder in which such a thunk leaves checkpoints, as spelled by a model, with a /
+ * at its end; NULL where it cannot stop.  And what that of number i is called there.  Both in
+ * a. */
+bool fuse_can_stop(const struct fuse *f);
+const char *fuse_checkpoints(const struct fuse *f, const struct thunk *whole, struct arena *a);
+const char *fuse_checkpoint_name(const struct fuse *f, size_t i, struct arena *a);
 
 /* What v[i] == t has of what that thunk gave; in a.  ERR_BAD if something lacks. */
 int fuse_part(const struct fuse *f, const struct thunk *t, size_t i,

@@ -69,6 +69,30 @@ sed -i 's/3/4/' run.sh
 check "gg verify runs it with them too" says "same 1, differ 0, failed 0" 0 "$GG" verify out.txt
 check "with another number it is known" counts 0 1 0 "$GG" run sh run.sh
 
+# Told to end, one process leaves for each step what that would have left alone.
+fresh stopped
+for rate in 0.1 0.2 0.3; do
+	echo "gg-ml train --data d.st --model 'mlp 6-4-3' --rate $rate --steps 10000$$ -o $rate.st"
+done >run.sh
+gg-ml data --kind rings --examples 300 --features 6 -o d.st
+of() { gg-ml train --data d.st --model 'mlp 6-4-3' --steps 40 --rule adam --rate "$@" >/dev/null; }
+check "the state of one of several is the one that it has alone" eval '
+	of 0.1,0.2 --seed 3,4 --members 2 --state both-{} -o w-{} &&
+	of 0.2 --seed 4 --state alone -o w && cmp both-1 alone'
+"$GG" infer sh run.sh >/dev/null 2>&1
+ctrl_c() # PATTERN
+{
+	"$GG" force -j 1 >"$work/.log" 2>&1 &
+	catches_term "$1" && kill -INT $!
+	wait $!
+}
+ctrl_c "--steps 10000$$ .*--members=3"
+check "at Ctrl-C each leaves its checkpoint" \
+	eval '[ "$(grep -c "it goes on from its checkpoint" "$work/.log")" = 3 ]'
+ctrl_c "--steps 10000$$ .*--resume"
+check "from which it goes on, alone" \
+	eval '"$GG" history last --json | jq -se "[.[] | select(.continued)] | length > 0"'
+
 # A program that is anybody's: what it may take together stands in gg.models.
 project own
 printf 'sh square.sh --of=@ --add=@=0 -o=@out\n\tfuse --of=, --add=,0 -o={}\n' >gg.models

@@ -145,6 +145,22 @@ sleepers() { pgrep -cf "^sleep $1\$"; }
 all_sleep() { until_true 60 eval "[ \"\$(sleepers $1)\" -ge ${2:-1} ]"; }
 wake() { pkill -PIPE -f "^sleep $1\$"; }
 
+# catches_term PATTERN: wait until a process whose command line is like that has said
+# what it does at SIGTERM.
+catches_term()
+{
+	local p caught end=$((SECONDS + 60))
+
+	while [ $SECONDS -lt $end ]; do
+		for p in $(pgrep -f -- "$1"); do
+			caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null)
+			[ $((0x${caught:-0} & 0x4000)) != 0 ] && return 0
+		done
+		sleep 0.1
+	done
+	return 1
+}
+
 # Ends with 0 once none is left, with 1 if that takes more than a minute.
 none_left()
 {

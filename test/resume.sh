@@ -78,19 +78,7 @@ printed()
 }
 
 # obeys SEED: wait until its trainer has said what it does at SIGTERM.
-obeys()
-{
-	local p caught end=$((SECONDS + 60))
-
-	while [ $SECONDS -lt $end ]; do
-		for p in $(pgrep -f "train.py --seed $1 "); do
-			caught=$(sed -n 's/^SigCgt:[[:space:]]*//p' "/proc/$p/status" 2>/dev/null)
-			[ $((0x${caught:-0} & 0x4000)) != 0 ] && return 0
-		done
-		sleep 0.1
-	done
-	return 1
-}
+obeys() { catches_term "train.py --seed $1 "; }
 
 # ---- of its own accord, at several points
 project own

@@ -128,6 +128,28 @@ static void inputs_count(void)
 	arena_release(&a);
 }
 
+/* Of what each leaves when the process is told to end. */
+static void checkpoints(void)
+{
+	struct thunk x = command("t train -o m/a.st", "m/a.st", NULL);
+	struct thunk y = command("t train -o m/b.st", "m/b.st", NULL);
+	struct thunk own = command("t train --keep m/k -o m/b.st", "m/b.st", NULL);
+	const struct thunk *both[] = { &x, &y };
+	struct fuse *f = fuse_of("--members={n} -o={} --keep={stop}");
+	struct id id;
+	struct thunk t;
+
+	CHECK(fuse_can_stop(f) && fuse_common(f, &x, &id) && !fuse_common(f, &own, &id));
+	MUST(fuse_make(f, both, 2, &a, &t, &e), e);
+	CHECK(t.n_out == 2 && t.n_args == 6);
+	CHECK_STR(t.args[5], "--keep=.gg-fused/2-{}");
+	CHECK_STR(fuse_checkpoints(f, &t, &a), ".gg-fused/");
+	CHECK_STR(fuse_checkpoint_name(f, 1, &a), "2-1");
+	t.cwd = "deep/down";
+	CHECK_STR(fuse_checkpoints(f, &t, &a), "deep/down/.gg-fused/");
+	arena_release(&a);
+}
+
 static void made_and_parted(void)
 {
 	struct thunk x = command("t train --rate 1 -o m/a.st --metrics=m/a.json --batch 5", "m/a.st",
@@ -145,6 +167,7 @@ static void made_and_parted(void)
 		buf_printf(&line, "%s ", t.args[i]);
 	CHECK_STR(line.p, "t train --batch 5 --members=2 --seed=0,7 --rate=1,2 -o "
 		  ".gg-fused/3-{}.st --metrics=.gg-fused/4-{}.json ");
+	CHECK(!fuse_can_stop(f) && !fuse_checkpoints(f, &t, &a));
 	buf_reset(&line);
 	MUST(thunk_encode(&t, &line, &e), e);
 	CHECK(t.n_out == 4);
@@ -168,6 +191,7 @@ static const struct test tests[] = {
 	{ "commands that differ in what the words name go together", who_goes_together },
 	{ "other inputs, machines, folders, variables or streams part them", inputs_count },
 	{ "one command of two, and what each of them gets of it", made_and_parted },
+	{ "where the process leaves what each of them goes on from", checkpoints },
 	{ 0 }
 };
 

@@ -70,7 +70,7 @@ const struct ml_option ml_options[] = {
 	TEXT(resume, "resume", "FILE", "go on from a state"),
 	TEXT(state, "state", "FILE", "write the state there at the end"),
 	TEXT(checkpoint, "checkpoint", "FILE",
-	     "write the state there if told to end, as gg does"),
+	     "write the state there if told to end, as gg does; {} as above: one for each"),
 	TEXT(init, "init", "FILE", "begin with these weights"),
 	TEXT(metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
 	TEXT(device, "device", "NAME",

@@ -57,7 +57,8 @@ const struct notation notation[] = {
 	{ "fuse WORD...", "how several of these commands that are ready at once are "
 	  "given to one process: --rate=, takes their values with commas between, --seed=,0 the "
 	  "same where 0 is what an absent one means, --out={} a path in which {} is the command's "
-	  "number from 0, --members={n} how many they are, and a command with !--state is left "
+	  "number from 0, --members={n} how many they are, --keep={stop} where the process leaves "
+	  "what each goes on from (resume), and a command with !--state is left "
 	  "alone. All else has to be the same, and so have the bytes that each one writes to be "
 	  "those that it writes alone; gg force --no-fuse does without" },
 	{ "lists yes", "@FILE stands for the lines of FILE" },

@@ -30,7 +30,6 @@ struct job {
 	struct fused *fused;
 	size_t n_last;          /* steps of the last look */
 	json_t *losses;         /* by member: [[step, loss], ...] */
-	const char *plan;       /* all that the bytes depend on, as text */
 };
 
 /* A loss for each head, the last one for all that are left. */
@@ -182,11 +181,18 @@ static int check_fit(const struct job *j, struct err *e)
 	return 0;
 }
 
-/* What a state belongs to: anything else in it would continue another run. */
-static void write_plan(struct job *j)
+/* Which members. */
+struct some {
+	size_t from, n;
+};
+
+/* What a state of theirs belongs to: anything else in it would continue another
+ * run. */
+static const char *write_plan(const struct job *j, struct some of)
 {
 	const struct recipe *r = &j->recipe;
 	struct buf b = { 0 };
+	const char *plan;
 
 	buf_printf(&b, "%s; rule %d loss %d schedule %d batch %zu steps %zu period %zu "
 		   "warm-up %zu bag %d", j->net.text, r->rule, r->losses[0], r->schedule,
@@ -197,7 +203,7 @@ static void write_plan(struct job *j)
 		buf_printf(&b, "; %s", j->m->numerics);
 	if (j->m->augment)
 		buf_printf(&b, " augment %u %d", r->augment.crop, r->augment.flips);
-	for (size_t i = 0; i < j->n; i++) {
+	for (size_t i = of.from; i < of.from + of.n; i++) {
 		const struct member *v = &j->members[i];
 
 		buf_printf(&b, "; %llu %a %a %a %a %a %a %a %a",
@@ -206,8 +212,22 @@ static void write_plan(struct job *j)
 			   (double)v->coefs.epsilon, (double)v->coefs.decay,
 			   (double)v->coefs.l1, (double)v->smoothing, (double)v->gamma);
 	}
-	j->plan = arena_str(&j->m->a, b.p);
+	plan = arena_str(&j->m->a, b.p);
 	buf_release(&b);
+	return plan;
+}
+
+/* What --metrics has of them so far, so that it is whole in the end. */
+static char *losses_of(const struct job *j, struct some of)
+{
+	json_t *v = json_array();
+	char *text;
+
+	for (size_t i = of.from; i < of.from + of.n; i++)
+		json_array_append(v, json_array_get(j->losses, i));
+	text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	json_decref(v);
+	return text;
 }
 
 static const char *const slab_names[] = { "w", "m", "v" };
@@ -218,12 +238,12 @@ static float *slab(struct job *j, size_t i, int which)
 	       trainer_state(j->trainer, i, which - 1);
 }
 
-static int save_state(struct job *j, const char *path, struct err *e)
+static int save_state_of(struct job *j, struct some of, const char *path, struct err *e)
 {
 	struct tensor *all = NULL;
 	size_t n = 0;
 	struct remark r[4] = {
-		{ "plan", j->plan }, { "format", "gg-ml state 1" },
+		{ "plan", write_plan(j, of) }, { "format", "gg-ml state 1" },
 		{ "step", arena_printf(&j->m->a, "%zu", trainer_at(j->trainer)) },
 	};
 	bool is_over = trainer_at(j->trainer) >= j->recipe.steps;
@@ -231,15 +251,14 @@ static int save_state(struct job *j, const char *path, struct err *e)
 	char *losses = NULL;
 	int rc;
 
-	/* What --metrics has so far, so that it is whole in the end. */
 	if (j->m->metrics && !is_over) {
-		losses = json_dumps(j->losses, JSON_COMPACT | JSON_REAL_PRECISION(9));
+		losses = losses_of(j, of);
 		r[n_remarks++] = (struct remark){ "losses", losses };
 	}
 
-	for (size_t i = 0; i < j->n; i++)
+	for (size_t i = of.from; i < of.from + of.n; i++)
 		for (int k = 0; k < 3; k++) {
-			const char *prefix = arena_printf(&j->m->a, "%zu.%s.", i,
+			const char *prefix = arena_printf(&j->m->a, "%zu.%s.", i - of.from,
 							  slab_names[k]);
 
 			if (!slab(j, i, k))
@@ -252,6 +271,18 @@ static int save_state(struct job *j, const char *path, struct err *e)
 	rc = tensors_write(path, all, n, r, n_remarks, e);
 	free(losses);
 	free(all);
+	return rc;
+}
+
+/* {}: one for each member, as if it had been alone. */
+static int save_state(struct job *j, const char *path, struct err *e)
+{
+	int rc = 0;
+
+	if (!strstr(path, "{}"))
+		return save_state_of(j, (struct some){ 0, j->n }, path, e);
+	for (size_t i = 0; rc == 0 && i < j->n; i++)
+		rc = save_state_of(j, (struct some){ i, 1 }, ml_numbered(j->m, path, i), e);
 	return rc;
 }
 
@@ -278,7 +309,7 @@ static int load_state(struct job *j, struct err *e)
 		return -1;
 	plan = tensors_remark(&t, "plan");
 	step = tensors_remark(&t, "step");
-	if (!plan || !step || strcmp(plan, j->plan) != 0)
+	if (!plan || !step || strcmp(plan, write_plan(j, (struct some){ 0, j->n })) != 0)
 		rc = err_set(e, ERR_BAD, "%s: is the state of another training: give the "
 			     "options it was begun with", j->m->resume);
 	for (size_t i = 0; rc == 0 && i < j->n; i++)
@@ -481,7 +512,6 @@ static int prepare(struct job *j, struct err *e)
 		return -1;
 	if (j->device && j->device->profile[0])
 		m->numerics = arena_printf(&m->a, "%s, %zu members", j->device->profile, j->n);
-	write_plan(j);
 	j->team = ml_team(m);
 	if (check_room(j, e) < 0)
 		return -1;

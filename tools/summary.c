@@ -49,7 +49,7 @@ void summary_print(const struct drive *d, const struct exec_counts *n, size_t ca
 	struct buf b = { 0 };
 	bool is_first = true;
 
-	if (n->companies)
+	if (n->fused)
 		note("%zu steps ran in %zu process%s (--no-fuse: each in its own)", n->fused,
 		     n->companies, n->companies == 1 ? "" : "es");
 	buf_printf(&b, "forced %zu, cached %zu", n->forced, cached);

@@ -16,7 +16,7 @@
 #include "exec_internal.h"
 #include "fuse.h"
 
-enum { COMPANY_MOST = 64, ELSEWHERE_MOST_S = 600 };
+enum { COMPANY_MOST = 64, ELSEWHERE_MOST_S = 600, UNSTOPPED_MOST_S = 3 };
 
 struct company {
 	const struct fuse *fuse;
@@ -110,12 +110,25 @@ static size_t how_many(const struct exec *x, const struct run *r, size_t n_ready
 	if (!each.mem_bytes && n->shape)
 		each.mem_bytes = (uint64_t)n->shape->mem_bytes;
 	most = fmin(fmin(most, COMPANY_MOST), fits(&left, &each));
+	/* Others would have to wait until all of them are done. */
+	if (x->o.preempts && !(n->is_resumable && fuse_can_stop(n->fuse)))
+		most = n->shape && n->shape->n_seen ?
+			fmin(most, UNSTOPPED_MOST_S / node_seconds(n)) : 1;
 	if (!s->engine->ops->is_here && n->shape && n->shape->n_seen)
 		most = fmin(most, ELSEWHERE_MOST_S / node_seconds(n));
 	return most > 1 ? (size_t)most : 1;
 }
 
 /* ---- together */
+
+static bool all_resumable(const struct company *c)
+{
+	bool are = true;
+
+	for (size_t i = 0; i < c->n; i++)
+		are = are && c->v[i]->node->is_resumable;
+	return are;
+}
 
 static int make(struct exec *x, struct run *r, struct company *c, struct err *e)
 {
@@ -135,6 +148,8 @@ static int make(struct exec *x, struct run *r, struct company *c, struct err *e)
 		rc = thunk_encode(&whole, &text, e);
 	if (rc == 0) {
 		c->own = r->job;
+		if (all_resumable(c))
+			r->job.checkpoint = fuse_checkpoints(c->fuse, &whole, &r->arena);
 		r->job.text = arena_bytes(&r->arena, buf_bytes(&text));
 		r->job.reduced = id_of(r->job.text);
 		r->job.needs.mem_bytes *= c->n;
@@ -278,6 +293,46 @@ static void scatter(struct exec *x, struct run *r, struct company *c, const char
 	}
 }
 
+/* The one that number i of them has left in the folder of all. */
+static bool left_by(const struct company *c, size_t i, const struct tree *all, struct arena *a,
+		    struct result_out *out)
+{
+	const char *name = fuse_checkpoint_name(c->fuse, i, a);
+
+	for (size_t k = 0; k < all->n; k++) {
+		const struct entry *n = &all->v[k];
+
+		if (strcmp(n->name, name) != 0 || n->kind == ENTRY_LINK)
+			continue;
+		*out = (struct result_out){ RUN_CHECKPOINT, {
+			n->kind == ENTRY_TREE ? REF_TREE : REF_VALUE, n->id, NULL } };
+		return true;
+	}
+	return false;
+}
+
+/* Each goes on from its own, alone. */
+static void stopped(struct exec *x, struct run *r, struct company *c, struct run_report *parts)
+{
+	const struct result *whole = &parts[0].result;
+	struct arena *a = &r->arena;
+	struct tree all = { 0 };
+	struct bytes text;
+	struct err ignored;
+
+	if (whole->n && (store_get(x->o.store, &whole->v[0].ref.id, a, &text, &ignored) < 0 ||
+			 tree_decode(text, a, &all, &ignored) < 0))
+		all.n = 0;
+	for (size_t i = 0; i < c->n; i++) {
+		struct result_out *out = arena_alloc(a, sizeof *out);
+
+		parts[i].result = (struct result){ out, left_by(c, i, &all, a, out) };
+		c->v[i]->job.checkpoint = RUN_CHECKPOINT;
+		c->v[i]->is_asked = r->is_asked;
+		sched_ended(x, c->v[i], &parts[i]);
+	}
+}
+
 static const char *why_text(struct run *r, const struct run_report *rep)
 {
 	return rep->text && *rep->text ? rep->text :
@@ -289,7 +344,7 @@ void company_done(struct exec *x, struct run *r, const struct run_report *rep)
 	struct company *c = r->company;
 	struct run_report *parts = arena_alloc(&r->arena, c->n * sizeof *parts);
 	struct err e = { 0 };
-	bool is_whole = true;
+	bool is_whole = true, can_stop = r->job.checkpoint != NULL;
 
 	r->job = c->own;
 	for (size_t i = 1; i < c->n; i++)
@@ -304,7 +359,9 @@ void company_done(struct exec *x, struct run *r, const struct run_report *rep)
 	if (is_whole && rep->status == RUN_OK)
 		x->n_fused += c->n;
 	r->site->n_ran += is_whole && rep->status == RUN_OK ? c->n - 1 : 0;
-	if (!x->is_stopped && (!is_whole || after_is_own_fault(rep->status)))
+	if (rep->status == RUN_STOPPED && can_stop)
+		stopped(x, r, c, parts);
+	else if (!x->is_stopped && (!is_whole || after_is_own_fault(rep->status)))
 		scatter(x, r, c, is_whole ? why_text(r, rep) : e.text);
 	else
 		for (size_t i = 0; i < c->n; i++)

@@ -28,7 +28,7 @@ static bool yields(const struct exec *x, const struct run *r, const struct node 
 	double ran_s = (double)(loop_now_ms(x->o.loop) - r->started_ms) / 1000;
 	unsigned doubled = r->node->n_preempted;
 
-	return !r->company && run_may_stop(r) && matters_more(n, r->node) &&
+	return run_may_stop(r) && matters_more(n, r->node) &&
 		ran_s >= least * (double)(1u << (doubled < DOUBLED_MOST ? doubled : DOUBLED_MOST));
 }
 

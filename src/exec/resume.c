@@ -6,6 +6,7 @@
  */
 #include <string.h>
 #include "exec_internal.h"
+#include "fuse.h"
 
 enum { LOG_MOST = 256 << 10, STILL_MOST = 3 };
 
@@ -148,7 +149,7 @@ bool resume_goes_alone(struct exec *x, const struct node *n)
 	struct checkpoint c;
 	struct err e;
 
-	if (n->is_resumable && x->o.preempts)
+	if (n->is_resumable && x->o.preempts && !fuse_can_stop(n->fuse))
 		return true;
 	return n->is_resumable && checkpoint_get(x->o.store, &n->reduced, &c, &e) == 0;
 }

@@ -10,7 +10,7 @@
 #include <string.h>
 #include "file.h"
 
-enum kind { KIND_COUNT, KIND_LIST, KIND_FILE, KIND_NEVER };
+enum kind { KIND_COUNT, KIND_LIST, KIND_FILE, KIND_STOP, KIND_NEVER };
 
 enum { WORDS_MAX = 32 };
 
@@ -50,6 +50,8 @@ static int read_word(char *word, struct fuse_word *w, struct err *e)
 		w->kind = KIND_COUNT;
 	else if (at && strcmp(at, "{}") == 0)
 		w->kind = KIND_FILE;
+	else if (at && strcmp(at, "{stop}") == 0)
+		w->kind = KIND_STOP;
 	else if (at && *at == ',')
 		w->kind = KIND_LIST;
 	if (w->kind == KIND_NEVER || !*w->names)
@@ -114,7 +116,7 @@ static size_t word_of(const struct fuse *f, const char *arg, const char **value)
 
 static bool is_refused(const struct fuse_word *w, const char *value, const char *next)
 {
-	return w->kind == KIND_COUNT ||
+	return w->kind == KIND_COUNT || w->kind == KIND_STOP ||
 		(w->kind == KIND_NEVER &&
 		 (!w->rest || strcmp(w->rest, value ? value : next ? next : "") == 0));
 }
@@ -276,15 +278,20 @@ static void add_list(struct making *m, size_t k)
 /* No input stands there: a folder of that name would be somebody's own. */
 static const char folder[] = ".gg-fused";
 
+static const char *folder_of(const struct thunk *t, struct arena *a)
+{
+	return strcmp(cwd_of(t), ".") == 0 ? folder :
+		arena_printf(a, "%s/%s", cwd_of(t), folder);
+}
+
 static void add_files(struct making *m, size_t k)
 {
-	const char *end = ending(m->parts[0].value[k]), *cwd = cwd_of(m->out);
-	const char *above = strcmp(cwd, ".") == 0 ? "" : arena_printf(m->a, "%s/", cwd);
+	const char *end = ending(m->parts[0].value[k]), *in = folder_of(m->out, m->a);
 
 	for (size_t i = 0; i < m->n; i++)
 		m->out->out[m->out->n_out++] = (struct output){
 			.name = arena_printf(m->a, "%zu-%zu", k, i),
-			.path = arena_printf(m->a, "%s%s/%zu-%zu%s", above, folder, k, i, end) };
+			.path = arena_printf(m->a, "%s/%zu-%zu%s", in, k, i, end) };
 	add_option(m, k, arena_printf(m->a, "%s/%zu-{}%s", folder, k, end));
 }
 
@@ -298,6 +305,33 @@ static void add_word(struct making *m, size_t k)
 		add_list(m, k);
 	else if (w->kind == KIND_FILE && m->parts[0].value[k])
 		add_files(m, k);
+	else if (w->kind == KIND_STOP)
+		add_option(m, k, arena_printf(m->a, "%s/%zu-{}", folder, k));
+}
+
+static size_t stop_word(const struct fuse *f)
+{
+	size_t k = 0;
+
+	while (k < f->n && f->v[k].kind != KIND_STOP)
+		k++;
+	return k;
+}
+
+bool fuse_can_stop(const struct fuse *f)
+{
+	return stop_word(f) < f->n;
+}
+
+/* It is there, since outputs are in it. */
+const char *fuse_checkpoints(const struct fuse *f, const struct thunk *whole, struct arena *a)
+{
+	return fuse_can_stop(f) ? arena_printf(a, "%s/", folder_of(whole, a)) : NULL;
+}
+
+const char *fuse_checkpoint_name(const struct fuse *f, size_t i, struct arena *a)
+{
+	return arena_printf(a, "%zu-%zu", stop_word(f), i);
 }
 
 int fuse_make(const struct fuse *f, const struct thunk *const *v, size_t n, struct arena *a,

@@ -281,12 +281,13 @@ static void put_aside(struct call *l, const char *name, struct binding *out)
 	strs_release(&all);
 }
 
-/* In exact numbers a member ends with the bytes of one alone.  What is told of a
- * whole (states, snapshots) is of one command. */
+/* In exact numbers a member ends with the bytes of one alone, and goes on from the
+ * state that it left among others.  What is told of a whole (states, snapshots) is
+ * of one command. */
 static const char train_fuse[] =
 	"--members={n} --seed=,0 --rate=,0.05 --momentum=,0.9 --beta2=,0.999 --epsilon=,1e-8 "
 	"--decay=,0 --l1=,0 --smoothing=,0 --gamma=,0.1 -o,--output={} --metrics={} !--state "
-	"!--checkpoint !--resume !--snapshots !--profile=cublas !--profile=fast";
+	"--checkpoint={stop} !--resume !--snapshots !--profile=cublas !--profile=fast";
 
 enum match ml_bind(const struct command *c, struct arena *a, struct binding *out,
 		   struct buf *why)
