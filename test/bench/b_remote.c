@@ -6,7 +6,8 @@
  * in the folder where this runs.  Prints seconds, and microseconds of CPU an
  * object.  The bare client writes requests that were
  * signed before the clock runs, over ABREAST connections that stay open, by
- * epoll; of an answer it reads the status, the length and the body.
+ * epoll; of an answer it reads the status, the length and the body, which like
+ * gg's stands whole in memory at the end, in room that was there before.
  */
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -134,6 +135,7 @@ struct conn {
 	int fd, file;
 	struct bytes request;
 	size_t sent, got, wanted, n_body;       /* wanted: of the whole answer, once known */
+	char *body;                     /* what is fetched into memory, as gg has it there */
 	char head[4096];
 };
 
@@ -231,16 +233,29 @@ static void keep(struct conn *c, const char *p, size_t n)
 {
 	size_t n_head = c->wanted - c->n_body;
 
-	if (pwrite(c->file, p, n, (off_t)(c->got - n - n_head)) != (ssize_t)n)
+	if (c->body)
+		memcpy(c->body + (c->got - n - n_head), p, n);
+	if (to_files && pwrite(c->file, p, n, (off_t)(c->got - n - n_head)) != (ssize_t)n)
 		die("writing");
 }
 
-static void receive(struct conn *c, char *trash, size_t room)
+/* Where the next bytes go: a body that is kept straight to its place. */
+static struct bytes room_for(struct conn *c, char *trash, size_t n_trash)
+{
+	if (!c->wanted)
+		return (struct bytes){ c->head + c->got, sizeof c->head - 1 - c->got };
+	if (c->body && c->got < c->wanted)
+		return (struct bytes){ c->body + (c->got + c->n_body - c->wanted),
+				       c->wanted - c->got };
+	return (struct bytes){ trash, n_trash };
+}
+
+static void receive(struct conn *c, char *trash, size_t n_trash)
 {
 	for (;;) {
 		bool in_head = !c->wanted;
-		ssize_t n = recv(c->fd, in_head ? c->head + c->got : trash,
-				 in_head ? sizeof c->head - 1 - c->got : room, 0);
+		struct bytes room = room_for(c, trash, n_trash);
+		ssize_t n = recv(c->fd, (char *)room.p, room.n, 0);
 
 		if (n == 0)
 			die("the server closed a connection");
@@ -249,9 +264,11 @@ static void receive(struct conn *c, char *trash, size_t room)
 		c->got += (size_t)n;
 		if (in_head)
 			read_head(c);
-		if (to_files && c->wanted)
-			keep(c, in_head ? c->head + (c->wanted - c->n_body) : trash,
-			     in_head ? c->got - (c->wanted - c->n_body) : (size_t)n);
+		if (in_head && c->wanted)
+			keep(c, c->head + (c->wanted - c->n_body),
+			     c->got - (c->wanted - c->n_body));
+		else if (to_files && c->wanted)
+			keep(c, trash, (size_t)n);
 		if (c->wanted && c->got >= c->wanted) {
 			if (to_files)
 				close(c->file);
@@ -271,6 +288,8 @@ static void barely(const char *uri)
 	double from, cpu;
 
 	sign_all(uri);
+	for (size_t i = 0; i < abreast && !puts_them && !to_files; i++)
+		all[i].body = memset(malloc(size), 1, size);
 	from = now_s();
 	cpu = cpu_s();
 	for (size_t i = 0; i < abreast; i++) {

@@ -26,24 +26,28 @@ once()
 	read -r seconds cpu <<<"$said"
 }
 
-# row NAME TARGET NOTE VERB N BYTES ABREAST: rates, interleaved, medians.
+middle() { tr ' ' '\n' <<<"${1% }" | median; }
+
+# row NAME TARGET NOTE VERB N BYTES ABREAST: rates, interleaved, medians; the ratio is the
+# median of those of neighbours.
 row()
 {
-	local name=$1 target=$2 note=$3 a= b= ca= cb= i unit=$5 what=/s
+	local name=$1 target=$2 note=$3 a= b= ca= cb= r= i mine unit=$5 what=/s
 
 	shift 3
 	[ "$3" -gt 65536 ] && unit=$(awk -v n="$2" -v s="$3" 'BEGIN { print n * s / 1e6 }') what=' MB/s'
 	for ((i = 0; i < ROUNDS; i++)); do
 		once gg "$@"
+		mine=$seconds
 		a="$a$seconds " ca="$ca$cpu "
 		once bare "$@"
 		b="$b$seconds " cb="$cb$cpu "
+		r="$r$(awk -v a="$mine" -v b="$seconds" 'BEGIN { print b / a }') "
 	done
-	a=$(tr ' ' '\n' <<<"${a% }" | median) b=$(tr ' ' '\n' <<<"${b% }" | median)
-	ca=$(tr ' ' '\n' <<<"${ca% }" | median) cb=$(tr ' ' '\n' <<<"${cb% }" | median)
+	a=$(middle "$a") b=$(middle "$b") ca=$(middle "$ca") cb=$(middle "$cb")
 	tell "$name" "$(awk -v s="$a" -v u="$unit" 'BEGIN { printf "%.0f", u / s }')$what" \
 		"$(awk -v s="$b" -v u="$unit" 'BEGIN { printf "%.0f", u / s }')$what" \
-		"$(awk -v a="$a" -v b="$b" 'BEGIN { printf "%.2f", b / a }')" "$target" "$note"
+		"$(printf %.2f "$(middle "$r")")" "$target" "$note"
 	tell "$name, CPU" "$ca us" "$cb us" \
 		"$(awk -v c="$ca" -v s="$a" -v n="$2" 'BEGIN { printf "%.0f%%", c * n / s / 1e4 }')" \
 		'' "an object; beside, the share of a core that gg used"
