@@ -84,6 +84,21 @@ static void tells_others_nothing(void)
 	seen_release(&s);
 }
 
+/* Java's machine opens "." to return to it; whoever else does so may list it. */
+static void tells_who_finds_back(void)
+{
+	static const char opens[] = "import ctypes; ctypes.CDLL(None).open(b'.', 0)";
+	struct seen s = { 0 };
+
+	CHECK(run_sh(&s, "rm -f java; ln -s /usr/bin/python3 java") == 0);
+	CHECK(run_args(&s, (const char *[]){ "./java", "-c", opens, NULL }) == 0);
+	CHECK(has(&s, "look", ".") && !has(&s, "read", "."));
+	CHECK(run_args(&s, (const char *[]){ "/usr/bin/python3", "-c", opens, NULL }) == 0);
+	CHECK(has(&s, "read", "."));
+	CHECK(run_sh(&s, "rm java") == 0);
+	seen_release(&s);
+}
+
 static void finds_processes(void)
 {
 	pid_t parent = 0;
@@ -96,6 +111,7 @@ static const struct test tests[] = {
 	{ "connections, names to call by, signals and ends are told", tells_all },
 	{ "an end is told if the program makes it itself", tells_of_real_ends },
 	{ "who did not ask for more is told no more", tells_others_nothing },
+	{ "Java's way back to its folder is no listing of it", tells_who_finds_back },
 	{ "a process and its parent are found", finds_processes },
 	{ 0 }
 };

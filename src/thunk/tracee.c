@@ -23,6 +23,7 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include "process.h"
 
 enum {
 	PAGE = 4096,
@@ -209,6 +210,19 @@ static int read_kind(struct call *c, const struct watch *w)
 	return 1;
 }
 
+/* Java's machine opens the folder that it is in only to find back to it. */
+static bool finds_back(const struct call *c)
+{
+	size_t n = strlen(c->ev.path);
+	char name[32];
+
+	return c->ev.kind == TRACE_READ && c->q.data.nr == SYS_openat &&
+	       c->q.data.args[2] == O_RDONLY && c->ev.is_relative && n > 2 &&
+	       strcmp(c->ev.path + n - 2, "/.") == 0 &&
+	       process_text(c->ev.pid, "comm", name, sizeof name) &&
+	       strncmp(name, "java", 4) == 0;
+}
+
 ssize_t call_memory(const struct call *c, uint64_t at, void *to, size_t n)
 {
 	return read_memory(c->ev.pid, at, to, n);
@@ -240,6 +254,10 @@ void call_read(struct call *c, bool all)
 	c->ev.path = read_path(c, w->dir, w->path, c->text[0]);
 	if (!c->ev.path)
 		return;
+	if (finds_back(c)) {
+		c->ev.kind = TRACE_LOOK;
+		c->ev.status = LOOK_THERE;
+	}
 	if (w->path2 != NO_ARG) {
 		c->ev.path2 = read_path(c, w->dir2, w->path2, c->text[1]);
 		if (!c->ev.path2)
