@@ -1,21 +1,30 @@
 #!/bin/bash
-# What being told costs: the status line of a terminal, and then all that can be
-# asked for at once, beside a force that says nothing.
+# What being told costs, in gg's own processor time, which the machine's other work
+# leaves alone: the status line of a terminal, and then all that can be asked for at
+# once, beside a force that says nothing.
 . "$(dirname "$0")/lib.sh"
 n=${N:-10000}
-command -v script >/dev/null || die 'needs script (bsdutils)'
+own=$BUILD/test/bench/b_own
+[ -x "$own" ] || die 'needs b_own'
 
-inferred()
+# Force anew; gg's own time is left in $seconds.
+forced() # plain|terminal [OPTION...]
 {
+	local wall
+
 	new_cat "$n" status
 	"$gg" init >/dev/null && "$gg" infer -q sh cmds.sh >/dev/null 2>&1 || die 'gg infer failed'
+	read -r wall seconds < <(TERM=xterm "$own" "$1" "$gg" force -j2 "${@:2}") || die 'gg force failed'
+	[ "$(cat "out/$n")" = "input $n" ] || die "out/$n is wrong"
 }
-in_terminal() { inferred; timed env TERM=xterm script -qec "stty cols 100; '$gg' force -j2 $*" /dev/null; }
-shown() { in_terminal; }
-hidden() { in_terminal -q; }
-watched() { inferred; timed "$gg" force -j2 --json --trace t.json --metrics 127.0.0.1:0; }
-silent() { inferred; timed "$gg" force -q -j2; }
+shown() { forced terminal; }
+hidden() { forced terminal -q; }
+watched() { forced plain --json --trace t.json --metrics 127.0.0.1:0; }
+silent() { forced plain -q; }
 
-compare status '<= 1.01' "$n steps in a terminal, with its status line / with -q" shown hidden
-compare all-on '<= 1.1' "$n steps, --json --trace --metrics / -q" watched silent
+compare status '<= 1.01' "own CPU for $n steps in a terminal, with its status line / with -q" shown hidden
+compare all-on '<= 1.1' "own CPU for $n steps, --json --trace --metrics / -q" watched silent
+silent
+tell dispatch "$(awk -v s="$seconds" -v n="$n" 'BEGIN { printf "%.4f ms", 1000 * s / n }')" - - '< 0.1 ms' \
+	"own CPU for each of $n real steps, with -q: choose, lay out, start, keep and place the result"
 drop_new
