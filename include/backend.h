@@ -64,6 +64,10 @@ struct backend_opts {
 	/* Room has come or gone: the scheduler looks again. */
 	void (*changed)(void *arg);
 	void *changed_arg;
+	/* Of a thunk, reduced, whose result is known, another answer came that nobody
+	 * waited for any more, from this place.  NULL: nobody compares. */
+	void (*gave_too)(void *changed_arg, const struct id *reduced, const struct result *r,
+			 const char *place);
 };
 
 /* What waits for an engine, for those that start workers by need. */

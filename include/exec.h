@@ -110,6 +110,10 @@ struct exec_opts {
 int exec_new(const struct exec_opts *o, struct exec **out, struct err *e);
 /* For backend_opts.changed: the room of an engine is another now. */
 void exec_room_changed(struct exec *x);
+/* For backend_opts.gave_too: if the outputs are others than those that this exec has
+ * kept, the thunk gives no one result, and fails. */
+void exec_gave_too(struct exec *x, const struct id *reduced, const struct result *r,
+		   const char *place);
 /* Engines are closed first, or nothing runs; the loop is not turned between this
  * and depot_free(), in either order.  Wants that are left end
  * without a word.  Flushes; an error shows at store_close. */

@@ -236,6 +236,16 @@ static inline void pool_changed(void *arg)
 	n_changed++;
 }
 
+static struct id gave_too;              /* the last value that came too late */
+
+static inline void pool_gave_too(void *arg, const struct id *reduced, const struct result *r,
+				 const char *place)
+{
+	(void)arg;
+	CHECK(!id_is_zero(reduced) && r->n == 1 && *place);
+	gave_too = r->v[0].ref.id;
+}
+
 static inline void pool_begin(double lease_s, double beat_s)
 {
 	static struct backend_opts o;
@@ -243,7 +253,8 @@ static inline void pool_begin(double lease_s, double beat_s)
 				.beat_s = beat_s, .o = &o };
 
 	o = (struct backend_opts){ .loop = loop, .store = store, .store_dir = dir,
-				   .project_root = "/proj", .changed = pool_changed };
+				   .project_root = "/proj", .changed = pool_changed,
+				   .gave_too = pool_gave_too };
 	MUST(pool_open(&po, &pool, &e), e);
 	pool_ticket(pool, &ticket);
 }

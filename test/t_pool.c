@@ -314,7 +314,9 @@ static void late_answers(void)
 	CHECK(store_get_result(store, &w.job.reduced, &a, &r, &e) < 0);
 	make_work(&w, "twice", NULL, 0);
 	MUST(store_put_result(store, &w.job.reduced, &(struct result){ &out, 1 }, &e), e);
+	CHECK(id_is_zero(&gave_too));
 	answer_late(me, &w, "twice", "other");
+	CHECK(id_equal(&gave_too, &(struct id[]){ id_of(bytes_str("other twice")) }[0]));
 	MUST(store_get_result(store, &w.job.reduced, &a, &r, &e), e);
 	CHECK(r.n == 1 && id_equal(&r.v[0].ref.id, &first.id));
 	arena_release(&a);

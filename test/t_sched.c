@@ -343,6 +343,32 @@ static void nondeterminism(void)
 	end();
 }
 
+/* The same where the loser is given up at once, and answers all the same. */
+static void late_nondeterminism(void)
+{
+	struct result_out out = { "out", { REF_VALUE, { { 7 } }, NULL } };
+	struct result r = { &out, 1 };
+	struct id id, kept;
+
+	begin("cpus=1");
+	id = step0("a");
+	exec_gave_too(x, &id, &r, "ann");
+	CHECK(force(id, NULL) == ERR_NONE && n_failed == 0);
+	kept = out.ref.id;
+	out.ref.id = value_of(id);
+	exec_gave_too(x, &id, &r, "ann");
+	CHECK(n_failed == 0 && counts().forced == 1);
+	out.ref.id = kept;
+	exec_gave_too(x, &id, &r, "ann");
+	turn_until_idle();
+	CHECK(n_failed == 1 && counts().failed == 1 && counts().forced == 0);
+	CHECK(strstr(failures.p, "not deterministic: output out is ") &&
+	      strstr(failures.p, id_hex(&kept).s) && strstr(failures.p, " from ann, which"));
+	kept = value_of(id);
+	CHECK(id_is_zero(&kept));
+	end();
+}
+
 /* Many vectors of needs still run all, in order, never overcommitted. */
 static void many_needs(void)
 {
@@ -409,6 +435,7 @@ static const struct test tests[] = {
 	{ "an engine that keeps failing rests and is told of once", ill_engine },
 	{ "what takes too long is started again elsewhere, the first result wins", stragglers },
 	{ "two results that differ are told of and neither is kept", nondeterminism },
+	{ "so is one that answers when nobody waits for it any more", late_nondeterminism },
 	{ "hundreds of different needs", many_needs },
 	{ "random graphs on engines that lose, refuse, hang and come late", random_faults },
 	{ "an urgent step gets the GPU of one that can go on later", urgent_takes_a_gpu },

@@ -47,6 +47,15 @@ static void room_changed(void *arg)
 		exec_room_changed(c->exec);
 }
 
+static void gave_too(void *arg, const struct id *reduced, const struct result *r,
+		     const char *place)
+{
+	struct ctx *c = arg;
+
+	if (c->exec)
+		exec_gave_too(c->exec, reduced, r, place);
+}
+
 static int open_one(struct ctx *c, const struct backend_ops *ops, const char *uri,
 		    struct err *e)
 {
@@ -56,7 +65,7 @@ static int open_one(struct ctx *c, const struct backend_ops *ops, const char *ur
 		.loop = c->loop, .store = c->store, .project_root = c->project.root,
 		.store_dir = c->project.store_dir, .self = c->self, .jobs = c->o.jobs,
 		.is_hermetic = c->o.hermetic, .setting = setting_of,
-		.changed = room_changed, .changed_arg = c,
+		.changed = room_changed, .changed_arg = c, .gave_too = gave_too,
 	};
 
 	*en = (struct engine){ .ops = ops, .uri = uri };

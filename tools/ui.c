@@ -288,7 +288,8 @@ void ui_event(void *arg, const struct exec_event *ev)
 		if (!u->c->o.verbose)
 			break;
 		ui_clear(u);
-		fprintf(stderr, "%s\n", ev->label);
+		fprintf(stderr, "%s%s\n", ev->label, ev->is_second ?
+			" (beside the run that takes long)" : ev->continues ? " (goes on)" : "");
 		break;
 	case EXEC_DONE:
 		if (u->c->o.quiet || !ev->log.n)

@@ -54,16 +54,20 @@ static int follow(struct pool *p, const struct pool_given *g, struct ref *ref, s
 
 /* Nobody waits for it any more, but it is true all the same: unless somebody else
  * was faster, with other bytes perhaps. */
-static void keep_result(struct pool *p, const struct pool_given *g, const struct run_report *r)
+static void keep_result(struct taking *t, const struct pool_given *g, const struct run_report *r)
 {
+	struct pool *p = t->p;
 	struct store *s = p->b.store;
 	struct arena a = { 0 };
 	struct result known, kept = { arena_alloc(&a, (r->result.n + 1) * sizeof *kept.v),
 				      r->result.n };
 	struct err e;
-	bool is_new = r->status == RUN_OK && is_whole(g, r) &&
-		store_get_result(s, &g->reduced, &a, &known, &e) < 0;
-	int rc = is_new ? 0 : -1;
+	bool is_good = r->status == RUN_OK && is_whole(g, r);
+	bool is_known = is_good && store_get_result(s, &g->reduced, &a, &known, &e) == 0;
+	int rc = is_good && !is_known ? 0 : -1;
+
+	if (is_known && p->b.gave_too)
+		p->b.gave_too(p->b.changed_arg, &g->reduced, &r->result, t->place);
 
 	for (size_t i = 0; rc == 0 && i < kept.n; i++) {
 		kept.v[i] = r->result.v[i];
@@ -128,7 +132,7 @@ static void each_answer(void *arg, const struct id *reduced, const struct run_re
 		if (g->s)
 			end_step(t, g, r);
 		else
-			keep_result(t->p, g, r);
+			keep_result(t, g, r);
 		return;
 	}
 }

@@ -454,7 +454,7 @@ static void judge_end(struct cell *c, const struct life *l)
 	if (l->is_late) {
 		r->status = RUN_TIMED_OUT;
 		r->text = arena_printf(&c->arena, "ran longer than %g s, its time limit: "
-				       "give it more with `time` in its model",
+				       "give it more with `time` in its model, or --timeout",
 				       c->request->timeout_s);
 	} else if (c->is_cancelled || c->is_cut_off) {
 		r->status = RUN_SIGNALED;

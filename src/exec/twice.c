@@ -118,6 +118,22 @@ static const struct result_out *difference(const struct result *a, const struct 
 	return NULL;
 }
 
+/* n has given two results: it has none. */
+static void fail_as_random(struct exec *x, struct node *n, struct exec_event *told, struct err *e)
+{
+	struct err why = *e;
+
+	if (node_forget(x, n, e) < 0)
+		return;
+	if (n->state == NODE_DONE) {
+		x->n_forced -= n->ran;
+		n->state = NODE_WAITING;
+		x->n_open++;
+	}
+	n->ran = false;
+	node_fail_as(x, n, told, &why);
+}
+
 void twice_lost(struct exec *x, struct run *r, const struct run_report *rep)
 {
 	const struct result_out *out;
@@ -132,17 +148,44 @@ void twice_lost(struct exec *x, struct run *r, const struct run_report *rep)
 		away_publish_late(x, n);
 		return;
 	}
-	if (node_forget(x, n, &e) < 0)
-		return;
 	err_set(&e, ERR_FAILED, "it is not deterministic: output %s is %s from %s and %s from %s; "
 		"neither is kept. gg verify says where they differ", out->name,
 		id_hex(&out->ref.id).s, r->winner->engine->uri, id_hex(&other->id).s,
 		r->site->engine->uri);
-	if (n->state == NODE_DONE) {
-		x->n_forced -= n->ran;
-		n->state = NODE_WAITING;
-		x->n_open++;
-	}
-	n->ran = false;
-	node_fail_as(x, n, &told, &e);
+	fail_as_random(x, n, &told, &e);
+}
+
+/* Thunks that a step returned are named otherwise once they are followed. */
+static bool returns_thunk(struct exec *x, const struct ref *first, const struct ref *other)
+{
+	struct bytes text;
+	struct err ignored;
+
+	return first->kind == REF_THUNK || other->kind == REF_THUNK ||
+		(other->kind != REF_TREE && store_has(x->o.store, &other->id) &&
+		 store_get_tail(x->o.store, &other->id, &x->scratch, &text, &ignored) != 0);
+}
+
+void exec_gave_too(struct exec *x, const struct id *reduced, const struct result *r,
+		   const char *place)
+{
+	struct node *n = graph_leader(x, reduced);
+	const struct result_out *out;
+	const struct ref *other;
+	struct result first;
+	struct exec_event told = { .label = NULL };
+	struct err e;
+
+	arena_reset(&x->scratch);
+	if (!n || n->state != NODE_DONE || !n->ran ||
+	    store_get_result(x->o.store, reduced, &x->scratch, &first, &e) < 0)
+		return;
+	out = difference(&first, r, &other);
+	if (!out || returns_thunk(x, &out->ref, other))
+		return;
+	err_set(&e, ERR_FAILED, "it is not deterministic: output %s is %s, and %s from %s, which "
+		"answered late; neither is kept. gg verify says where they differ", out->name,
+		id_hex(&out->ref.id).s, id_hex(&other->id).s, place);
+	fail_as_random(x, n, &told, &e);
+	exec_pump_later(x);
 }
