@@ -328,4 +328,23 @@ check "no __init__.py: and right" eval '[ "$(cat o?)" = 10101 ]'
 echo 'K = 7' >lib/models/m0.py
 check "no __init__.py: an edited module is seen" eval '
 	"$GG" run bash sweep.sh && [ "$(cat o?)" = 17171 ]'
+
+# ---- a tool that prepares an environment and becomes the command
+
+cd "$work" && mkdir -p tools wrapped && cd wrapped || exit
+cat >../tools/pipenv <<'P'
+#!/usr/bin/python3
+import os, sys
+for name in os.listdir('.'):
+    os.path.isfile(name) and open(name).close()
+os.execv('.venv/bin/python', sys.argv[2:])
+P
+chmod +x ../tools/pipenv
+python3 -m venv --without-pip .venv
+echo 'import sys; open("o" + sys.argv[1], "w").write(sys.argv[1])' >train.py
+echo 'for i in 1 2 3; do pipenv run python train.py $i; done' >sweep.sh
+check "pipenv: what it runs is learned, not the tool" counts 2 1 0 \
+	env PATH="$work/tools:$PATH" "$GG" run bash sweep.sh
+check "pipenv: as it would have run, in an environment without packages" \
+	eval '[ "$(cat o?)" = 123 ] && "$GG" models | grep -q "python3 train.py"'
 plan

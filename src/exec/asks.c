@@ -331,6 +331,11 @@ static bool may_use(struct guard *g, const char *path, unsigned use)
 		show_folders(g, path);
 		return true;
 	}
+	/* An environment into which nothing was installed. */
+	if (is_folder && is_for_packages(path)) {
+		show_folders(g, path);
+		return may_list(g, path);
+	}
 	return refuse(g, path, is_folder && (use & LISTS));
 }
 

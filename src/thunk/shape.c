@@ -27,7 +27,8 @@ static const struct glue {
 	  "fgrep cmp diff diff3 patch file which locale getconf column rev",
 	  "moving files and text about is quicker done than learned" },
 	{ "env nice ionice nohup time timeout setsid stdbuf chrt taskset numactl flock watch "
-	  "xargs parallel find entr script strace ltrace gdb perf valgrind",
+	  "xargs parallel find entr script strace ltrace gdb perf valgrind uv uvx poetry pipenv "
+	  "pdm hatch rye tox nox pixi direnv dotenv pyenv rbenv nodenv",
 	  "it runs another command, which is looked at by itself" },
 	{ "make gmake ninja cmake ctest meson bazel scons snakemake dvc luigi airflow just task "
 	  "tup redo waf ant mvn gradle",
@@ -180,6 +181,10 @@ static const char *shape_of_script(const struct command *c, const struct head *h
 			break;
 		return arena_printf(a, "%s %s", program, from_root(c, h->script, a));
 	case HEAD_MODULE:
+		if (is_listed("uv poetry pipenv pdm hatch tox nox dotenv", h->script)) {
+			*why = "it runs another command, which is looked at by itself";
+			return NULL;
+		}
 		if (is_listed("pip venv ensurepip http.server pdb", h->script)) {
 			*why = "it changes what is installed, or is for a person";
 			return NULL;
