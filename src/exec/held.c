@@ -182,10 +182,13 @@ int held_settle(struct session *s, struct held *h, struct err *e)
 	return rc;
 }
 
+struct making {
+	bool has_ended, failed;         /* the latter is told by who makes it */
+};
+
 static void made(void *arg, const struct err *e)
 {
-	(void)e;
-	*(bool *)arg = true;
+	*(struct making *)arg = (struct making){ true, e != NULL };
 }
 
 void held_finish(struct session *s)
@@ -193,7 +196,7 @@ void held_finish(struct session *s)
 	while (s->held) {
 		struct held *h = s->held;
 		struct want w = { .thunk = h->ph.thunk, .out = h->ph.out };
-		bool is_made = false;
+		struct making m = { .has_ended = false };
 		struct stat st;
 		struct err e;
 
@@ -202,10 +205,10 @@ void held_finish(struct session *s)
 			continue;
 		}
 		w.done = made;
-		w.arg = &is_made;
+		w.arg = &m;
 		if (exec_want(s->o.exec, &w, &e) == 0)
-			loop_run(s->o.loop, &is_made);
-		if (held_settle(s, h, &e) < 0)
+			loop_run(s->o.loop, &m.has_ended);
+		if (!m.failed && held_settle(s, h, &e) < 0)
 			s->o.complain(s->o.arg, &e);
 		if (s->held == h)
 			held_free(s, h);

@@ -197,6 +197,22 @@ static bool is_fed(pid_t pid, const char *path)
 	       poll(&p, 1, 0) == 1 && !is_spent(pid, path);
 }
 
+/* What held.c kept under another name, and put back, is called deleted though it
+ * stands there. */
+static char *still_there(char *link, const struct stat *st)
+{
+	static const char gone[] = " (deleted)";
+	size_t n = strlen(link), goes = sizeof gone - 1;
+	struct stat now;
+
+	if (n <= goes || strcmp(link + n - goes, gone) != 0)
+		return link;
+	link[n - goes] = '\0';
+	if (stat(link, &now) < 0 || !same_file(&now, st))
+		link[n - goes] = *gone;
+	return link;
+}
+
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 {
 	char path[64], link[4096];
@@ -233,5 +249,5 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 	n = readlink(path, link, sizeof link - 1);
 	if (n < 0)
 		n = 0;
-	regular(pid, fd, &st, arena_strn(a, link, (size_t)n), out);
+	regular(pid, fd, &st, still_there(arena_strn(a, link, (size_t)n), &st), out);
 }
