@@ -47,6 +47,8 @@ enum deed {
 				 * does for modules */
 	DEED_FITS = 4096,       /* no path but a pattern: all files that fit it
 				 * are read */
+	DEED_EXCLUSIVE = 8192,  /* with DEED_WROTE: nothing stood there when it
+				 * was made (O_EXCL, mkdir) */
 };
 
 struct deed_at {

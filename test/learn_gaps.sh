@@ -347,4 +347,30 @@ check "pipenv: what it runs is learned, not the tool" counts 2 1 0 \
 	env PATH="$work/tools:$PATH" "$GG" run bash sweep.sh
 check "pipenv: as it would have run, in an environment without packages" \
 	eval '[ "$(cat o?)" = 123 ] && "$GG" models | grep -q "python3 train.py"'
+
+# ---- what lies outside the project
+
+project abroad
+left=/tmp/gg-left.$$
+far=$(mktemp -d /tmp/gg-far.XXXXXX)
+trap 'rm -rf "$work" "$left" "$far"' EXIT
+ln -s "$far" runs
+mkdir out
+echo one >in.txt
+printf 'tr a-z A-Z <in.txt >%s; echo done >out/log\n' "$left" >prep.sh
+printf 'cat %s >out/m-$1\n' "$left" >use.sh
+echo './prep.sh; for i in 1 2; do ./use.sh $i; done' >all.sh
+sed -i '1i #!/bin/sh' prep.sh use.sh
+chmod +x prep.sh use.sh
+check "a step that leaves a file below /tmp runs for real" \
+	says "prep.sh runs for real: it writes $left, outside the project" 0 "$GG" run sh all.sh
+echo two >in.txt
+"$GG" run sh all.sh >/dev/null 2>&1
+check "so what reads that file sees it as it is now" test "$(cat out/m-2)" = TWO
+printf '#!/bin/sh\ntr a-z A-Z <in.txt >$1\n' >up.sh
+chmod +x up.sh
+check "an output that a link leads out of the project is made for real" \
+	says "up.sh runs for real: it writes $far/a, outside the project" 0 "$GG" run sh -c "./up.sh runs/a"
+check "and the same script is learned where its output lies within" \
+	says "up.sh: reads in.txt; writes out/a" 0 "$GG" run sh -c "./up.sh out/a"
 plan

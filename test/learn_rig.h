@@ -33,6 +33,7 @@ static unsigned deeds_of(const char *letters, size_t n)
 		{ 'a', DEED_ABSENT }, { 's', DEED_LOOKED }, { 'l', DEED_FOLDER | DEED_LISTED },
 		{ 'd', DEED_FOLDER | DEED_LOOKED }, { 'm', DEED_FOLDER | DEED_WROTE },
 		{ 'x', DEED_REMOVED }, { 'e', DEED_EXECUTED }, { 'n', DEED_NAMED },
+		{ 'o', DEED_EXCLUSIVE },
 	};
 	unsigned all = 0;
 

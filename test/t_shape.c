@@ -94,8 +94,15 @@ static void refusals(void)
 		const char *command, *did, *why;
 	} rows[] = {
 		{ "python3 t.py", "r:t.py w:m", NULL },
-		{ "python3 t.py", "r:t.py w:m w:/tmp/x u:/var/tmp/y w:/dev/shm/z", NULL },
-		{ "TMPDIR=/scratch/me python3 t.py", "w:m w:/scratch/me/x", NULL },
+		{ "python3 t.py", "w:m wo:/tmp/tmpabcdefgh wo:/var/tmp/f-x7Kq2b wo:/dev/shm/s.a1b2c3", NULL },
+		{ "python3 t.py", "w:m mo:/tmp/run_x7k2qq91 w:/tmp/run_x7k2qq91/log", NULL },
+		{ "TMPDIR=/scratch/me python3 t.py", "w:m wo:/scratch/me/tmpabcdefgh", NULL },
+		{ "python3 t.py", "w:m w:/tmp/tmpabcdefgh",
+		  "it writes /tmp/tmpabcdefgh, outside the project" },
+		{ "python3 t.py", "w:m wo:/tmp/fold-seed42",
+		  "it writes /tmp/fold-seed42, outside the project" },
+		{ "python3 t.py", "w:m u:/tmp/results.csv",
+		  "it writes /tmp/results.csv, outside the project" },
 		{ "python3 t.py", "w:m w:/root/.cache/matplotlib/fontlist.json", NULL },
 		{ "python3 t.py", "w:m r:/dev/urandom u:/dev/nvidia0 w:/dev/null", NULL },
 		{ "python3 t.py", "w:m w:/srv/models/m", "it writes /srv/models/m, outside the project" },

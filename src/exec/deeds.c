@@ -333,10 +333,14 @@ static void note(struct deeds *d, const struct trace_event *ev, struct touched *
 		set_written(d, at, at->kind == DEED_NOTHING);
 		break;
 	case TRACE_WRITE:
+		at->is_exclusive |= !ev->status && !at->is_written;
 		note_write(d, at, true);
 		at->is_emptied |= ev->status;
 		break;
 	case TRACE_MAKE_DIR:
+		at->is_exclusive |= !at->is_written;
+		set_written(d, at, true);
+		break;
 	case TRACE_REMOVE:
 		set_written(d, at, true);
 		break;

@@ -28,6 +28,7 @@ struct touched {
 					 * counted: read */
 	bool is_tried;                  /* absent, but opened to be changed */
 	bool is_emptied;                /* opened and emptied */
+	bool is_exclusive;              /* made, where nothing may stand */
 };
 
 struct deeds {

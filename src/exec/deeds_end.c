@@ -77,9 +77,11 @@ static unsigned end_written(const struct deeds *d, const struct touched *at,
 {
 	bool was_there = at->kind != DEED_NOTHING;
 	unsigned folder = now->is_dir ? DEED_FOLDER : 0;
+	unsigned made = at->is_exclusive ? DEED_EXCLUSIVE : 0;
 
 	if (!was_there && now->is_there)
-		return at->deeds | folder | (is_continued(d, at) ? DEED_UPDATED : DEED_WROTE);
+		return at->deeds | folder | made |
+		       (is_continued(d, at) ? DEED_UPDATED : DEED_WROTE);
 	if (!was_there)
 		return 0;
 	if (!now->is_there)

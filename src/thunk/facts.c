@@ -38,6 +38,7 @@ static const struct cache {
 	{ "/__pycache__/", "Python's compiled modules" },
 	{ "/.cache/", "what any program may make anew, by the XDG rules" },
 	{ "/.config/matplotlib/", "matplotlib's list of fonts" },
+	{ "/torchelastic_", "logs of torchrun's workers, in a folder named by chance" },
 	{ "/.nv/", "kernels that the driver compiled" },
 	{ "/.triton/", "kernels that Triton compiled" },
 	{ "/.keras/", "Keras writes its defaults down" },

@@ -10,6 +10,8 @@
  * file before its path.
  */
 #include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include "file.h"
@@ -88,13 +90,35 @@ static bool files_stand(struct store *st, const char *root, const struct grounds
 	return true;
 }
 
-/* By which program and with which options. */
+static const char *root_of(const struct command *c)
+{
+	return c->root ? c->root : c->cwd;
+}
+
+/* The folder outside the project where a path of word would lie, or "". */
+static const char *abroad(const struct command *c, const char *word, struct arena *a)
+{
+	const char *is = *word == '-' ? strchr(word, '=') : NULL;
+	const char *path = is ? is + 1 : word, *slash = strrchr(path, '/');
+	char dir[PATH_MAX];
+
+	if (!slash || slash == path ||
+	    !realpath(path_clean(a, c->cwd, arena_strn(a, path, (size_t)(slash - path))), dir) ||
+	    path_is_below(root_of(c), dir))
+		return "";
+	return arena_printf(a, " %s", dir);
+}
+
+/* By which program, with which options, and what lies outside the project. */
 static const char *way_entry(const struct command *c, struct arena *a)
 {
 	const struct sighting s = { .command = *c };
 	const char *way = arena_printf(a, "%s %s", c->program, learn_way(&s, a));
-	struct id id = id_of(bytes_str(way));
+	struct id id;
 
+	for (size_t i = 1; i < c->n_args; i++)
+		way = arena_printf(a, "%s%s", way, abroad(c, c->args[i], a));
+	id = id_of(bytes_str(way));
 	return arena_printf(a, "w%s", id_hex(&id).s);
 }
 
@@ -104,11 +128,6 @@ static bool has_way(const struct grounds *g, const char *way)
 		if (strcmp(g->ways[i], way) == 0)
 			return true;
 	return false;
-}
-
-static const char *root_of(const struct command *c)
-{
-	return c->root ? c->root : c->cwd;
 }
 
 bool learned_stands(struct store *st, const char *shape, const struct command *c,

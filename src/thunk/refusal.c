@@ -38,21 +38,80 @@ static const struct device {
 	{ "/dev/*", "it uses a device" },
 };
 
-/* Places outside the project where writing leaves nothing behind that counts. */
-static const char *const passing[] = { "/tmp", "/var/tmp", "/dev/shm", "/proc", "/dev" };
+/* Places outside the project where what has a name by chance counts for nothing:
+ * nobody else knows it. */
+static const char *const for_temps[] = { "/tmp", "/var/tmp", "/dev/shm" };
 
-static bool is_passing(const struct sighting *s, const char *path)
+/* What stands behind such a place in path; NULL: it does not lie there. */
+static const char *behind_temps(const struct sighting *s, const char *path)
 {
-	for (size_t i = 0; i < sizeof(passing) / sizeof(*passing); i++)
-		if (path_is_below(passing[i], path))
-			return true;
+	for (size_t i = 0; i < sizeof(for_temps) / sizeof(*for_temps); i++)
+		if (path_is_below(for_temps[i], path))
+			return path + strlen(for_temps[i]);
 	for (size_t i = 0; i < s->command.n_env; i++) {
 		const char *v = s->command.env[i];
 
 		if (strncmp(v, "TMPDIR=/", 8) == 0 && v[8] && path_is_below(v + 7, path))
+			return path + strlen(v + 7);
+	}
+	return NULL;
+}
+
+static int class_of(char c)
+{
+	return c >= '0' && c <= '9' ? 1 : c >= 'A' && c <= 'Z' ? 2 : c == '_' ? 3 : 4;
+}
+
+/* Could mkstemp, Python's tempfile and the like have thought of it?  Theirs are
+ * 6 to 10 letters and digits without an order. */
+static bool is_by_chance(const char *word, size_t n)
+{
+	enum { LEAST = 6, SEEN = 8, CHANGES = 2, OF_PYTHON = 11 };
+	size_t changes = 0;
+
+	if (n < LEAST)
+		return false;
+	for (size_t i = n > SEEN ? n - SEEN + 1 : 1; i < n; i++)
+		changes += class_of(word[i]) != class_of(word[i - 1]);
+	return changes >= CHANGES || (n == OF_PYTHON && strncmp(word, "tmp", 3) == 0);
+}
+
+static bool has_chance(const char *name)
+{
+	for (size_t n; *name && *name != '/'; name += n + (name[n] && name[n] != '/')) {
+		n = strcspn(name, ".-/");
+		if (is_by_chance(name, n))
 			return true;
 	}
-	return path_is_cache(path);
+	return false;
+}
+
+static bool is_exclusive(const struct sighting *s, const char *path, size_t n)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->v[i].deeds & DEED_EXCLUSIVE && strncmp(s->v[i].path, path, n) == 0 &&
+		    !s->v[i].path[n])
+			return true;
+	return false;
+}
+
+/* Does writing or removing it leave nothing behind that counts? */
+static bool is_passing(const struct sighting *s, const struct deed_at *d)
+{
+	const char *at = behind_temps(s, d->path);
+
+	if (path_is_cache(d->path))
+		return true;
+	if (!at)
+		return path_is_below("/proc", d->path) || path_is_below("/dev", d->path);
+	if (d->deeds & DEED_FOLDER && !(d->deeds & DEED_REMOVED))
+		return true;
+	for (; *at; at += 1 + strcspn(at + 1, "/"))
+		if (has_chance(at + 1) &&
+		    is_exclusive(s, d->path, (size_t)(at - d->path) + 1 +
+				 strcspn(at + 1, "/")))
+			return true;
+	return false;
 }
 
 /* A place that an argument names is one where the caller will look. */
@@ -105,7 +164,7 @@ static const char *path_reason(const struct sighting *s, const struct deed_at *d
 		const char *verb = d->deeds & DEED_REMOVED ? "removes" : "writes";
 
 		if (d->deeds & (writes | DEED_REMOVED) &&
-		    (!is_passing(s, d->path) || (strncmp(d->path, "/dev/", 5) != 0 &&
+		    (!is_passing(s, d) || (strncmp(d->path, "/dev/", 5) != 0 &&
 						 is_asked_for(s, d->path, a))))
 			return arena_printf(a, "it %s %s, outside the project", verb, d->path);
 		return device_reason(s, d, a);

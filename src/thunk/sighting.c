@@ -26,7 +26,7 @@
 #include "learn_private.h"
 #include "text.h"
 
-enum { DEED_ALL = 2 * DEED_FITS - 1, PATH_BYTES = 4096 };
+enum { DEED_ALL = 2 * DEED_EXCLUSIVE - 1, PATH_BYTES = 4096 };
 
 static void put_number(struct buf *out, uint64_t n)
 {
