@@ -132,11 +132,11 @@ static bool has_failed(void *arg, const struct id *thunk)
 	return fails(arg, thunk) != NULL;
 }
 
-/* Workers ask for work, and say that they live, while the script is busy by itself;
- * somebody may look at the numbers. */
+/* While the script is busy by itself workers ask for work and say that they live,
+ * results are on their way to remotes, and somebody may look at the numbers. */
 static bool needs_loop(const struct ctx *c)
 {
-	bool needs = c->o.metrics != NULL;
+	bool needs = c->o.metrics != NULL || c->depot != NULL;
 
 	for (size_t i = 0; i < c->n_engines; i++)
 		needs |= !c->engines[i].ops->is_here;

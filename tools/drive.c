@@ -70,7 +70,8 @@ static void look_why(void *arg)
 	struct buf all = { 0 };
 	bool is_new;
 
-	for (size_t i = 0; i < c->n_engines; i++) {
+	/* While a script is busy by itself nothing waits. */
+	for (size_t i = 0; i < c->n_engines && exec_is_busy(c->exec); i++) {
 		const struct engine *en = &c->engines[i];
 		const char *why = en->ops->why_waiting ? en->ops->why_waiting(en->backend) : NULL;
 
