@@ -337,7 +337,7 @@ cat >../tools/pipenv <<'P'
 import os, sys
 for name in os.listdir('.'):
     os.path.isfile(name) and open(name).close()
-os.execv('.venv/bin/python', sys.argv[2:])
+os.execv('.venv/bin/python', ['.venv/bin/python'] + sys.argv[3:])
 P
 chmod +x ../tools/pipenv
 python3 -m venv --without-pip .venv
