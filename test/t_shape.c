@@ -31,7 +31,6 @@ static void shapes(void)
 		{ "fasttext supervised -input f", "fasttext supervised" },
 		{ "xgboost train.conf", "xgboost" },
 		{ "Rscript --vanilla fit.R", "Rscript fit.R" },
-		{ "uv run train.py", "uv run" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -44,6 +43,7 @@ static void no_shapes(void)
 		"cp a b", "mkdir -p out", "make -j4", "gcc-12 -c a.c", "ssh host true",
 		"nice svm-train a b", "git rev-parse HEAD", "sh -c true", "python3", "python3 -",
 		"tar cf a.tar b", "python3 -m pip install x", "nvidia-smi",
+		"uv run train.py", "python3 /usr/bin/pipenv run t.py", "python3 -m poetry run t.py",
 	};
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++)

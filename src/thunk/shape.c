@@ -27,8 +27,7 @@ static const struct glue {
 	  "fgrep cmp diff diff3 patch file which locale getconf column rev",
 	  "moving files and text about is quicker done than learned" },
 	{ "env nice ionice nohup time timeout setsid stdbuf chrt taskset numactl flock watch "
-	  "xargs parallel find entr script strace ltrace gdb perf valgrind uv uvx poetry pipenv "
-	  "pdm hatch rye tox nox pixi direnv dotenv pyenv rbenv nodenv",
+	  "xargs parallel find entr script strace ltrace gdb perf valgrind",
 	  "it runs another command, which is looked at by itself" },
 	{ "make gmake ninja cmake ctest meson bazel scons snakemake dvc luigi airflow just task "
 	  "tup redo waf ant mvn gradle",
@@ -86,6 +85,15 @@ static const char *glue_reason(const char *base, struct arena *a)
 		if (is_listed(glues[i].names, base) || is_listed(glues[i].names, name))
 			return glues[i].why;
 	return NULL;
+}
+
+/* Those that prepare an environment for the command, where the system has them:
+ * a script of the project may be called so and do something else. */
+static const char *wrapper_reason(const char *base)
+{
+	return is_listed("uv uvx poetry pipenv pdm hatch rye tox nox pixi direnv dotenv pyenv "
+			 "rbenv nodenv", base)
+		       ? "it runs another command, which is looked at by itself" : NULL;
 }
 
 /* A path as seen from the root when it is inside, tidied. */
@@ -174,6 +182,8 @@ static const char *shape_of_script(const struct command *c, const struct head *h
 		/* `which` and `ldd` are scripts of the system. */
 		*why = *from_root(c, h->script, a) == '/'
 			       ? glue_reason(path_base(h->script), a) : NULL;
+		if (!*why && *from_root(c, h->script, a) == '/')
+			*why = wrapper_reason(path_base(h->script));
 		if (*why)
 			return NULL;
 		if (!*h->script || strncmp(h->script, "/dev/", 5) == 0 ||
@@ -214,12 +224,14 @@ const char *learn_shape(const struct command *c, struct arena *a, const char **w
 	h = head_find(c);
 	if (h.interpreter)
 		return shape_of_script(c, &h, a, why);
+	path = from_root(c, c->program, a);
 	*why = glue_reason(path_base(c->args[0]), a);
 	if (!*why)
 		*why = glue_reason(path_base(c->program), a);
+	if (!*why && *path == '/')
+		*why = wrapper_reason(path_base(c->program));
 	if (*why)
 		return NULL;
-	path = from_root(c, c->program, a);
 	if (*path != '/')
 		return arena_printf(a, "./%s", path);
 	base = path_base(c->args[0]);
