@@ -116,7 +116,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 check: all $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test worker all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request $(BUILD)/test/old_kernel $(BUILD)/test/remote_calls
+test: deps-test worker all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request $(BUILD)/test/old_kernel $(BUILD)/test/remote_calls $(BUILD)/test/warm_seed
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
 demo: deps-demo all
@@ -159,4 +159,4 @@ install: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(WORKER_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(BUILD)/test/old_kernel.d $(BUILD)/test/remote_calls.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(WORKER_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(BUILD)/test/old_kernel.d $(BUILD)/test/remote_calls.d $(BUILD)/test/warm_seed.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
