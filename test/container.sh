@@ -300,13 +300,24 @@ check 'the same bytes' cmp all "$work/slow"
 begin workers=2 2
 # Not while gg makes a container of it: podman then takes the layers from below that.
 kill -STOP $gg
-used=$(pod ps --format '{{.Image}}' | head -1)
+slow_image=$(pod image inspect "$(pod ps --format '{{.Image}}' | head -1)" | jq -r '.[0].RepoTags[0]')
 pod rm -f -t 0 $(pod ps -q) >/dev/null 2>&1
-pod rmi -f "$used" >/dev/null 2>&1
+pod rmi -f "$slow_image" >/dev/null 2>&1
 kill -CONT $gg
 check 'the image is removed, and its containers with it: it is made again' ended 0
 check 'the same bytes' cmp all "$work/slow"
 check 'nothing is left' nothing_runs
+
+infer slow.sh >"$work/.infer" 2>&1
+pod rmi -f "$slow_image" >/dev/null 2>&1
+"$GG" force --engine "$(on workers=2)" all >"$work/.begun" 2>&1 &
+gg=$!
+until_true 60 pgrep -f "^$work/gg _pack"
+kill -9 "$(cat "$work/p/pid")"
+sleep 1
+"$server" "$work/p"
+check 'podman ends while an image is made: it is made once podman is back' ended 0
+check 'the same bytes' cmp all "$work/slow"
 
 begin workers=2 2
 kill -9 "$(cat "$work/p/pid")"

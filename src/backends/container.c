@@ -16,6 +16,7 @@
 enum {
 	MOST_AT_ONCE = 4,               /* containers that are being started */
 	MOST_FAILURES = 3,              /* in a row, without one that said hello */
+	MOST_SILENT = 5,                /* of those because nobody answered */
 	AGAIN_MS = 500, LOOK_MS = 1000, LEAVE_MS = 2000, KILL_MS = 10000,
 	START_S = 3,                    /* what a container takes to come, on a busy machine */
 };
@@ -60,6 +61,8 @@ static void never_came(struct backend *b, const struct container *c, const struc
 {
 	bool stays = !c->lacks_image && (e->code == ERR_MISSING || e->code == ERR_BAD ||
 					 e->code == ERR_USAGE || e->code == ERR_REFUSED);
+	bool passes = e->code == ERR_RETRY;
+	uint64_t now = loop_now_ms(b->o.loop);
 	struct err why = *e;
 
 	err_wrap(&why, "container");
@@ -67,9 +70,12 @@ static void never_came(struct backend *b, const struct container *c, const struc
 	if (b->broken.code || (c->lacks_image && !container_image_forget(b->image)))
 		return;
 	snprintf(b->notice, sizeof b->notice, "%.490s", why.text);
-	if (stays || ++b->n_failures >= MOST_FAILURES)
+	/* Those that were begun together fail together. */
+	if (passes && now < b->rests_until_ms)
+		return;
+	if (stays || ++b->n_failures >= (passes ? MOST_SILENT : MOST_FAILURES))
 		break_down(b, &why);
-	b->rests_until_ms = loop_now_ms(b->o.loop) + ((uint64_t)AGAIN_MS << b->n_failures);
+	b->rests_until_ms = now + ((uint64_t)AGAIN_MS << b->n_failures);
 }
 
 static void on_gone(void *arg, struct container *c, enum run_status how, const struct err *e)

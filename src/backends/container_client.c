@@ -129,6 +129,15 @@ void container_client_close(struct container_client *c)
 	*c = (struct container_client){ 0 };
 }
 
+void container_no_answer(const struct container_client *c, const struct err *e, struct err *out)
+{
+	*out = *e;
+	if (e->code == ERR_RETRY)
+		err_set(out, ERR_RETRY, "nobody answers on %s any more: systemctl start "
+			"podman.socket, or podman system service --time=0 unix://%s", c->socket,
+			c->socket);
+}
+
 int container_start(struct container_client *c, const struct container_ask *q,
 		    struct http_call **out, struct err *e)
 {

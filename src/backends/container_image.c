@@ -17,6 +17,8 @@
 
 #define ARCHIVE "image.tar"
 
+enum { AGAIN_MS = 500, SILENT_MOST = 4 };
+
 struct container_image {
 	struct container_image_opts o;
 	char *ref, *archive;
@@ -27,6 +29,7 @@ struct container_image {
 	struct http_file file;          /* the archive */
 	struct proc *proc;
 	bool no_proc, is_closing;       /* none runs; nobody wants to hear */
+	unsigned n_silent;              /* calls that had no answer */
 	struct timer *later;
 	struct buf said;                /* by the process */
 	struct arena arena;
@@ -114,6 +117,24 @@ static void fail(struct container_image *m, const struct err *e)
 	m->o.done(m->o.arg, &m->err);
 }
 
+static void begin(void *arg);
+
+/* Who serves the socket may be started again: then it is looked for anew. */
+static void no_answer(struct container_image *m, const struct err *e)
+{
+	struct err why;
+
+	if (e->code == ERR_RETRY && m->n_silent < SILENT_MOST) {
+		m->has_tried = false;
+		buf_reset(&m->said);
+		m->later = loop_after(m->o.client->loop, (uint64_t)AGAIN_MS << m->n_silent++,
+				      begin, m);
+		return;
+	}
+	container_no_answer(m->o.client, e, &why);
+	fail(m, &why);
+}
+
 /* ---- is it there? */
 
 static void look(struct container_image *m);
@@ -150,7 +171,7 @@ static void on_brought(void *arg, const struct http_answer *a, const struct err 
 		close(m->file.fd);
 	m->file.fd = -1;
 	if (e)
-		fail(m, e);
+		no_answer(m, e);
 	else if (a->status != 200 &&
 		 container_refusal(m->closures ? "loading it" : "fetching it", a->status, a->body,
 				   &bad) < 0)
@@ -185,7 +206,7 @@ static void on_looked(void *arg, const struct http_answer *a, const struct err *
 
 	m->call = NULL;
 	if (e) {
-		fail(m, e);
+		no_answer(m, e);
 	} else if (a->status == 404 && !m->has_tried) {
 		m->has_tried = true;
 		if (m->closures)
@@ -313,6 +334,7 @@ static void start(struct container_image *m, const char *ref)
 	m->ref = mem_str(ref);
 	m->has_tried = m->is_found = false;
 	m->told[0] = 0;
+	m->n_silent = 0;
 	buf_reset(&m->said);
 	m->later = loop_after(m->o.client->loop, 0, begin, m);
 }

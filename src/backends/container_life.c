@@ -166,7 +166,7 @@ static void on_started(void *arg, const struct http_answer *a, const struct err 
 		return;
 	}
 	if (e)
-		c->why = *e;
+		container_no_answer(c->all->client, e, &c->why);
 	else
 		container_refusal("starting a container", a->status, a->body, &c->why);
 	give_up(c);
@@ -183,7 +183,7 @@ static void on_created(void *arg, const struct http_answer *a, const struct err 
 	c->lacks_image = !e && a->status / 100 != 2 && container_lacks_image(a->body);
 	buf_release(&c->body);
 	if (e)
-		c->why = *e;
+		container_no_answer(c->all->client, e, &c->why);
 	else if (a->status != 201)
 		rc = container_refusal("making a container", a->status, a->body, &c->why);
 	else

@@ -44,6 +44,9 @@ struct container_ask {
 int container_start(struct container_client *c, const struct container_ask *q,
 		    struct http_call **out, struct err *e);
 
+/* *e of a call that had no answer, in words that name who is silent. */
+void container_no_answer(const struct container_client *c, const struct err *e, struct err *out);
+
 /* ---- container_owner.c */
 
 /* This process as its containers' label names it: machine, name space, pid and
