@@ -133,6 +133,17 @@ B
 	check "and the same steps the next time" counts 0 3 0 "$GG" run --fresh bash sweep.sh
 fi
 
+begin <<'B'
+printf '%s\n' '#include <stdio.h>' 'int main(int c, char **v) {' \
+	'FILE *f = fopen(v[c - 1], "w"); return f && fprintf(f, "by %s\n", v[0]) < 0; }' >calc.c
+printf '%s\n' 'set -e; gcc -o calc calc.c' 'for i in 1 2 3; do ./calc o$i; done; cat o* >all' >sweep.sh
+B
+check "a trainer that the script compiles first is made, then learned" \
+	counts 3 1 0 "$GG" run bash sweep.sh
+check "with the files of a plain run" as_plain
+sed -i 's/by/for/' calc.c
+check "and those follow its text" counts 4 0 0 "$GG" run bash sweep.sh
+
 # ---- names that are chance
 
 begin <<'B'

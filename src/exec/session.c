@@ -70,13 +70,27 @@ static enum infer_verdict infer(struct session *s, struct ask *k, struct command
 	return v;
 }
 
+/* The program itself is still to be made: where, and by what. */
+static bool is_promised(struct session *s, const struct ask *k, const char **at,
+			struct placeholder *ph)
+{
+	const struct trace_event ev = { .kind = k->kind, .pid = k->pid, .path = k->path,
+					.is_relative = k->is_relative };
+
+	return watch_placeholder(s, &s->arena, &ev, at, ph) && ph->out && !held_at(s, *at);
+}
+
 /* No model explains it: is it to be learned from?  A script is learned as what
  * its interpreter is given, whatever it was looked up as. */
 static enum trace_answer consider(struct session *s, struct ask *k, bool is_script,
-				  const struct command *c)
+				  const struct command *c, int *status)
 {
 	struct command called = *c, learned = *c;
+	struct placeholder ph;
+	const char *at;
 
+	if (s->o.learns && is_promised(s, k, &at, &ph))
+		return ask_force(s, k, at, &ph, status);
 	if (is_script && build_command(s, k, false, &called) < 0)
 		return TRACE_GO;
 	memcpy(called.std, c->std, sizeof called.std);
@@ -102,7 +116,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	if (outer)
 		study_is_driver(outer, &c);
 	if (s->o.learns_root || s->o.only_shape)
-		return consider(s, k, is_script, &c);
+		return consider(s, k, is_script, &c, status);
 	switch (infer(s, k, &c, &helper, &e)) {
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
@@ -120,7 +134,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 		*status = 2;
 		return TRACE_EXIT;
 	case INFER_UNKNOWN:
-		return consider(s, k, is_script, &c);
+		return consider(s, k, is_script, &c, status);
 	case INFER_REAL:
 		break;
 	}

@@ -47,8 +47,9 @@ static const struct glue {
 	  "it is about the machine, and says something else on each" },
 	{ "apt apt-get dpkg dpkg-query pip pip3 conda mamba npm yarn cargo gem cpan",
 	  "it changes or asks what is installed" },
-	{ "gcc g++ cc c++ clang clang++ ar ld ranlib strip objcopy as cc1 cc1plus collect2 nvcc "
-	  "ptxas nvlink fatbinary cicc objdump nm readelf pkg-config",
+	{ "gcc g++ cc c++ clang clang++ ar ld ranlib strip objcopy as cc1 cc1plus f951 lto1 "
+	  "lto-wrapper gnat1 collect2 nvcc ptxas nvlink fatbinary cicc objdump nm readelf "
+	  "pkg-config",
 	  "compilers and their like have models of their own" },
 	{ "gg gg-infer gg-force", "it is gg" },
 };
