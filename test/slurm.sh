@@ -110,7 +110,7 @@ steps asks 3 1
 saw_job()
 {
 	timeout 200 "$GG" force -q --engine \
-		"slurm:max=1,gpus=1,mem=200M,cpus=2,time=90m,line=--nice=7,line=--comment=\"a b\"" \
+		"slurm:max=1,gpus=1,mem=200M,disk=50M,cpus=2,time=90m,line=--nice=7,line=--comment=\"a b\"" \
 		>"$work/asks.log" 2>&1 &
 	local force=$! seen=
 
@@ -118,12 +118,12 @@ saw_job()
 	seen=$(timeout 60 scontrol show job "$(sq -o %A | head -1)")
 	wait $force
 	echo "$seen"
-	for want in 'TimeLimit=01:30:00' 'MinMemoryNode=200M' 'gres:gpu:1' 'CPUs/Task=2' \
-		'Nice=7' 'Requeue=1' 'Comment=a b'; do
+	for want in 'TimeLimit=01:30:00' 'MinMemoryNode=200M' 'MinTmpDiskNode=50M' \
+		'gres:gpu:1' 'CPUs/Task=2' 'Nice=7' 'Requeue=1' 'Comment=a b'; do
 		grep -q "$want" <<<"$seen" || { echo "no $want"; return 1; }
 	done
 }
-check 'cpus, memory, gpus, time and lines reach Slurm' saw_job
+check 'cpus, memory, disk, gpus, time and lines reach Slurm' saw_job
 token_is_hidden()
 {
 	local t

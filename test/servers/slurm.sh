@@ -110,7 +110,7 @@ for ((i = 0; i < nodes; i++)); do
 	at=127.0.0.1
 	[ -z "$far" ] || [ $i != $((nodes - 1)) ] || at=$theirs
 	echo "NodeName=n$i NodeHostname=$host NodeAddr=$at Port=${ports[i]} CPUs=$cpus" \
-		"RealMemory=4000 Gres=gpu:2" >>"$dir/slurm.conf"
+		"RealMemory=4000 TmpDisk=1000 Gres=gpu:2" >>"$dir/slurm.conf"
 done
 cat >>"$dir/slurm.conf" <<C
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE PriorityTier=2
