@@ -197,6 +197,16 @@ check 'so it is for one whose output has no room: its worker lives' \
 	says 'killed for lack of memory' 1 "$GG" force --engine "$(on workers=1,mem=128M)" full
 check 'and was never lost' eval '! grep -h lost-worker .gg/runs/*.jsonl'
 
+# ---- files are in memory there, of which disk= is a part
+printf 'python3 scratch.py -o=@out\n\tuses\t%s\n\tdisk\t20M\n' "$uses" >>gg.models
+sed 's/half/scratch/' half.py >scratch.py
+echo 'python3 scratch.py -o scratch' >d.sh
+infer d.sh >"$work/.infer" 2>&1
+check 'a step that wants disk is told what to say' \
+	says 'disk= says how much of mem= is' 1 "$GG" force --engine "$(on workers=1,mem=128M)" scratch
+check 'and runs where that is said' counts 1 0 0 "$GG" force \
+	--engine "$(on workers=1,mem=128M,disk=32M)" scratch
+
 # ---- a part of a core
 # The limit of a container, in cores.
 cores() # ID
