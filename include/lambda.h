@@ -39,7 +39,7 @@ struct lambda_spec {
 
 struct lambda_info {
 	const char *name, *state, *package, *modified, *arch;
-	unsigned mem_mb, timeout_s;
+	unsigned mem_mb, timeout_s, disk_mb;
 	uint64_t code_bytes;
 };
 

@@ -57,7 +57,7 @@ check "it is made from the worker, and waited for" \
 	asked "GetFunction CreateFunction" \
 	lambda deploy gg-1 --worker worker1 --role $role --memory 1769M --timeout 5m --disk 1G
 check "the zip holds the worker as bootstrap" cmp worker1 model/bootstrap
-check "it can be called when gg says so" grep -q "engine lambda:function=gg-1:1769M" out
+check "it can be called when gg says so" grep -q "engine lambda:function=gg-1:1769M,disk=1024M" out
 check "its sizes are those that were asked for" \
 	jq -e '."gg-1" | .MemorySize == 1769 and .Timeout == 300 and
 	.EphemeralStorage.Size == 1024 and .Runtime == "provided.al2023"' model/state

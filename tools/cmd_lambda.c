@@ -80,9 +80,10 @@ static int deploy(struct ctx *c, struct lambda_account *api, const char *name, s
 
 	if (read_spec(c, name, &s, e) < 0 || lambda_deploy(api, &s, &c->arena, &info, e) < 0)
 		return -1;
-	printf("%s: %u MB, %u s: gg force --engine lambda:function=%s:%uM\n",
+	printf("%s: %u MB, %u s: gg force --engine lambda:function=%s:%uM%s\n",
 	       shown(&c->arena, info.name), info.mem_mb, info.timeout_s,
-	       shown(&c->arena, info.name), info.mem_mb);
+	       shown(&c->arena, info.name), info.mem_mb,
+	       info.disk_mb > DISK_MIN ? arena_printf(&c->arena, ",disk=%uM", info.disk_mb) : "");
 	return 0;
 }
 

@@ -143,6 +143,7 @@ static const char *text_of(json_t *o, const char *key, struct arena *a)
 static void read_info(json_t *o, struct arena *a, struct lambda_info *out)
 {
 	json_t *arch = json_array_get(json_object_get(o, "Architectures"), 0);
+	json_t *disk = json_object_get(json_object_get(o, "EphemeralStorage"), "Size");
 
 	*out = (struct lambda_info){
 		.name = text_of(o, "FunctionName", a), .state = text_of(o, "State", a),
@@ -151,6 +152,7 @@ static void read_info(json_t *o, struct arena *a, struct lambda_info *out)
 		.arch = arena_str(a, json_string_value(arch) ? json_string_value(arch) : ""),
 		.mem_mb = (unsigned)json_integer_value(json_object_get(o, "MemorySize")),
 		.timeout_s = (unsigned)json_integer_value(json_object_get(o, "Timeout")),
+		.disk_mb = (unsigned)json_integer_value(disk),
 		.code_bytes = (uint64_t)json_integer_value(json_object_get(o, "CodeSize")),
 	};
 }
