@@ -4,7 +4,7 @@
  * alike), refusal.c (which run for real), facts.c, call.c, generalise.c,
  * plan.c, notation.c, prove.c (the steps of deriving; learn_private.h says
  * which is which), sighting.c (records), learned.c (what is kept in the store),
- * grounds.c (how long a refusal stands).
+ * grounds.c (how long a refusal stands), variables.c (names that programs ask for).
  *
  * A sighting is one command that ran for real under the tracer, and what it
  * did to each path.  Commands of one shape share a model: text in the notation
@@ -102,6 +102,13 @@ int learn_derive(const struct sighting *v, size_t n, struct buf *text, struct er
 
 enum { LEARN_SIGHTINGS_MAX = 8 };       /* kept of a shape; the newest, and of
 					 * each way it is called at least one */
+
+/* Variables of c's environment, NAME=VALUE and borrowed, that the project's scripts
+ * and settings which s read ask for by name; added to out.  Not those that say
+ * only where and for whom a command runs, those that are known to shape results
+ * anyway, and those whose names promise secrets (variables.c). */
+void learn_variables(const struct sighting *s, const struct command *c, struct arena *a,
+		     struct strs *out);
 
 struct learned {
 	const char *shape;

@@ -329,6 +329,23 @@ echo 'K = 7' >lib/models/m0.py
 check "no __init__.py: an edited module is seen" eval '
 	"$GG" run bash sweep.sh && [ "$(cat o?)" = 17171 ]'
 
+# ---- variables that somebody else has set
+
+cd "$work" && mkdir asks && cd asks || exit
+cat >fit.py <<'P'
+import os, sys
+open(f'o{sys.argv[1]}', 'w').write(os.environ.get('ALPHA', '-') + os.getenv("MY_API_TOKEN", '-'))
+P
+echo 'for i in 1 2 3; do python3 fit.py $i; done' >sweep.sh
+check "a variable that a program asks for is part of its steps" \
+	counts 2 1 0 env ALPHA=5 MY_API_TOKEN=hush "$GG" run sh sweep.sh
+check "and what they see" sh -c '[ "$(cat o2 o3)" = 5-5- ]'
+check "with another value they are other steps" \
+	eval 'counts 3 0 0 env ALPHA=6 "$GG" run sh sweep.sh && [ "$(cat o1 o3)" = 6-6- ]'
+check "one that a program has begun to ask for is seen as well" eval '
+	sed -i "s/ALPHA/BETA/" fit.py; BETA=7 "$GG" run sh sweep.sh; [ "$(cat o1 o3)" = 7-7- ]'
+check "what looks like a secret goes into no step" eval '! "$GG" show o1 | grep -q hush && ! "$GG" show o2 | grep -q hush'
+
 # ---- a tool that prepares an environment and becomes the command
 
 cd "$work" && mkdir -p tools wrapped && cd wrapped || exit

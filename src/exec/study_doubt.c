@@ -4,6 +4,9 @@
  * that only one was seen to write, may be the program's own choice (it always
  * writes model.bin) or come from something that the model does not know: a name
  * in a configuration.  The second one is watched too, and what it does tells.
+ *
+ * So is the first one after its programs have begun to ask for a variable of the
+ * environment, or somebody has set one that they asked for.
  */
 #include <string.h>
 #include "file.h"
@@ -12,7 +15,8 @@
 /* After so many runs the model is what it is. */
 enum { RUNS_ENOUGH = 4 };
 
-static const char many[] = "";          /* commands wrote it */
+static const char many[] = "many";      /* commands wrote it */
+static const char lacks[] = "lacks";    /* of a shape: it asks for a variable */
 
 /* What tells commands of one shape apart. */
 static const char *digest(const struct command *c, struct arena *a)
@@ -43,8 +47,37 @@ static void note_writer(struct studies *all, const char *shape, const char *path
 		(void *)(before && strcmp(before, who) != 0 ? many : who);
 }
 
+static bool is_set(const struct learned *l, const char *entry)
+{
+	size_t n = strcspn(entry, "=") + 1;
+
+	for (size_t i = 0; i < l->n; i++)
+		for (size_t k = 0; k < l->v[i].n_set_env; k++)
+			if (strncmp(l->v[i].set_env[k], entry, n) == 0)
+				return true;
+	return false;
+}
+
+/* Do its programs, as they are now, ask for a variable that was never seen? */
+static bool lacks_variable(const struct learned *l, const struct command *c, struct arena *a)
+{
+	struct sighting newest;
+	struct strs asked = { 0 };
+	bool is = false;
+
+	if (!l->n)
+		return false;
+	newest = l->v[l->n - 1];
+	newest.command.root = c->root;
+	learn_variables(&newest, c, a, &asked);
+	for (size_t i = 0; i < asked.n; i++)
+		is |= !run_env_is_fixed(asked.v[i]) && !is_set(l, asked.v[i]);
+	strs_release(&asked);
+	return is;
+}
+
 /* Once for each shape, until something is learned. */
-static void look_up(struct session *s, const char *shape)
+static void look_up(struct session *s, const char *shape, const struct command *c)
 {
 	struct studies *all = &s->studies;
 	struct arena a = { 0 };
@@ -53,9 +86,10 @@ static void look_up(struct session *s, const char *shape)
 
 	if (map_get(&all->writers, bytes_str(shape)))
 		return;
-	*map_at(&all->writers, bytes_str(arena_str(&all->arena, shape))) = (void *)many;
 	if (learned_get(s->o.store, shape, &a, &l, &e) < 0)
 		l.n = 0;
+	*map_at(&all->writers, bytes_str(arena_str(&all->arena, shape))) =
+		(void *)(lacks_variable(&l, c, &a) ? lacks : many);
 	for (size_t i = 0; l.n < RUNS_ENOUGH && i < l.n; i++) {
 		const char *who = digest(&l.v[i].command, &all->arena);
 
@@ -81,7 +115,9 @@ bool study_doubts(struct session *s, const struct command *c, const struct bindi
 	const char *who = NULL;
 
 	shape += *shape == ' ';
-	look_up(s, shape);
+	look_up(s, shape, c);
+	if (map_get(&s->studies.writers, bytes_str(shape)) == lacks)
+		return true;
 	for (size_t i = 0; i < b->n_writes; i++) {
 		const struct bound_write *w = &b->writes[i];
 		const char *path = path_clean(&s->arena, c->cwd, w->path), *one;

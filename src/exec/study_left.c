@@ -118,6 +118,13 @@ static bool is_ending(pid_t pid, unsigned long long *started)
 	       has_pending(text, "\nSigPnd:") || has_pending(text, "\nShdPnd:");
 }
 
+/* Clocks are coarse: a process and its child may have begun in the same tick. */
+static bool began_before(unsigned long long started, pid_t pid, unsigned long long other,
+			 pid_t other_pid)
+{
+	return started < other || (started == other && pid < other_pid);
+}
+
 /* The first of them to have begun, or 0. */
 static pid_t find_left(struct study *st, const pid_t *kin, size_t n_kin)
 {
@@ -129,7 +136,8 @@ static pid_t find_left(struct study *st, const pid_t *kin, size_t n_kin)
 
 	for (size_t i = 0; i < n_kin; i++) {
 		if (kin[i] == st->root || trace_process(kin[i], NULL) != kin[i] ||
-		    is_ending(kin[i], &started) || started >= first ||
+		    is_ending(kin[i], &started) ||
+		    !began_before(started, kin[i], first, left) ||
 		    waits_for_end(st, kin[i], v, n, &a))
 			continue;
 		first = started;

@@ -39,6 +39,23 @@ static void find_set_env(const struct study *st, struct arena *a, struct sightin
 			si->set_env[si->n_set_env++] = c->env[i];
 }
 
+/* What others had set, and its programs ask for by name. */
+static void find_asked_env(struct arena *a, struct sighting *si)
+{
+	struct strs asked = { 0 };
+
+	learn_variables(si, &si->command, a, &asked);
+	for (size_t i = 0; i < asked.n; i++) {
+		bool is_in = run_env_is_fixed(asked.v[i]);
+
+		for (size_t k = 0; k < si->n_set_env; k++)
+			is_in |= si->set_env[k] == asked.v[i];
+		if (!is_in)
+			si->set_env[si->n_set_env++] = asked.v[i];
+	}
+	strs_release(&asked);
+}
+
 static int by_path(const void *x, const void *y)
 {
 	const struct deed_at *a = x, *b = y;
@@ -95,6 +112,7 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 		return -1;
 	if (!why) {
 		add_named(st, a, si);
+		find_asked_env(a, si);
 		why = learn_refusal(si, a);
 	}
 	return why ? err_set(e, ERR_REFUSED, "%s", why) : 0;

@@ -147,14 +147,7 @@ bool learned_stands(struct store *st, const char *shape, const struct command *c
  * make anew before each run. */
 static bool may_be_ground(const char *path)
 {
-	static const char *const ends[] = { ".yaml", ".yml", ".json", ".toml", ".ini",
-					    ".cfg", ".conf", ".env" };
-	const char *dot = strrchr(path_base(path), '.');
-
-	for (size_t i = 0; dot && i < sizeof(ends) / sizeof(*ends); i++)
-		if (strcmp(dot, ends[i]) == 0)
-			return true;
-	return head_is_script(path);
+	return head_is_settings(path) || head_is_script(path);
 }
 
 static void add_entry(struct buf *b, const char *entry)

@@ -89,6 +89,18 @@ bool head_is_script(const char *path)
 	return false;
 }
 
+bool head_is_settings(const char *path)
+{
+	static const char *const suffixes[] = { ".yaml", ".yml", ".json", ".toml", ".ini",
+						".cfg", ".conf", ".env" };
+	const char *dot = strrchr(path_base(path), '.');
+
+	for (size_t i = 0; dot && i < sizeof(suffixes) / sizeof(*suffixes); i++)
+		if (strcmp(dot, suffixes[i]) == 0)
+			return true;
+	return false;
+}
+
 bool head_name_fits(const char *pattern, const char *base)
 {
 	size_t n = strlen(pattern);

@@ -234,7 +234,7 @@ enum infer_verdict infer_command(struct infer *in, const struct command *c,
 		break;
 	}
 	if (q.b.is_learned && in->o.doubts && in->o.doubts(in->o.arg, c, &q.b)) {
-		buf_printf(why, "%s: of what it writes one run only is known\n", q.b.rule);
+		buf_printf(why, "%s: what was seen of it does not say enough\n", q.b.rule);
 		question_release(&q);
 		return INFER_UNKNOWN;
 	}

@@ -51,6 +51,8 @@ struct head head_of(const char *base, const char *const *words, size_t n);
 bool head_is_interpreter(const char *base);
 /* Does a path look like a script by its suffix (.py, .sh)? */
 bool head_is_script(const char *path);
+/* Or like settings (.yaml, .json, .ini)? */
+bool head_is_settings(const char *path);
 /* Does the pattern's program name fit this base name: versions aside? */
 bool head_name_fits(const char *pattern, const char *base);
 /* A number that names which head_name_fits call alike also share. */
