@@ -61,7 +61,7 @@ const char *blame_status(struct arena *a, enum run_status status, int code)
 
 static bool says(struct bytes line, const char *text)
 {
-	return memmem(line.p, line.n, text, strlen(text)) != NULL;
+	return line.n && memmem(line.p, line.n, text, strlen(text));
 }
 
 static bool is_absent_line(struct bytes line)
