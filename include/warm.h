@@ -64,7 +64,7 @@ void warm_idle_begins(struct warm_watch *w, uint64_t now_ms, double at_s, size_t
 void warm_idle_ends(struct warm_watch *w, uint64_t now_ms, double at_s);
 /* How many workers there should be at least: while nothing is to be done, none but
  * least until they are called back, then as many as there were, until it is time to
- * give up.  For a breath, two seconds, nobody leaves. */
+ * give up. */
 size_t warm_least(const struct warm_watch *w, uint64_t now_ms, size_t least);
 /* Nothing is to be done, and workers stay or will be called back. */
 bool warm_is_expected(const struct warm_watch *w, uint64_t now_ms);

@@ -18,6 +18,7 @@ enum {
 	MOST_FAILURES = 3,              /* in a row, without one that said hello */
 	MOST_SILENT = 5,                /* of those because nobody answered */
 	AGAIN_MS = 500, LOOK_MS = 1000, LEAVE_MS = 2000, KILL_MS = 10000,
+	BREATH_MS = 2000,
 	START_S = 3,                    /* what a container takes to come, on a busy machine */
 };
 
@@ -168,8 +169,9 @@ static void watch_idle(struct backend *b, struct looking *l)
 	else
 		warm_idle_begins(&b->idle, now, at_s, count_up(b));
 	b->scale.min = warm_least(&b->idle, now, b->opt.min);
+	/* A chain has a breath between its steps, for which nobody goes. */
 	if (b->idle.idle_since_ms)
-		l->since_ms = now;
+		l->since_ms = now - b->idle.idle_since_ms < BREATH_MS ? 0 : now;
 	else
 		l->since_ms = now > keep_ms ? now - keep_ms : 0;
 }

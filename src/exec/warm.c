@@ -170,11 +170,9 @@ void warm_idle_ends(struct warm_watch *w, uint64_t now_ms, double at_s)
 
 size_t warm_least(const struct warm_watch *w, uint64_t now_ms, size_t least)
 {
-	uint64_t idle_ms = now_ms - w->idle_since_ms;
-	double idle_s = (double)idle_ms / 1000;
-	/* A chain has a breath between its steps, for which nobody goes. */
-	bool is_back = idle_ms < BREATH_MS || idle_s >= w->plan.away_s;
-	bool is_expected = w->idle_since_ms && is_back && idle_s < w->plan.keep_s;
+	double idle_s = (double)(now_ms - w->idle_since_ms) / 1000;
+	bool is_expected = w->idle_since_ms && idle_s >= w->plan.away_s &&
+		idle_s < w->plan.keep_s;
 
 	return is_expected && w->n_before > least ? w->n_before : least;
 }
