@@ -105,10 +105,12 @@ enum { LEARN_SIGHTINGS_MAX = 8 };       /* kept of a shape; the newest, and of
 
 /* Variables of c's environment, NAME=VALUE and borrowed, that the project's scripts
  * and settings which s read ask for by name; added to out.  Not those that say
- * only where and for whom a command runs, those that are known to shape results
- * anyway, and those whose names promise secrets (variables.c). */
+ * only where and for whom a command runs, and those that are known to shape
+ * results anyway (variables.c). */
 void learn_variables(const struct sighting *s, const struct command *c, struct arena *a,
 		     struct strs *out);
+/* Does its name promise something that no thunk may hold? */
+bool env_is_secret(const char *name_value);
 
 struct learned {
 	const char *shape;

@@ -334,17 +334,21 @@ check "no __init__.py: an edited module is seen" eval '
 cd "$work" && mkdir asks && cd asks || exit
 cat >fit.py <<'P'
 import os, sys
-open(f'o{sys.argv[1]}', 'w').write(os.environ.get('ALPHA', '-') + os.getenv("MY_API_TOKEN", '-'))
+open(f'o{sys.argv[1]}', 'w').write(os.environ.get('ALPHA', '-'))
 P
 echo 'for i in 1 2 3; do python3 fit.py $i; done' >sweep.sh
 check "a variable that a program asks for is part of its steps" \
-	counts 2 1 0 env ALPHA=5 MY_API_TOKEN=hush "$GG" run sh sweep.sh
-check "and what they see" sh -c '[ "$(cat o2 o3)" = 5-5- ]'
+	counts 2 1 0 env ALPHA=5 "$GG" run sh sweep.sh
+check "and what they see" sh -c '[ "$(cat o2 o3)" = 55 ]'
 check "with another value they are other steps" \
-	eval 'counts 3 0 0 env ALPHA=6 "$GG" run sh sweep.sh && [ "$(cat o1 o3)" = 6-6- ]'
+	eval 'counts 3 0 0 env ALPHA=6 "$GG" run sh sweep.sh && [ "$(cat o1 o3)" = 66 ]'
 check "one that a program has begun to ask for is seen as well" eval '
-	sed -i "s/ALPHA/BETA/" fit.py; BETA=7 "$GG" run sh sweep.sh; [ "$(cat o1 o3)" = 7-7- ]'
-check "what looks like a secret goes into no step" eval '! "$GG" show o1 | grep -q hush && ! "$GG" show o2 | grep -q hush'
+	sed -i "s/ALPHA/BETA/" fit.py; BETA=7 "$GG" run sh sweep.sh; [ "$(cat o1 o3)" = 77 ]'
+sed -i 's/BETA/MY_TOKEN/' fit.py
+check "what may be a secret goes into no step: who asks for it runs for real" eval '
+	says "it asks for MY_TOKEN, which may be a secret" 0 env MY_TOKEN=hush "$GG" run sh sweep.sh &&
+	! "$GG" show o1 2>&1 | grep -q hush'
+check "and is learned when there is none" counts 2 1 0 "$GG" run sh sweep.sh
 
 # ---- a tool that prepares an environment and becomes the command
 

@@ -39,21 +39,29 @@ static void find_set_env(const struct study *st, struct arena *a, struct sightin
 			si->set_env[si->n_set_env++] = c->env[i];
 }
 
-/* What others had set, and its programs ask for by name. */
-static void find_asked_env(struct arena *a, struct sighting *si)
+/* What others had set, and its programs ask for by name.  Why it must run for
+ * real, or NULL. */
+static const char *find_asked_env(struct arena *a, struct sighting *si)
 {
 	struct strs asked = { 0 };
+	const char *why = NULL;
 
 	learn_variables(si, &si->command, a, &asked);
 	for (size_t i = 0; i < asked.n; i++) {
-		bool is_in = run_env_is_fixed(asked.v[i]);
+		bool is_secret = env_is_secret(asked.v[i]);
+		bool is_in = is_secret || run_env_is_fixed(asked.v[i]);
 
+		if (is_secret)
+			why = arena_printf(a, "it asks for %.*s, which may be a secret and "
+					      "so is in no step", (int)strcspn(asked.v[i], "="),
+					   asked.v[i]);
 		for (size_t k = 0; k < si->n_set_env; k++)
 			is_in |= si->set_env[k] == asked.v[i];
 		if (!is_in)
 			si->set_env[si->n_set_env++] = asked.v[i];
 	}
 	strs_release(&asked);
+	return why;
 }
 
 static int by_path(const void *x, const void *y)
@@ -112,8 +120,8 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 		return -1;
 	if (!why) {
 		add_named(st, a, si);
-		find_asked_env(a, si);
-		why = learn_refusal(si, a);
+		why = find_asked_env(a, si);
+		why = why ? why : learn_refusal(si, a);
 	}
 	return why ? err_set(e, ERR_REFUSED, "%s", why) : 0;
 }

@@ -109,7 +109,8 @@ static const char *abroad(const struct command *c, const char *word, struct aren
 	return arena_printf(a, " %s", dir);
 }
 
-/* By which program, with which options, and what lies outside the project. */
+/* By which program, with which options, what lies outside the project, and which
+ * secrets there are. */
 static const char *way_entry(const struct command *c, struct arena *a)
 {
 	const struct sighting s = { .command = *c };
@@ -118,6 +119,10 @@ static const char *way_entry(const struct command *c, struct arena *a)
 
 	for (size_t i = 1; i < c->n_args; i++)
 		way = arena_printf(a, "%s%s", way, abroad(c, c->args[i], a));
+	for (size_t i = 0; i < c->n_env; i++)
+		if (env_is_secret(c->env[i]))
+			way = arena_printf(a, "%s $%.*s", way, (int)strcspn(c->env[i], "="),
+					   c->env[i]);
 	id = id_of(bytes_str(way));
 	return arena_printf(a, "w%s", id_hex(&id).s);
 }

@@ -14,11 +14,10 @@
 
 enum { TEXT_MAX = 1 << 20, NAME_MIN = 2 };
 
-/* Of these not even the name of a thunk may depend. */
-static bool is_secret(const char *name_value)
+bool env_is_secret(const char *name_value)
 {
-	static const char *const parts[] = { "*KEY*", "*TOKEN*", "*SECRET*", "*PASS*",
-					     "*CREDENTIAL*", "*AUTH*", "AWS_*" };
+	static const char *const parts[] = { "KEY", "*_KEY", "*APIKEY", "*TOKEN", "*SECRET*",
+					     "*PASSWORD*", "*PASSWD*", "*CREDENTIAL*" };
 	char name[128];
 	size_t n = strcspn(name_value, "=");
 
@@ -95,8 +94,7 @@ void learn_variables(const struct sighting *s, const struct command *c, struct a
 	for (size_t i = 0; i < c->n_env; i++) {
 		const char *entry = c->env[i];
 
-		if (strchr(entry, '=') && !env_is_local(entry) && !env_is_known(entry) &&
-		    !is_secret(entry)) {
+		if (strchr(entry, '=') && !env_is_local(entry) && !env_is_known(entry)) {
 			*map_at(&env, (struct bytes){ entry, strcspn(entry, "=") }) = (char *)entry;
 			n++;
 		}
