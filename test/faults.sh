@@ -10,10 +10,13 @@ unset AWS_PROFILE AWS_SESSION_TOKEN AWS_ENDPOINT_URL GG_ENGINE GG_REMOTE GG_KEY 
 own_gg
 [ -x "$BUILD/gg-worker" ] && cp "$BUILD/gg-worker" "$work/gg-worker"
 pids=
+# Here, so that it is seen to be this test's; some are started in subshells.
+cp "$here/test/servers/slow.py" "$work/"
+: >"$work/slow.pids"
 net=gg-test-$$
 ended()
 {
-	end_all $pids
+	end_all $pids $(cat "$work/slow.pids")
 	servers_end
 	ip netns del $net 2>/dev/null
 	umount -l "$work/small" 2>/dev/null
@@ -200,9 +203,9 @@ fi
 slow_to() # HOST PORT: $slow is its port
 {
 	rm -f "$work/slow.port"
-	"$servers/slow.py" "$1" "$2" 100 >"$work/slow.port" 2>"$work/slow.log" &
+	"$work/slow.py" "$1" "$2" 100 >"$work/slow.port" 2>"$work/slow.log" &
 	slow_pid=$!
-	pids="$pids $slow_pid"
+	echo $slow_pid >>"$work/slow.pids"
 	until_true 90 test -s "$work/slow.port"
 	slow=$(cat "$work/slow.port")
 }
@@ -322,7 +325,7 @@ check 'so that nothing is lost' nothing_made expired expired2
 check 'no secret is in what was said or kept' eval '
 	! grep -rqF -e "$AWS_SECRET_ACCESS_KEY" -e "${session[1]#*=}" -e "${session[2]#*=}" \
 		"$work"/*/.gg "$work/.log"'
-cd / && end_all $pids
+cd / && end_all $pids $(cat "$work/slow.pids")
 servers_end
 check 'no process is left' none_left
 plan
