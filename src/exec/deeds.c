@@ -7,6 +7,7 @@
  * it is kept beside: that is where it will look again.  Most calls are of a
  * path that came before and cost one look-up.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -69,16 +70,23 @@ static void look_first(const struct deeds *d, struct touched *at)
 			 st.st_size <= PLACEHOLDER_MAX && is_placeholder(d, at->path);
 }
 
-/* The deed of a path that is resolved, made if absent. */
-static struct touched *deed_at(struct deeds *d, const char *path)
+/* The deed of a path that is resolved, made if absent.  is_absent: the command
+ * has just been told that nothing is there. */
+static struct touched *deed_as(struct deeds *d, const char *path, bool is_absent)
 {
 	struct touched *at = map_get(&d->by_path, bytes_str(path));
 
+	if (at && at->is_unseen && !is_absent) {
+		at->is_unseen = false;
+		look_first(d, at);
+	}
 	if (at)
 		return at;
 	at = arena_alloc(&d->arena, sizeof *at);
 	at->path = arena_str(&d->arena, path);
-	look_first(d, at);
+	at->is_unseen = is_absent;
+	if (!is_absent)
+		look_first(d, at);
 	*map_at(&d->by_path, bytes_str(at->path)) = at;
 	if (d->n == d->room) {
 		d->room = d->room ? 2 * d->room : 256;
@@ -86,6 +94,11 @@ static struct touched *deed_at(struct deeds *d, const char *path)
 	}
 	d->v[d->n++] = at;
 	return at;
+}
+
+static struct touched *deed_at(struct deeds *d, const char *path)
+{
+	return deed_as(d, path, false);
 }
 
 struct touched *deeds_root(struct deeds *d)
@@ -156,19 +169,26 @@ static void note_spelling(struct deeds *d, struct touched *at, const char *raw)
 }
 
 /* NULL: nothing that counts. */
-static struct touched *deed_of(struct deeds *d, const char *raw)
+static struct touched *deed_called(struct deeds *d, const char *raw, bool is_absent)
 {
 	struct touched *at = map_get(&d->by_raw, bytes_str(raw));
 	const char *path;
 
+	if (at && at->is_unseen && !is_absent)
+		deed_at(d, at->path);
 	if (!at) {
 		path = resolve(d, raw);
-		at = is_ignored(d, path) ? &d->ignored : deed_at(d, path);
+		at = is_ignored(d, path) ? &d->ignored : deed_as(d, path, is_absent);
 		*map_at(&d->by_raw, bytes_str(arena_str(&d->arena, raw))) = at;
 		if (at != &d->ignored)
 			note_spelling(d, at, raw);
 	}
 	return at == &d->ignored ? NULL : at;
+}
+
+static struct touched *deed_of(struct deeds *d, const char *raw)
+{
+	return deed_called(d, raw, false);
 }
 
 /* ---- what a call says */
@@ -365,7 +385,8 @@ void deeds_note(struct deeds *d, const struct trace_event *ev)
 	struct touched *at;
 
 	pthread_mutex_lock(&d->lock);
-	at = is_descriptor(d, ev) ? NULL : deed_of(d, ev->path);
+	at = is_descriptor(d, ev) ? NULL :
+	     deed_called(d, ev->path, ev->is_late && ev->error == ENOENT);
 	if (at)
 		note(d, ev, at);
 	pthread_mutex_unlock(&d->lock);

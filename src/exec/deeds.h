@@ -20,6 +20,8 @@ struct touched {
 	struct stamp first;
 	unsigned deeds;                 /* of those that only look */
 	enum { DEED_NOTHING, DEED_FILE, DEED_DIR, DEED_ODD } kind; /* at first */
+	bool is_unseen;                 /* the command has not found it: nobody
+					 * else has looked */
 	bool is_link, is_old;           /* any change of it shows in its stamp */
 	bool is_to_come;                /* a placeholder: gg itself changes it */
 	bool is_written;                /* by whatever call */

@@ -1,6 +1,7 @@
 /* watch.c - a traced call, before it happens: does it meet a placeholder, or start a
  * program with a model?
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -63,7 +64,8 @@ bool watch_placeholder(struct session *s, struct arena *a,
 	char *dir, *slash;
 	struct stat st;
 
-	if (!path || !sees[ev->kind])
+	/* A placeholder in the way would have been no folder. */
+	if (!path || !sees[ev->kind] || (ev->is_late && ev->error == ENOENT))
 		return false;
 	dir = arena_str(a, path);
 	*at = dir;

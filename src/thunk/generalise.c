@@ -33,7 +33,7 @@ struct search {
 	const struct plan *p;
 	const struct view *v;
 	struct arena *a;
-	struct form forms[FORMS_MAX];
+	struct form *forms;             /* FORMS_MAX of them */
 	size_t n_forms;
 	const char *path;
 	bool is_code, is_write;
@@ -404,20 +404,21 @@ static bool is_code(const struct fact *f)
 size_t candidates_of(const struct plan *p, const struct view *v, const struct fact *f,
 		     struct candidate *out)
 {
-	struct search *s = arena_alloc(p->a, sizeof(*s));
+	struct form forms[FORMS_MAX];
+	struct search s = { .p = p, .v = v, .a = p->a, .forms = forms, .path = f->path,
+			    .out = out, .is_code = is_code(f),
+			    .is_write = f->kind >= FACT_WRITE };
 	bool has_prefix = false;
 
-	*s = (struct search){ .p = p, .v = v, .a = p->a, .path = f->path, .out = out,
-			      .is_code = is_code(f), .is_write = f->kind >= FACT_WRITE };
-	forms_all(s);
-	search_prefixes(s, &has_prefix);
+	forms_all(&s);
+	search_prefixes(&s, &has_prefix);
 	/* Room is kept for the plainest: nothing of it comes from a value. */
-	if (s->n > CANDIDATES_MAX / 2)
-		s->n = CANDIDATES_MAX / 2;
-	search_bases(s, has_prefix && !s->is_code ? SKIP_STRONG : 0);
-	keep_itself(s);
-	qsort(out, s->n, sizeof(*out), by_cost);
-	return s->n;
+	if (s.n > CANDIDATES_MAX / 2)
+		s.n = CANDIDATES_MAX / 2;
+	search_bases(&s, has_prefix && !s.is_code ? SKIP_STRONG : 0);
+	keep_itself(&s);
+	qsort(out, s.n, sizeof(*out), by_cost);
+	return s.n;
 }
 
 /* ---- and back: what a template means for another command */

@@ -43,7 +43,7 @@ static void name_add(struct strs *names, const char *p, size_t n, struct arena *
 	strs_add(names, name);
 }
 
-static size_t word_length(const char *p, const char *end)
+size_t word_length(const char *p, const char *end)
 {
 	size_t n = 0;
 

@@ -102,6 +102,8 @@ void folders_fold(struct view *v, struct arena *a);
 /* src/thunk/imports.c: add to s what Python would have imported from the
  * project had it been there, from the programs as they are now. */
 void imports_add(struct sighting *s, struct arena *a);
+/* How many bytes from p on are letters, digits or _. */
+size_t word_length(const char *p, const char *end);
 
 /* src/thunk/globs.c: add to s the patterns by which it looked for files beside
  * its modules, from the folders as they are now. */

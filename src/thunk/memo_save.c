@@ -31,11 +31,15 @@ void memo_wants(struct memo *m, struct arena *a, struct memo_want **v, size_t *n
 	*n = 0;
 	*v = w;
 	for (size_t i = 0; i < m->n; i++) {
-		const char *path = m->order[i]->first.path;
+		const struct seen *seen = m->order[i];
+		const char *path = seen->first.path;
 		bool inside = path[0] != '/';
 
+		if (seen->depends && seen->first.kind == MEMO_ABSENT && !seen->is_output &&
+		    !seen->is_written)
+			continue;
 		/* With something behind it the path of a link is followed. */
-		if (strstr(path, "..") || is_link(m, m->order[i]))
+		if (strstr(path, "..") || is_link(m, seen))
 			path = project_path(m->project, a, m->project->root,
 					    arena_printf(a, "%s/.", path), &inside);
 		if (inside &&

@@ -32,15 +32,6 @@ bool env_is_secret(const char *name_value)
 	return false;
 }
 
-static size_t word_length(const char *p, const char *end)
-{
-	const char *at = p;
-
-	while (at < end && (isalnum((unsigned char)*at) || *at == '_'))
-		at++;
-	return (size_t)(at - p);
-}
-
 /* Is the word of n bytes at p spelled as a name that is asked for? */
 static bool is_asked(const char *begin, const char *p, size_t n, const char *end)
 {
@@ -75,11 +66,19 @@ static void text_read(struct bytes text, struct map *env, struct strs *out)
 	}
 }
 
-static bool is_text(const struct view *v, const struct fact *f)
+/* The whole path of a script or settings; NULL: it is none. */
+static const char *text_path(const struct view *v, const struct fact *f, struct arena *a)
 {
-	return f->kind == FACT_READ && *f->path != '/' &&
-	       (head_is_script(f->path) || head_is_settings(f->path) ||
-		(v->script_path && strcmp(v->script_path, f->path) == 0));
+	bool is_script = v->script_path && strcmp(v->script_path, f->path) == 0;
+	const char *full;
+	char line[256];
+
+	if (f->kind != FACT_READ || *f->path == '/' ||
+	    !(is_script || head_is_script(f->path) || head_is_settings(f->path)))
+		return NULL;
+	full = path_clean(a, v->root, f->path);
+	return head_is_script(f->path) || head_is_settings(f->path) ||
+	       file_shebang(full, line, sizeof(line)) ? full : NULL;
 }
 
 void learn_variables(const struct sighting *s, const struct command *c, struct arena *a,
@@ -99,10 +98,11 @@ void learn_variables(const struct sighting *s, const struct command *c, struct a
 			n++;
 		}
 	}
-	for (size_t i = 0; n && i < v.n_facts; i++)
-		if (is_text(&v, &v.facts[i]) &&
-		    file_read(AT_FDCWD, path_clean(a, v.root, v.facts[i].path), TEXT_MAX, a,
-			      &text, &e) == 0)
+	for (size_t i = 0; n && i < v.n_facts; i++) {
+		const char *path = text_path(&v, &v.facts[i], a);
+
+		if (path && file_read(AT_FDCWD, path, TEXT_MAX, a, &text, &e) == 0)
 			text_read(text, &env, out);
+	}
 	map_release(&env);
 }
