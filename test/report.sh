@@ -101,7 +101,7 @@ sed 's/=\$i/=1$i/; s/ m\$i/ n$i/; /bad/d' ensemble.sh >more.sh
 check "what was expected stands beside what it took" sh -c '"$1" report -o third.html' - "$GG"
 dom third.html
 check "of a run like one before" grep -qE '<section id="predicted"><.*' page.html
-check "with both times" grep -qE 'wall time</th><td class="n">[0-9.]+ (s|min)</td><td class="n">[0-9.]+ (s|min)' page.html
+check "with both times" grep -qE 'wall time</th><td class="n">[0-9.]+ (ms|s|min)</td><td class="n">[0-9.]+ (ms|s|min)' page.html
 check "a run that is not there" says "there is no run 1999" 2 "$GG" report 1999
 check "one run at a time" says "takes one run" 2 "$GG" report last last
 
