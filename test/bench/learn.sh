@@ -85,9 +85,11 @@ plain()
 	timed sh script.sh
 }
 
-# row NAME TARGET WHAT: $command learned, beside plain
+# row NAME TARGET WHAT: $command learned, beside plain; no shapes of other rows
 row()
 {
+	rm -rf .gg
+	"$gg" init >/dev/null || die 'gg init failed'
 	learning
 	compare "$1" "$2" "$3" learning plain
 }
