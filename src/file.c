@@ -70,14 +70,9 @@ bool file_shebang(const char *path, char *line, size_t room)
 static int read_all(int fd, size_t guess, size_t limit, struct arena *a,
 		    struct bytes *out)
 {
-	size_t room = guess + 1, n = 0;
-	char *p;
+	size_t room = (guess < limit ? guess : limit) + 1, n = 0;
+	char *p = arena_alloc(a, room);
 
-	if (guess > limit) {
-		errno = EFBIG;
-		return -1;
-	}
-	p = arena_alloc(a, room);
 	for (;;) {
 		ssize_t done = file_read_fd(fd, p + n, room - n);
 
