@@ -1,8 +1,8 @@
 /* exec.h - make these targets real
  *
  * src/exec/exec.c (the graph of what is wanted), order.c and site.c (which is
- * next, and where), sched.c (what follows a failure), profile.c
- * (observations), place.c (files in the project).
+ * next, and where), sched.c (starts, and ends that are well), after.c (what
+ * follows a failure), profile.c (observations).
  *
  * Nothing runs twice for the same content: results are looked up for a thunk
  * as written and as reduced, claimed across processes, and an object that is

@@ -1,8 +1,7 @@
 /* net.h - a network: layers, where their weights lie, forward and backward
  *
  * src/kernels/net.c (from text to layers), pass.c (forward and backward), conv.c,
- * pool.c,
- * norm.c, scale.c (one kind of layer each).
+ * pool.c, norm.c, scale.c (one kind of layer each).
  *
  * Examples are rows; an image is height x width x channels, channels last.  All
  * weights of a member lie in one slab, tensor after tensor in the order of the
@@ -98,7 +97,6 @@ void net_init(const struct net *n, uint64_t seed, float *w);
 struct pass;
 struct pass *pass_new(const struct net *n, size_t rows_max, bool trains);
 void pass_free(struct pass *p);
-size_t pass_bytes(const struct pass *p);
 
 /* How one batch goes through. */
 struct run_of {

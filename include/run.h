@@ -13,16 +13,14 @@
 
 #include "thunk.h"
 
-/* What every forced program finds in its environment, before the thunk's own
- * env: fixed locale, time zone, hash seed, PATH, HOME, TMPDIR.  In order.
- * Besides these it finds GG_RUNTIME, the fields of its own thunk's runtime
- * line ("host 6030..."), so that it can write thunks for the same runtime;
- * a thunk cannot name that variable either. */
-extern const char *const run_fixed_env[];
-/* The folders of its PATH. */
-const char *run_search(void);
-/* Is NAME of this NAME=VALUE one of them? */
+/* Every forced program finds in its environment, before the thunk's own env, a
+ * fixed locale, time zone, hash seed, PATH, HOME and TMPDIR, and GG_RUNTIME, the
+ * fields of its own thunk's runtime line ("host 6030..."), so that it can write
+ * thunks for the same runtime.  Is NAME of this NAME=VALUE one of these, which a
+ * thunk cannot set? */
 bool run_env_is_fixed(const char *name_value);
+/* The folders of that PATH. */
+const char *run_search(void);
 
 enum run_status {
 	RUN_OK,

@@ -94,8 +94,6 @@ void trainer_set_at(struct trainer *t, size_t step);
 /* The mean loss of member i over its last batch. */
 double trainer_loss(const struct trainer *t, size_t i);
 
-/* The rate of a step, from the recipe and the member's own. */
-float schedule_rate(const struct recipe *r, const struct member *m, size_t step);
 /* All that a step of a member multiplies by. */
 struct coefs coefs_at(const struct recipe *r, const struct member *m, size_t step);
 

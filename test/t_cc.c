@@ -3,6 +3,7 @@
  * `t_cc show ARGS...` prints the binding of one command, for cc_truth.sh. */
 #include <sys/stat.h>
 #include <unistd.h>
+#include "../src/thunk/draft.h"
 #include "binding_text.h"
 
 static char folder[] = "/tmp/gg-t-cc-XXXXXX";
@@ -330,11 +331,11 @@ static void lists_are_read_as_gcc_does(void)
 	static const char *const want[] = {
 		"gcc", "a b", "c\"d", "e\\f", "g'h", "", "x y", "nested", "end",
 	};
-	struct command c = { .args = args, .n_args = 3, .cwd = folder };
 	struct strs out = { 0 }, lists = { 0 };
 	struct arena a = { 0 };
+	const char *bad;
 
-	CHECK(builtin_expand(&c, &a, &out, &lists, NULL));
+	CHECK(lists_expand(folder, args, 3, &a, &out, &lists, &bad));
 	CHECK(out.n == sizeof want / sizeof *want);
 	for (size_t i = 0; i < out.n && i < sizeof want / sizeof *want; i++)
 		CHECK_STR(out.v[i], want[i]);

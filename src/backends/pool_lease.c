@@ -25,7 +25,7 @@ uint64_t pool_beat_ms(const struct pool *p)
 	return (uint64_t)(1000 * (s > p->o.beat_s ? s : p->o.beat_s));
 }
 
-uint64_t pool_lease_ms(const struct pool *p)
+static uint64_t lease_ms(const struct pool *p)
 {
 	uint64_t own = (uint64_t)(1000 * p->o.lease_s), beats = 4 * pool_beat_ms(p);
 
@@ -68,7 +68,7 @@ struct pool_peer *pool_peer_new(struct pool *p, const struct pool_hello *h)
 	w->prev->next = w->next->prev = w;
 	*map_at(&p->by_id, bytes_str(w->id)) = w;
 	count_room(w, 1);
-	w->lease_ms = pool_lease_ms(p);
+	w->lease_ms = lease_ms(p);
 	for (size_t i = 0; i < h->n_holds; i++)
 		if (store_size(p->b.store, &h->holds[i], &n, &ignored) == 0)
 			pool_holds_add(w, &h->holds[i], n);

@@ -193,7 +193,6 @@ void pool_request_tell(struct pool_request *r);
 void pool_beat_taken(struct pool_peer *w, const struct pool_beat *b);
 void pool_tick_start(struct pool *p);
 void pool_lease_close(struct pool *p);
-uint64_t pool_lease_ms(const struct pool *p);
 uint64_t pool_beat_ms(const struct pool *p);
 
 /* pool_holds.c */

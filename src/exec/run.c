@@ -23,7 +23,7 @@
 
 enum { LOOK_MS = 1000, LOG_HELD_MAX = 64 << 20, LOG_TOLD_MAX = 64 << 10 };
 
-const char *const run_fixed_env[] = {
+static const char *const fixed_env[] = {
 	"HOME=/tmp",
 	"LANG=C.UTF-8",
 	"LC_ALL=C.UTF-8",
@@ -50,9 +50,8 @@ static bool is_name(const char *name_value, const char *name, size_t n)
 
 bool run_env_is_fixed(const char *name_value)
 {
-	for (size_t i = 0; run_fixed_env[i]; i++)
-		if (is_name(name_value, run_fixed_env[i],
-			    strcspn(run_fixed_env[i], "=")))
+	for (size_t i = 0; fixed_env[i]; i++)
+		if (is_name(name_value, fixed_env[i], strcspn(fixed_env[i], "=")))
 			return true;
 	return is_name(name_value, "GG_RUNTIME", strlen("GG_RUNTIME"));
 }
@@ -140,11 +139,11 @@ static bool says_gpus(const struct thunk *t)
 static const char **make_env(struct cell *c)
 {
 	const struct thunk *t = &c->thunk;
-	size_t n_fixed = sizeof run_fixed_env / sizeof *run_fixed_env, n = 0;
+	size_t n_fixed = sizeof fixed_env / sizeof *fixed_env, n = 0;
 	const char **v = arena_alloc(&c->arena, (n_fixed + t->n_env + 2) * sizeof *v);
 
-	for (size_t i = 0; run_fixed_env[i]; i++) {
-		const char *s = run_fixed_env[i];
+	for (size_t i = 0; fixed_env[i]; i++) {
+		const char *s = fixed_env[i];
 
 		if (bytes_start(bytes_str(s), "PATH="))
 			s = program_path(c);

@@ -19,7 +19,8 @@ static void say_hello(struct link *k);
 
 /* ---- ends */
 
-void link_fail(struct link *k, enum err_code code, const char *why)
+/* The first error counts. */
+static void link_fail(struct link *k, enum err_code code, const char *why)
 {
 	if (!k->has_failed)
 		err_set(&k->err, code, "%s: %s", k->o->ticket->url, why);

@@ -46,8 +46,6 @@ struct link {
 	struct err err;
 };
 
-/* End with an error; the first one counts. */
-void link_fail(struct link *k, enum err_code code, const char *why);
 /* An answer came, of whatever kind: the dispatcher is there. */
 void link_heard(struct link *k);
 /* Milliseconds before the next try; 0: it is of no use, the link has failed. */

@@ -272,15 +272,6 @@ void pass_free(struct pass *p)
 	free(p);
 }
 
-size_t pass_bytes(const struct pass *p)
-{
-	size_t n = p->n_scratch + 2 * p->n_columns;
-
-	for (size_t i = 1; i < p->net->n_layers; i++)
-		n += p->rows_max * shape_size(p->net->layers[i].out) * (p->trains ? 2 : 1);
-	return n * sizeof(float);
-}
-
 static struct at at_layer(struct pass *p, const struct run_of *r, size_t i, float *g)
 {
 	const struct layer *l = &p->net->layers[i];

@@ -42,7 +42,8 @@ static double shape(const struct recipe *r, const struct member *m, size_t step)
 	return 1;
 }
 
-float schedule_rate(const struct recipe *r, const struct member *m, size_t step)
+/* From the recipe and the member's own. */
+static float rate_at(const struct recipe *r, const struct member *m, size_t step)
 {
 	double rate = (double)m->rate * shape(r, m, step);
 
@@ -55,7 +56,7 @@ struct coefs coefs_at(const struct recipe *r, const struct member *m, size_t ste
 {
 	struct coefs c = m->coefs;
 
-	c.rate = schedule_rate(r, m, step);
+	c.rate = rate_at(r, m, step);
 	c.bias1 = (float)(1 / (1 - power((double)c.momentum, step + 1)));
 	c.bias2 = (float)(1 / (1 - power((double)c.beta2, step + 1)));
 	return c;

@@ -178,15 +178,3 @@ bool lists_expand(const char *cwd, const char *const *args, size_t n,
 	*bad = x.bad;
 	return is_good;
 }
-
-bool builtin_expand(const struct command *c, struct arena *a,
-		    struct strs *args, struct strs *lists, struct buf *why)
-{
-	const char *bad;
-
-	if (lists_expand(c->cwd, c->args, c->n_args, a, args, lists, &bad))
-		return true;
-	if (why)
-		buf_printf(why, "%s\n", bad);
-	return false;
-}

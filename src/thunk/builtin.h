@@ -19,9 +19,4 @@ struct builtin {
 /* The row for a program's base name, or NULL. */
 const struct builtin *builtin_find(const char *program_base);
 
-/* Arguments with @list files taken in (GCC's quoting), each list named in
- * lists.  false and a line in why if one cannot be read. */
-bool builtin_expand(const struct command *c, struct arena *a,
-		    struct strs *args, struct strs *lists, struct buf *why);
-
 #endif

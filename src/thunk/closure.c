@@ -128,7 +128,7 @@ static int build_all(struct store *s, const struct walk_state *w,
 
 /* ---- names of folders */
 
-void names_write(const struct sys *m, const char *folder, struct buf *out)
+static void names_write(const struct sys *m, const char *folder, struct buf *out)
 {
 	struct arena a = { 0 };
 	struct strs names = { 0 };

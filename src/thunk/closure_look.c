@@ -169,8 +169,8 @@ int closure_open(struct store *s, const char *path, const struct id *id, int *fd
 
 /* ---- owners */
 
-const char *closure_package_at(struct store *s, const struct sys *m, const char *path,
-			       struct arena *a)
+static const char *package_at(struct store *s, const struct sys *m, const char *path,
+			      struct arena *a)
 {
 	struct owner o = { 0 };
 	struct package p;
@@ -199,7 +199,7 @@ const char *closure_package(struct store *s, const char *path, struct arena *a)
 	(void)s;
 	if (sys_open(&m, "/", &ignored) < 0)
 		return NULL;
-	out = closure_package_at(s, &m, path, a);
+	out = package_at(s, &m, path, a);
 	sys_close(&m);
 	return out;
 }
@@ -304,7 +304,7 @@ static int tell_difference(struct checking *c, const struct id *tree, struct err
 	struct arena *a = c->w.a;
 	struct map was = { 0 };
 	const struct marked *old = NULL;
-	const char *now = closure_package_at(c->s, c->w.m, c->differs, a), *then = "";
+	const char *now = package_at(c->s, c->w.m, c->differs, a), *then = "";
 	struct stat st;
 
 	if (mark_owners(c->s, tree, a, &was))

@@ -225,8 +225,6 @@ int closure_uses_at(struct store *s, const struct sys *m, const char *const *pat
 		    size_t n, enum closure_mode mode, struct arena *a, struct strs *out);
 int closure_make_at(struct store *s, const struct sys *m, const char *const *uses,
 		    size_t n, struct id *tree, struct err *e);
-const char *closure_package_at(struct store *s, const struct sys *m, const char *path,
-			       struct arena *a);
 int closure_compare_at(struct store *s, const struct sys *m, const struct id *was,
 		       const struct id *now, struct buf *out, struct err *e);
 int closure_check_at(struct store *s, const struct sys *m, const struct id *tree,
@@ -237,10 +235,8 @@ int closure_check_at(struct store *s, const struct sys *m, const struct id *tree
 #define CLOSURE_LOADER "etc/ld.so.cache"
 void loader_cache(struct walk_state *w, struct buf *out);
 
-/* What a listed folder is known by in a tree: one file at its root says which
- * names are in it. */
-void names_write(const struct sys *m, const char *folder, struct buf *out);
-/* The same for the folders that such a text is about. */
+/* What listed folders are known by in a tree: one file at its root says which
+ * names are in each.  That file anew, for the folders that text is about. */
 void names_write_again(const struct sys *m, struct bytes text, struct buf *out);
 
 /* Name all files whose names are not known, on all cores. */

@@ -200,7 +200,7 @@ static bool list_take(struct lists *l, const char *arg, int depth)
 	return true;
 }
 
-static bool lists_expand(struct fit *f)
+static bool fit_lists(struct fit *f)
 {
 	struct lists l = { .f = f };
 	const char **words;
@@ -268,7 +268,7 @@ static enum match match_one(struct fit *f, const struct look *l)
 		bind_read(f, f->script);
 	if (m->head.kind == HEAD_MODULE && l->head.kind == HEAD_MODULE)
 		read_module(f, l->head.script);
-	if ((m->has_lists && !lists_expand(f)) || !fit_args(f) || !bind_properties(f))
+	if ((m->has_lists && !fit_lists(f)) || !fit_args(f) || !bind_properties(f))
 		return MATCH_NONE;
 	if (f->why) {
 		if (m->is_never)

@@ -44,7 +44,7 @@ bool pack_place(struct bytes record, struct place *out)
 	return true;
 }
 
-struct bytes pack_key(const char *id, char room[PACK_KEY_BYTES])
+static struct bytes pack_key(const char *id, char room[PACK_KEY_BYTES])
 {
 	room[0] = PACK_PREFIX;
 	memcpy(room + 1, id, PACK_ID_BYTES);

@@ -39,9 +39,7 @@ struct db_change *pack_add(struct packer *p, const struct db_change *c);
 void pack_finish(struct packer *p);
 void pack_release(struct packer *p);
 
-/* The key of a pack in the database, of PACK_KEY_BYTES; all start with
- * PACK_PREFIX. */
+/* The key of a pack in the database has PACK_KEY_BYTES: PACK_PREFIX, its id. */
 enum { PACK_PREFIX = 0x7f, PACK_KEY_BYTES = 1 + PACK_ID_BYTES };
-struct bytes pack_key(const char *id, char room[PACK_KEY_BYTES]);
 
 #endif

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 #include "../../src/thunk/builtin.h"
+#include "../../src/thunk/draft.h"
 #include "file.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
@@ -92,8 +93,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 	struct strs args = { 0 }, out = { 0 }, lists = { 0 };
 	struct arena a = { 0 };
 	char name[64];
-	const char *program;
-	struct command c;
+	const char *program, *bad;
 	int fd;
 
 	if (!n)
@@ -109,8 +109,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n)
 			strs_add(&args, nul && strcmp(s, "@list") == 0 ? name : s);
 	}
 	bind(program, &args);
-	c = (struct command){ .args = args.v, .n_args = args.n, .cwd = "/usr" };
-	if (builtin_expand(&c, &a, &out, &lists, NULL) && out.n + lists.n < args.n)
+	if (lists_expand("/usr", args.v, args.n, &a, &out, &lists, &bad) &&
+	    out.n + lists.n < args.n)
 		abort();
 	if (fd >= 0)
 		close(fd);
