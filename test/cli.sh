@@ -94,4 +94,16 @@ check "gg provenance of what is no output" once "see gg status" 2 "$GG" provenan
 check "gg provenance without a path" once "needs PATH" 2 "$GG" provenance
 check "gg verify of a share that is none" once "sample" 2 "$GG" verify --sample much a
 check "gg report of a run that is none" once "see gg history" 2 "$GG" report 1999
+
+# Less than stdio holds back, and more: then the last flush has nothing to do.
+head -c 100000 /dev/zero >large
+refused() { once "standard output" 3 sh -c '"$@" >/dev/full' sh "$@"; }
+check "what standard output does not take is no success" refused "$GG" cat data
+check "nor is it where most was refused before the end" refused "$GG" cat large
+early()
+{
+	"$GG" cat large 2>err | head -c 1 >/dev/null
+	case ${PIPESTATUS[0]} in 0|141) ! [ -s err ] ;; *) false ;; esac
+}
+check "a reader that has had enough is no failure" early
 plan

@@ -173,6 +173,9 @@ check "eval tells of members and their ensemble" sh -c \
 	.mean.accuracy >= 0 and .mean.ece <= 1 and ([.bins[].examples]|add) == 500' e.json"
 check "predict writes a class for each example" sh -c \
 	"'$ML' predict --data d.st s-*.st -o p.csv && [ \$(wc -l <p.csv) = 500 ]"
+full_disk() { says "$1" 1 sh -c '"$@" >/dev/full' sh "$ML" predict --proba --data d.st s-*.st "${@:2}"; }
+check "what a full disk does not take of it is told" full_disk 'cannot write' -o /dev/full
+check "on standard output too" full_disk 'cannot write all of it to standard output'
 three_lines()
 {
 	grep -A2 "^    b = open('w.safetensors'" "$here/README.md" | sed 's/^    //' >three.py

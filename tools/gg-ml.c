@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "ml.h"
+#include "printed.h"
 #include "wrap.h"
 
 const struct ml_command ml_commands[] = {
@@ -209,10 +210,10 @@ int main(int argc, char **argv)
 		return EXIT_FINE;
 	}
 	rc = c->run(&m, n, argv + 2, &e);
+	if (rc == 0)
+		rc = printed_end(&e);
 	if (rc < 0)
 		fprintf(stderr, "gg-ml: %s\n", e.text);
 	arena_release(&m.a);
-	if (fflush(stdout) != 0 && rc == 0)
-		rc = -1;
 	return rc < 0 ? (e.code == ERR_REFUSED ? EXIT_USAGE : EXIT_FAILED) : rc;
 }

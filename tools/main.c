@@ -2,13 +2,13 @@
  *
  * gg has one table (gg.c), gg-worker another (gg-worker.c).
  */
-#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "file.h"
 #include "gg.h"
+#include "printed.h"
 #include "shown.h"
 
 const struct verb *verb_find(const char *name)
@@ -114,8 +114,8 @@ int main(int argc, char **argv)
 		note("%s", e.text);
 		rc = exit_code(e.code);
 	}
-	if (fflush(stdout) != 0 && errno != EPIPE && rc == 0) {
-		note("cannot write to standard output: %s", strerror(errno));
+	if (printed_end(&e) < 0 && rc == 0) {
+		note("%s", e.text);
 		rc = EXIT_STORE;
 	}
 	return rc;

@@ -274,6 +274,17 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
 	return rc;
 }
 
+/* A write that failed long ago is known by the stream's mark alone. */
+static int close_output(FILE *f, const char *path, struct err *e)
+{
+	bool is_bad = ferror(f);
+
+	if (fclose(f) != 0)
+		return err_sys(e, "cannot write %s", path);
+	return !is_bad ? 0 :
+		err_set(e, ERR_IO, "cannot write all of %s: is its disk full?", path);
+}
+
 int ml_predict(struct ml *m, int argc, char **argv, struct err *e)
 {
 	struct judge j = { .m = m };
@@ -291,8 +302,8 @@ int ml_predict(struct ml *m, int argc, char **argv, struct err *e)
 			fprintf(f, "%zu", metrics_best(p, j.classes));
 		fputc('\n', f);
 	}
-	if (f && f != stdout && fclose(f) != 0 && rc == 0)
-		rc = err_sys(e, "cannot write %s", m->output);
+	if (f && f != stdout)
+		rc = close_output(f, m->output, e);
 	judge_end(&j);
 	return rc;
 }
