@@ -85,6 +85,10 @@ check "gg lambda without a name" once "takes one name" 2 "$GG" lambda deploy
 check "gg lambda with a wrong word" once "frob" 2 "$GG" lambda frob
 check "gg worker with a ticket that is not there" once "nowhere: cannot open" 3 "$GG" worker --connect nowhere
 check "gg worker with a ticket that is none" once "data: this is no ticket" 3 "$GG" worker --connect data
+check "gg status of what is not there" once "gg status lists" 2 "$GG" status nowhere
+check "gg graph of it" once "gg status lists" 2 "$GG" graph nowhere
+check "gg status of a path outside the project" once "outside the project" 2 "$GG" status /etc
+check "a number that is too large is told with its option" once "--jobs" 2 "$GG" force -j 2000000
 check "gg lock of what is no output" once "see gg status" 2 "$GG" lock data
 check "--locked without gg.lock" once "gg lock writes it" 2 "$GG" force --locked a
 check "gg history of a run that is none" once "see gg history" 2 "$GG" history 1999

@@ -20,6 +20,9 @@ started() { grep -q "\"start\".*$1" .gg/runs/*.jsonl 2>/dev/null; }
 "$GG" infer sh -c 'sh slow.sh data slow; sh quick.sh data quick; sh loud.sh data loud' >/dev/null 2>&1
 "$GG" infer sh -c 'sh twice.sh data twice' >/dev/null 2>&1
 check "nothing has run yet" says "slow has not run here yet" 2 "$GG" log slow
+echo 'rev "$1" >"$2"' >seen.sh
+"$GG" learn sh seen.sh data seen >/dev/null 2>&1
+check "nor is anything kept of what ran for real" says "seen was not forced here" 2 "$GG" log seen
 "$GG" force slow >force.log 2>&1 &
 force=$!
 until_true 60 started slow.sh

@@ -32,7 +32,7 @@ check "and says that it guesses" says "guessed: 100% of that: 14 thunks of shape
 check "which shapes, too" plan_is '.guessed.shapes == ["sh prep.sh", "sh train.sh", "sh vote.sh"]'
 check "what one output needs is planned alone" says "2 thunks would run, 0 are known" 0 "$GG" plan model3
 check "nothing ran for it" sh -c '! grep -qs "\"event\":\"start\"" .gg/runs/*.jsonl && grep -q gg-placeholder voted'
-check "a target that nobody makes is an error" says "no output of a thunk" 2 "$GG" plan nowhere
+check "a target that nobody makes is an error" says "no output that gg knows" 2 "$GG" plan nowhere
 
 # One observation of each shape.
 counts 3 0 0 "$GG" force model1 >/dev/null 2>&1

@@ -33,6 +33,8 @@ check "its command" has '.predicate.buildDefinition.internalParameters.steps[0].
 check "what it was made from" has ".predicate.buildDefinition.resolvedDependencies | map(select(.name == \"data\" and .digest.sha256 == \"$(sha256sum data | cut -c1-64)\")) | length == 1"
 check "when it began and ended" has '.predicate.runDetails.metadata | (.startedOn <= .finishedOn and (.startedOn | fromdate) > 0)'
 check "--json prints the same" sh -c '"$1" provenance parts --json | cmp - p.json' - "$GG"
+all_of_folder() { "$GG" provenance . -o p.json && has '[.subject[].name] | sort == ["parts/a/x y", "parts/z", "prepared"]'; }
+check "of a folder, that of all outputs in it" all_of_folder
 
 "$GG" infer sh -c 'sh prep.sh data later' >/dev/null
 check "of what was not forced there is none" says "gg force later first" 2 "$GG" provenance later

@@ -131,7 +131,11 @@ check "an engine alone is good enough" bash -c \
 echo 'sh broken.sh --out=broken.txt' >broken-script.sh
 "$GG" infer sh broken-script.sh >/dev/null
 check "a thunk that fails is told of, with status 1" says "exit status 7" 1 verify broken.txt
-check "without a target there is a usage error" says "needs TARGET" 2 verify
+
+# --- folders
+"$GG" infer sh -c 'sh same.sh --in=data --out=two/a.txt; sh joined.sh --in=data --out=two/b.txt' >/dev/null
+check "a folder means the outputs in it" says "same 2, differ 0" 0 verify two
+check "without a target there is a usage error" says "needs PATH or ID" 2 verify
 check "so it is for what gg does not know" says "no output that gg knows" 2 verify data
 echo 'sh joined.sh --in=broken.txt --out=above.txt' >above-script.sh
 "$GG" infer sh -c '. ./broken-script.sh; . ./above-script.sh' >/dev/null

@@ -10,25 +10,24 @@
 #include "gg.h"
 #include "lineage.h"
 #include "shown.h"
+#include "targets.h"
 
 struct graph {
 	struct ctx *c;
 	struct lineage reached;
-	const char **below;
-	size_t n_below;
 	json_t *nodes, *edges;
 	struct buf dot;
 };
 
-static int add_ref(void *arg, const char *path, const struct ref_record *r)
+static int reach(struct graph *g, const struct strs *paths, struct err *e)
 {
-	struct graph *g = arg;
+	struct ref_record r;
 
-	for (size_t i = 0; i < g->n_below; i++)
-		if (path_is_below(g->below[i], path)) {
-			lineage_reach(&g->reached, &r->thunk);
-			break;
-		}
+	for (size_t i = 0; i < paths->n; i++) {
+		if (ref_get(g->c->store, paths->v[i], &g->c->arena, &r, e) < 0)
+			return -1;
+		lineage_reach(&g->reached, &r.thunk);
+	}
 	return 0;
 }
 
@@ -149,19 +148,13 @@ static int write_out(struct graph *g, const char *file, struct err *e)
 int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct graph g = { .c = c, .nodes = json_array(), .edges = json_array() };
-	int rc = 0;
+	struct strs paths = { 0 };
+	int rc = outputs_find(c, argc, argv, &paths, e);
 
-	g.below = arena_alloc(&c->arena, (size_t)(argc + 1) * sizeof *g.below);
-	g.below[g.n_below++] = ".";
-	for (int i = 0; i < argc; i++) {
-		bool inside;
-
-		g.n_below = (size_t)i + 1;
-		g.below[i] = project_path(&c->project, &c->arena, c->cwd, argv[i], &inside);
-	}
+	if (rc == 0)
+		rc = reach(&g, &paths, e);
 	buf_str(&g.dot, "digraph gg {\n\trankdir=LR;\n"
 		"\tnode [shape=box, fontname=\"Helvetica\"];\n");
-	rc = ref_each(c->store, add_ref, &g, e);
 	for (size_t i = 0; i < g.reached.n && rc == 0; i++) {
 		struct id id = g.reached.v[i];  /* the list may move */
 
@@ -174,5 +167,6 @@ int cmd_graph(struct ctx *c, int argc, char **argv, struct err *e)
 	json_decref(g.edges);
 	buf_release(&g.dot);
 	lineage_release(&g.reached);
+	strs_release(&paths);
 	return rc < 0 ? -1 : EXIT_FINE;
 }

@@ -1,7 +1,7 @@
 /* cmd_plan.c - gg plan: what forcing would run, and what it would take */
 #include <stdlib.h>
 #include "plan.h"
-#include "steps.h"
+#include "targets.h"
 
 int cmd_plan(struct ctx *c, int argc, char **argv, struct err *e)
 {

@@ -14,6 +14,7 @@
 #include "gg.h"
 #include "lineage.h"
 #include "shown.h"
+#include "targets.h"
 
 #define BUILD_TYPE "urn:gg:thunk:1"
 #define BUILDER "urn:gg:1"
@@ -286,38 +287,34 @@ static int write_statement(struct provenance *p, char **argv, int argc, struct e
 	return rc;
 }
 
-static int add_target(struct provenance *p, const char *word, struct err *e)
+static int add_output(struct provenance *p, const char *path, const struct placeholder *ph,
+		      struct err *e)
 {
 	struct ctx *c = p->c;
 	const struct ref *value;
-	struct named n;
 	struct result r;
 
-	if (name_find(c, word, &n, e) < 0)
-		return -1;
-	if (!n.path)
-		return err_set(e, ERR_USAGE, "%s is a name; gg provenance takes the path of an "
-			       "output", word);
-	if (store_get_result(c->store, &n.id, &c->arena, &r, e) < 0)
+	if (store_get_result(c->store, &ph->thunk, &c->arena, &r, e) < 0)
 		return e->code != ERR_MISSING ? -1 :
 			err_set(e, ERR_USAGE, "%s is a placeholder still: gg force %s first",
-				word, word);
-	value = result_output(&r, n.out);
+				path, path);
+	value = result_output(&r, ph->out);
 	if (!value || value->kind == REF_THUNK)
-		return err_set(e, ERR_BAD, "thunk %.12s gave no output %s", id_hex(&n.id).s,
-			       n.out);
-	lineage_reach(&p->steps, &n.id);
-	return add_subjects(p, n.path, value, e);
+		return err_set(e, ERR_BAD, "thunk %.12s gave no output %s",
+			       id_hex(&ph->thunk).s, ph->out);
+	lineage_reach(&p->steps, &ph->thunk);
+	return add_subjects(p, path, value, e);
 }
 
 int cmd_provenance(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct provenance p = { .c = c, .json_steps = json_array(),
 				.json_sources = json_array(), .subjects = json_array() };
-	int rc = 0;
+	struct targets of = { 0 };
+	int rc = targets_find(c, argc, argv, &of, e);
 
-	for (int i = 0; i < argc && rc == 0; i++)
-		rc = add_target(&p, argv[i], e);
+	for (size_t i = 0; i < of.n && rc == 0; i++)
+		rc = add_output(&p, of.v[i].path, &of.v[i].ph, e);
 	for (size_t i = 0; i < p.steps.n && rc == 0; i++) {
 		struct id id = p.steps.v[i];    /* the list may move */
 
@@ -328,6 +325,7 @@ int cmd_provenance(struct ctx *c, int argc, char **argv, struct err *e)
 	json_decref(p.json_steps);
 	json_decref(p.json_sources);
 	json_decref(p.subjects);
+	free(of.v);
 	lineage_release(&p.steps);
 	map_release(&p.sources);
 	map_release(&p.runtimes);

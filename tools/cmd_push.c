@@ -8,6 +8,7 @@
 #include "keep.h"
 #include "remote_gc.h"
 #include "steps.h"
+#include "targets.h"
 
 static int needs_remotes(const struct ctx *c, struct err *e)
 {

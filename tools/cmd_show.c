@@ -245,14 +245,23 @@ int cmd_cat(struct ctx *c, int argc, char **argv, struct err *e)
 	return EXIT_FINE;
 }
 
+static int say_unforced(struct ctx *c, const struct named *n, const char *word, struct err *e)
+{
+	struct result r;
+
+	if (store_get_result(c->store, &n->id, &c->arena, &r, e) < 0)
+		return err_set(e, ERR_USAGE, "%s has not run here yet", word);
+	return err_set(e, ERR_USAGE, "%s was not forced here, so nothing that it printed is kept: "
+		       "a command that runs for real prints where its script does", word);
+}
+
 static int print_log(struct ctx *c, const struct named *n, const char *word, struct err *e)
 {
 	struct observation o;
 	struct bytes b;
 
 	if (observation_get(c->store, &n->id, &o, e) < 0)
-		return e->code == ERR_MISSING ?
-		       err_set(e, ERR_USAGE, "%s has not run here yet", word) : -1;
+		return e->code == ERR_MISSING ? say_unforced(c, n, word, e) : -1;
 	if (id_is_zero(&o.log))
 		return 0;
 	if (store_get(c->store, &o.log, &c->arena, &b, e) < 0)

@@ -9,13 +9,14 @@
 #include "file.h"
 #include "gg.h"
 #include "shown.h"
+#include "targets.h"
 
 enum { STALE = NOW_LEFT + 1 };
 
 struct status {
 	struct ctx *c;
 	struct map stale;               /* thunk id -> struct verdict */
-	struct strs paths, below;
+	struct strs paths;
 	json_t *list;
 	size_t n[STALE + 1];
 };
@@ -120,33 +121,11 @@ static int print_one(struct status *s, const char *path, struct err *e)
 	return 0;
 }
 
-static int add_path(void *arg, const char *path, const struct ref_record *r)
-{
-	struct status *s = arg;
-	bool is_meant = s->below.n == 0;
-
-	(void)r;
-	for (size_t i = 0; i < s->below.n && !is_meant; i++)
-		is_meant = path_is_below(s->below.v[i], path);
-	if (is_meant)
-		strs_add(&s->paths, arena_str(&s->c->arena, path));
-	return 0;
-}
-
 int cmd_status(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct status s = { .c = c, .list = json_array() };
-	int rc = 0;
+	int rc = outputs_find(c, argc, argv, &s.paths, e);
 
-	for (int i = 0; i < argc; i++) {
-		bool inside;
-		const char *p = project_path(&c->project, &c->arena, c->cwd, argv[i],
-					     &inside);
-
-		strs_add(&s.below, p);
-	}
-	rc = ref_each(c->store, add_path, &s, e);
-	strs_sort(&s.paths);
 	for (size_t i = 0; i < s.paths.n && rc == 0; i++)
 		rc = print_one(&s, s.paths.v[i], e);
 	if (rc == 0 && c->o.json) {
@@ -163,6 +142,5 @@ int cmd_status(struct ctx *c, int argc, char **argv, struct err *e)
 	json_decref(s.list);
 	map_release(&s.stale);
 	strs_release(&s.paths);
-	strs_release(&s.below);
 	return rc < 0 ? -1 : EXIT_FINE;
 }

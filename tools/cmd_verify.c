@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include "file.h"
 #include "quantity.h"
+#include "targets.h"
 #include "verify.h"
 
 enum { TRIES = 3, GRACE_MS = 3000, TICK_MS = 100, LOOK_AHEAD = 256 };
@@ -397,12 +398,25 @@ static int add_ref(void *arg, const char *path, const struct ref_record *r)
 	return 0;
 }
 
+/* *e says why it is nothing else, which is told where it is no folder either. */
+static int add_folder(struct verify *v, const char *word, struct err *e)
+{
+	struct targets in = { 0 };
+	struct err own;
+	int rc = targets_find(v->d.c, 1, (char *[]){ (char *)word }, &in, &own);
+
+	for (size_t i = 0; rc == 0 && i < in.n; i++)
+		rc = add_thunk(v, &in.v[i].ph.thunk, e);
+	free(in.v);
+	return rc;
+}
+
 static int add_word(struct verify *v, const char *word, struct err *e)
 {
 	struct named n;
 
 	if (name_find(v->d.c, word, &n, e) < 0)
-		return -1;
+		return e->code == ERR_USAGE ? add_folder(v, word, e) : -1;
 	if (!n.is_thunk)
 		return err_set(e, ERR_USAGE, "%s is no thunk, nor an output of one", word);
 	return add_thunk(v, &n.id, e);
@@ -421,7 +435,7 @@ static uint64_t random_below(uint64_t n)
 static int add_all(struct verify *v, int argc, char **argv, struct err *e)
 {
 	if (!argc && !v->d.c->o.all)
-		return err_set(e, ERR_USAGE, "gg verify needs TARGET..., or --all for every "
+		return err_set(e, ERR_USAGE, "gg verify needs PATH or ID, or --all for every "
 			       "output that gg knows; see gg verify --help");
 	if (v->n_wanted < 2)
 		return err_set(e, ERR_USAGE, "--runs: two results at least are needed to "

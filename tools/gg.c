@@ -95,7 +95,7 @@ const struct verb verbs[] = {
 	{ "verify", cmd_verify, NEED_STORE | NEED_EXEC,
 	  "jobs engine quiet verbose all runs hermetic json sample", "[PATH|ID...]",
 	  "run thunks again, and say where what they give differs",
-	  "Each thunk runs past all that is kept, and its outputs are compared with "
+	  "A folder means all outputs in it. Each thunk runs past all that is kept, and its outputs are compared with "
 	  "the kept result, or, when there is none, with those of a second run. "
 	  "Nothing kept is replaced. The first output that differs is told of, with "
 	  "the file in it and the byte, and both values are kept in .gg/verify. "
@@ -129,8 +129,8 @@ const struct verb verbs[] = {
 	  "#filter=WORDS&state=failed&sort=-seconds." },
 	{ "provenance", cmd_provenance, NEED_STORE | NEED_ARGS, "output json", "PATH...",
 	  "print everything that led to an output's bytes",
-	  "The steps with their commands, environment, time and place, the files that no "
-	  "step made, and the packages of the closures. With --json or -o FILE it is an "
+	  "Or to those of all outputs in a folder: the steps with their commands, environment, "
+	  "time and place, the files that no step made, and the packages of the closures. With --json or -o FILE it is an "
 	  "in-toto statement of type SLSA provenance v1, whose subjects are the files of "
 	  "the outputs." },
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "dry-run keep-runs grace:gc json", "",

@@ -10,6 +10,7 @@
 #include "locked.h"
 #include "remote_gc.h"
 #include "steps.h"
+#include "targets.h"
 
 static void add(struct kept *k, const struct id *thunk)
 {

@@ -7,7 +7,7 @@
 #include "quantity.h"
 #include "wrap.h"
 
-enum { DAY_S = 24 * 3600, GRACE_DAYS = 7 };
+enum { DAY_S = 24 * 3600, GRACE_DAYS = 7, NUMBER_MOST = 1000000 };
 
 /* ---- what values are */
 
@@ -30,8 +30,8 @@ static int number(const char *s, void *out, struct err *e)
 	char *end;
 	unsigned long n = strtoul(s, &end, 10);
 
-	if (!*s || *end || *s == '-' || n > 1000000)
-		return err_set(e, ERR_USAGE, "\"%s\" is not a number", s);
+	if (!*s || *end || *s == '-' || n > NUMBER_MOST)
+		return err_set(e, ERR_USAGE, "\"%s\" is no number up to %d", s, NUMBER_MOST);
 	*(unsigned *)out = (unsigned)n;
 	return 0;
 }
@@ -236,10 +236,12 @@ static int take(const struct option_row *r, struct options *o, struct err *e)
 {
 	void *at = (char *)o + r->offset;
 
-	if (r->take)
-		return r->take(optarg, at, e);
-	*(bool *)at = true;
-	return 0;
+	if (!r->take) {
+		*(bool *)at = true;
+		return 0;
+	}
+	return r->take(optarg, at, e) == 0 ? 0 :
+		err_wrap(e, "--%.*s", option_name(r), r->key);
 }
 
 /* What getopt_long is to know of them; names are kept in *a. */
@@ -280,9 +282,9 @@ static int read_all(struct ctx *c, const struct verb *v, int argc, char **argv,
 		else if (got == ':')
 			rc = err_set(e, ERR_USAGE, "%s needs a value; see gg %s --help",
 				     word, v->name);
-		else if (take(got < BY_NAME ? by_letter(v, got) : &option_rows[got - BY_NAME],
-			      &c->o, e) < 0)
-			rc = err_wrap(e, "%s", word);
+		else
+			rc = take(got < BY_NAME ? by_letter(v, got) :
+				  &option_rows[got - BY_NAME], &c->o, e);
 	}
 	buf_release(&shorts);
 	return rc;

@@ -1,24 +1,8 @@
-/* steps.h - the outputs that a person means, and the steps behind them; tools/steps.c */
+/* steps.h - the steps behind outputs; tools/steps.c */
 #ifndef GG_STEPS_H
 #define GG_STEPS_H
 
 #include "gg.h"
-
-/* An output that gg knows. */
-struct target {
-	const char *path;
-	struct placeholder ph;
-	enum place_now now;
-};
-
-struct targets {
-	struct target *v;
-	size_t n, room;
-};
-
-/* Those at the paths, or in folders among them; without any, all of the project.
- * Strings live in c->arena; free v.  ERR_USAGE: no output is there. */
-int targets_find(struct ctx *c, int argc, char **argv, struct targets *out, struct err *e);
 
 struct step {
 	struct id id, reduced;          /* reduced: zero until known */
