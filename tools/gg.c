@@ -96,7 +96,8 @@ const struct verb verbs[] = {
 	  "jobs engine quiet verbose all runs hermetic json sample", "[PATH|ID...]",
 	  "run thunks again, and say where what they give differs",
 	  "A folder means all outputs in it. Each thunk runs past all that is kept, and its "
-	  "outputs are compared with the kept result, or, when there is none, with those of a second run. "
+	  "outputs are compared with the kept result, or, when there is none, with those "
+	  "of a second run. "
 	  "Nothing kept is replaced. The first output that differs is told of, with "
 	  "the file in it and the byte, and both values are kept in .gg/verify. "
 	  "What the difference looks like is guessed at: a time, an order, rounding. "
@@ -131,8 +132,8 @@ const struct verb verbs[] = {
 	  "print everything that led to an output's bytes",
 	  "Or to those of all outputs in a folder: the steps with their commands, environment, "
 	  "time and place, the files that no step made, and the packages of the closures. "
-	  "With --json or -o FILE it is an in-toto statement of type SLSA provenance v1, whose subjects are the files of "
-	  "the outputs." },
+	  "With --json or -o FILE it is an in-toto statement of type SLSA provenance v1, whose "
+	  "subjects are the files of the outputs." },
 	{ "gc", cmd_gc, NEED_STORE | ALONE, "dry-run keep-runs grace:gc json", "",
 	  "remove what nothing refers to any more",
 	  "Kept is what placeholders, outputs that gg put in place, and the last "
