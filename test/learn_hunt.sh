@@ -167,4 +167,30 @@ twice_each_time()
 }
 check "what a model said before it was learned again is asked of nobody later" twice_each_time
 check "and all that was written is there" as_plain
+
+begin <<'B'
+cat >fit.py <<'P'
+import sys
+if sys.argv[1] == '--seed':
+    print('progress of', sys.argv[2])
+    open(sys.argv[4], 'w').write(sys.argv[2])
+else:
+    print(open(sys.argv[2]).read() if sys.argv[1] == '--show' else 'usage: fit.py')
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+python3 fit.py --help >/dev/null || exit
+for s in 1 2 3; do python3 fit.py --seed $s --out $s.txt >/dev/null; done
+python3 fit.py --show 3.txt
+S
+B
+check "--help and what only prints keep nobody from learning the rest" \
+	counts 2 1 0 "$GG" run ./sweep.sh
+check "with the files of a plain run" as_plain
+check "what the script throws away is not shown" eval '! grep progress "$work/.log"'
+check "but kept" says "progress of 3" 0 "$GG" log 3.txt
+check "the next time it is all known" counts 0 3 0 "$GG" run --fresh ./sweep.sh
+check "a way that has only printed so far writes: that is seen" eval '
+	sed -i "s/.*--show.*/    open(\"usage\", \"w\").write(\"none\")/" fit.py &&
+	"$GG" run ./sweep.sh && [ "$(cat usage)" = none ]'
 plan

@@ -334,9 +334,12 @@ static bool must_run(struct session *s, const struct command *c, const char *sha
 	struct learned l;
 	struct err e;
 
-	if (learned_text(s->o.store, shape, &s->arena, &l, &e) < 0 || !l.never ||
+	if (learned_text(s->o.store, shape, &s->arena, &l, &e) < 0 ||
 	    !learned_stands(s->o.store, shape, c, &is_quiet))
 		return false;
+	/* One way of calling it alone, told when it was seen. */
+	if (!l.never)
+		return true;
 	err_set(&e, ERR_REFUSED, "%s", l.never);
 	if (!is_quiet && is_of_interest(shape))
 		study_tell(s, NULL, shape, (struct bytes){ 0 }, &e);

@@ -225,12 +225,34 @@ static bool is_another_way(struct study *st)
 	return is;
 }
 
-static bool writes(const struct sighting *si)
+static bool gives(const struct sighting *si)
 {
+	for (int fd = 1; fd < 3; fd++)
+		if (si->command.std[fd].kind == STREAM_FILE)
+			return true;
 	for (size_t i = 0; i < si->n; i++)
 		if (si->v[i].deeds & (DEED_WROTE | DEED_UPDATED) && *si->v[i].path != '/')
 			return true;
 	return false;
+}
+
+/* A command that gives nothing, as --help and what only prints, says nothing of the
+ * other ways of calling its program: no sighting of it is kept.  False: a model
+ * says that it does give something. */
+static bool is_let_go(struct study *st, struct err *e)
+{
+	struct arena a = { 0 };
+	struct learned l;
+	bool is_known = learned_text(st->s->o.store, st->shape, &a, &l, e) == 0;
+	bool is_never = is_known && l.never, is_way = is_known && is_another_way(st);
+
+	err_set(e, ERR_REFUSED, "it writes no file");
+	if (!is_known)
+		study_never(st, e->text);
+	if (!is_known || is_way || (is_never && strcmp(l.never, e->text) == 0))
+		study_rests(st, true);
+	arena_release(&a);
+	return !is_known || is_never || is_way;
 }
 
 bool study_teach(struct study *st)
@@ -243,7 +265,9 @@ bool study_teach(struct study *st)
 	bool is_adopted = false;
 	int rc = sight(st, &a, &si, &e);
 
-	if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st)) {
+	if (rc == 0 && !gives(&si) && is_let_go(st, &e)) {
+		rc = -1;
+	} else if (rc < 0 && e.code == ERR_REFUSED && !is_another_way(st)) {
 		study_never(st, e.text);
 		study_rests(st, false);
 	}
@@ -251,7 +275,7 @@ bool study_teach(struct study *st)
 		rc = learn(st, &si, &a, &text, &e);
 		if (rc < 0 && e.code == ERR_REFUSED) {
 			unlearn(st);
-			study_rests(st, !writes(&si));
+			study_rests(st, !gives(&si));
 		}
 	}
 	if (rc == 0)

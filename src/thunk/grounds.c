@@ -109,14 +109,17 @@ static const char *abroad(const struct command *c, const char *word, struct aren
 	return arena_printf(a, " %s", dir);
 }
 
-/* By which program, with which options, what lies outside the project, and which
- * secrets there are. */
+/* By which program, with which options, where it prints, what lies outside the
+ * project, and which secrets there are. */
 static const char *way_entry(const struct command *c, struct arena *a)
 {
 	const struct sighting s = { .command = *c };
 	const char *way = arena_printf(a, "%s %s", c->program, learn_way(&s, a));
 	struct id id;
 
+	for (int fd = 1; fd < 3; fd++)
+		if (c->std[fd].kind == STREAM_FILE)
+			way = arena_printf(a, "%s >%d", way, fd);
 	for (size_t i = 1; i < c->n_args; i++)
 		way = arena_printf(a, "%s%s", way, abroad(c, c->args[i], a));
 	for (size_t i = 0; i < c->n_env; i++)
