@@ -48,6 +48,7 @@ struct exec_event {
 					 * do, in the process of this one; else NULL */
 	const struct id *cause;         /* EXEC_FAILED: the thunk that itself
 					 * failed; others only need it */
+	bool is_hushed;                 /* EXEC_DONE: log is for who asks for it */
 	bool is_watched;                /* it ran watched (struct hints): its
 					 * end says how its model holds */
 	bool asks_more;                 /* EXEC_FAILED, and is_watched: its

@@ -113,6 +113,7 @@ struct stream {
 	const char *path;       /* STREAM_FILE: absolute; OTHER: what, in words */
 	bool appends;           /* STREAM_FILE, output: there was content before */
 	bool is_shared;         /* STREAM_FILE, output: the parent has it too */
+	bool is_dropped;        /* output: /dev/null, and gg's own is not */
 };
 
 /* A command that is about to run, all strings borrowed. */
@@ -147,6 +148,8 @@ struct hints {
 	bool is_watched;                /* its model was learned: a step that
 					 * asks for what the project has and
 					 * it does not name fails by that */
+	bool is_hushed;                 /* its caller wants to see nothing of what it
+					 * prints: kept, but shown only if it fails */
 	const char *fuse;               /* words of fuse.h, or NULL; lent */
 	const struct resume *resume;    /* NULL: it cannot go on; borrowed */
 	unsigned gpus_most;             /* it can use up to so many; 0: as gpus */

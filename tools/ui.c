@@ -292,7 +292,7 @@ void ui_event(void *arg, const struct exec_event *ev)
 			" (beside the run that takes long)" : ev->continues ? " (goes on)" : "");
 		break;
 	case EXEC_DONE:
-		if (u->c->o.quiet || !ev->log.n)
+		if (u->c->o.quiet || ev->is_hushed || !ev->log.n)
 			break;
 		ui_clear(u);
 		print_log(ev->log);

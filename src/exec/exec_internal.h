@@ -143,6 +143,7 @@ struct node {
 	bool is_remote : 1;             /* a remote knew its result */
 	bool is_asked : 1;              /* remotes, as reduced */
 	bool is_unpublished : 1;        /* until the second run has ended */
+	bool is_hushed : 1;             /* as hints.is_hushed */
 	bool has_aside : 1;             /* as hints.aside: words to run with */
 	bool is_resumable : 1;          /* it can leave a checkpoint */
 	bool has_restarted : 1;         /* one was of no use */

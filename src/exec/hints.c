@@ -1,8 +1,9 @@
 /* hints.c - what a model hints of a thunk, as it is kept
  *
  * A version byte, numbers as this machine has them (the store never leaves it),
- * and texts, each with a letter before it and a NUL behind it: d, bytes of disk; f, fuse; a,
- * aside; p, s and w, the path and the words of what goes on after an early end.
+ * and texts, each with a letter before it and a NUL behind it: d, bytes of disk; h, an
+ * empty one, hushed; f, fuse; a, aside; p, s and w, the path and the words of what goes
+ * on after an early end.
  */
 #include <inttypes.h>
 #include <stdlib.h>
@@ -44,6 +45,8 @@ int hints_put(struct store *s, const struct id *thunk, const struct hints *h,
 		buf_printf(&b, "d%" PRIu64 "%c", h->disk_bytes, 0);
 	if (h->fuse)
 		put_texts(&b, 'f', &h->fuse, 1);
+	if (h->is_hushed)
+		put_texts(&b, 'h', &(const char *){ "" }, 1);
 	put_texts(&b, 'a', h->aside, h->n_aside);
 	if (how) {
 		put_texts(&b, 'p', &how->path, 1);
@@ -68,6 +71,8 @@ static void read_texts(struct bytes rest, struct arena *a, struct hints *h)
 
 		if (*at == 'd')
 			h->disk_bytes = strtoull(text, NULL, 10);
+		else if (*at == 'h')
+			h->is_hushed = true;
 		else if (*at == 'f')
 			h->fuse = arena_str(a, text);
 		else if (*at == 'a')

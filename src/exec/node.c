@@ -190,6 +190,7 @@ static void read_hints(struct exec *x, struct node *n)
 	n->gpus_most = (uint8_t)h.gpus_most;
 	n->fuse = h.fuse && x->o.fuses ? company_words(x, h.fuse) : NULL;
 	n->has_aside = h.n_aside > 0;
+	n->is_hushed = h.is_hushed;
 	n->is_resumable = h.resume != NULL;
 }
 

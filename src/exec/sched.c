@@ -78,7 +78,7 @@ static void ended_well(struct exec *x, struct run *r, const struct run_report *r
 	const struct run_report all = resume_whole(x, r, rep);
 	struct exec_event ev = { .kind = EXEC_DONE, .thunk = &n->id, .label = r->label,
 				 .log = all.log, .seconds = all.seconds,
-				 .is_watched = r->job.is_watched };
+				 .is_watched = r->job.is_watched, .is_hushed = n->is_hushed };
 	size_t n_bytes = rep->result.n * sizeof(struct result_out);
 	struct result given = { arena_alloc(&x->scratch, n_bytes), rep->result.n };
 	struct sample took;

@@ -35,6 +35,16 @@ static bool is_ours(const struct stat *st)
 	return false;
 }
 
+/* Somebody has this output of a command thrown away, where ours is not. */
+static bool is_dropped(int fd, const struct stat *st)
+{
+	struct stat own, null;
+
+	return fd && stat("/dev/null", &null) == 0 && S_ISCHR(st->st_mode) &&
+	       st->st_rdev == null.st_rdev &&
+	       !(fstat(fd, &own) == 0 && S_ISCHR(own.st_mode) && own.st_rdev == null.st_rdev);
+}
+
 pid_t stream_parent(pid_t pid)
 {
 	struct process p;
@@ -221,7 +231,10 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 
 	*out = (struct stream){ .kind = STREAM_QUIET };
 	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)pid, fd);
-	if (stat(path, &st) < 0 || S_ISCHR(st.st_mode))
+	if (stat(path, &st) < 0)
+		return;
+	out->is_dropped = is_dropped(fd, &st);
+	if (S_ISCHR(st.st_mode))
 		return;
 	if (is_ours(&st) && (fd || !S_ISREG(st.st_mode))) {
 		if (fd == 0 && is_fed(pid, path))

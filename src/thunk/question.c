@@ -364,7 +364,16 @@ static bool is_plain(const struct question *q)
 static bool has_hints(const struct hints *h)
 {
 	return h->cpus || h->gpus || h->time_s || h->mem_bytes || h->disk_bytes ||
-	       h->priority || h->is_watched || h->n_aside || h->fuse || h->resume;
+	       h->priority || h->is_watched || h->is_hushed || h->n_aside || h->fuse ||
+	       h->resume;
+}
+
+/* What it prints is kept as one log: who throws away its standard output, or
+ * whatever of both would go there, is not shown any of it. */
+static bool is_hushed(const struct command *c)
+{
+	return c->std[1].is_dropped ||
+	       (c->std[2].is_dropped && c->std[1].kind == STREAM_FILE);
 }
 
 /* Why path, a plain one, can be no input of its own beside t's; or NULL. */
@@ -407,6 +416,7 @@ void question_hint(const struct question *q, const struct id *thunk)
 	const struct infer_opts *o = &q->g.in->o;
 	struct hints h = q->b.hints;
 
+	h.is_hushed = is_hushed(q->g.c);
 	if (h.resume)
 		h.resume = plain_resume(q, h.resume);
 	if (o->hints && has_hints(&h))

@@ -170,7 +170,9 @@ static int read_streams(struct text *t, struct command *c)
 		    read_number(t, STREAM_OTHER, &kind) < 0 || read_number(t, 3, &bits) < 0 ||
 		    !(path = text_last(t)))
 			return -1;
-		c->std[fd] = (struct stream){ (enum stream_kind)kind, path, bits & 1, bits >> 1 };
+		c->std[fd] = (struct stream){
+			.kind = (enum stream_kind)kind, .path = path,
+			.appends = bits & 1, .is_shared = bits >> 1 };
 	}
 	return 0;
 }
