@@ -43,6 +43,8 @@ enum run_status {
 	RUN_STOPPED,            /* it was ended early and can go on: its checkpoint
 				 * is the one entry of the result, or there is
 				 * none, and it begins anew */
+	RUN_DISK_FULL,          /* the program failed, and no room was left where it
+				 * writes */
 	RUN_STATUS_COUNT
 };
 

@@ -11,6 +11,7 @@ sh outside.sh @in @out
 sh wrote.sh @in @out
 sh signal.sh @in @out
 sh code.sh @in @out
+sh full.sh @in @out
 sh ok.sh @in @out
 sh short.sh @in @out
 sh long.sh @in @out
@@ -21,6 +22,7 @@ echo 'echo x >/etc/gg-escaped && echo x >"$2"' >outside.sh
 echo 'echo changed >>"$1"; echo x >"$2"' >wrote.sh
 echo 'echo log of signal; kill -SEGV $$' >signal.sh
 echo 'echo log of code; exit 7' >code.sh
+echo 'echo log of full; cat "$1" >/dev/full' >full.sh
 echo 'cp "$1" "$2"' >ok.sh
 echo 'sleep 0.2; cp "$1" "$2"' >short.sh
 echo "echo started; sleep 1000.$$ & sleep 1001.$$ # ${work##*/}" >long.sh
@@ -45,6 +47,8 @@ check "a write outside the project" fails outside "tried to write /etc/gg-escape
 check "nothing is written there" test ! -e /etc/gg-escaped
 check "a step that writes to its input" fails wrote "wrote.sh changed its input a"
 check "one that dies by a signal" fails signal "killed by SIGSEGV (segmentation fault)" gone
+check "words of a full disk where there is room" fails full \
+	'full.sh says that it found no space left, yet where it writes there was some' gone
 check "an exit status" fails code "gg: exit status 7" gone
 
 "$GG" infer --fresh sh -c 'sh code.sh a k1; sh ok.sh k1 k2; for i in 1 2 3; do
@@ -161,7 +165,10 @@ two='sh ok.sh a b; sh ok.sh b c'
 "$GG" run sh ok.sh a z >/dev/null
 check "an output larger than the disk" full "$GG" run sh big.sh big --mb 9
 check "what its model can say is told" grep -q 'let .disk 10G. in its model say' "$work/.log"
-check "leaves no part of it" test ! -e big
+check "leaves no part of it, and may be forced later" grep -q '^gg-placeholder' big
+ways() { "$@" --json 2>/dev/null | jq -r 'select(.event == "ran").status' | sort | uniq -c | xargs; }
+check "it is a failure of a kind of its own, and tried twice" \
+	test "$(ways "$GG" force big)" = "2 disk-full"
 check "and nothing else" nothing_temporary
 "$GG" infer sh -c "$two" >/dev/null
 fill

@@ -15,7 +15,8 @@ const struct notation events[] = {
 	  "long), continued (true: from a checkpoint), with (the thunk in whose process and slot "
 	  "it goes, as others do)" },
 	{ "ran", "one run ended: t, thunk, engine, slot, place (the worker), status (ok, exited, "
-	  "signaled, timed-out, out-of-memory, lost-worker, stopped: early, to go on, ...), code "
+	  "signaled, timed-out, out-of-memory, disk-full, lost-worker, stopped: early, to go "
+	  "on, ...), code "
 	  "(exit status or signal), "
 	  "seconds, cpu (seconds), rss (bytes), waited (seconds in the place), cold (a new worker "
 	  "was made for it), dollars, log, second, with (seconds and so on are its share "

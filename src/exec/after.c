@@ -44,6 +44,9 @@ static const struct rule {
 			      .text = "the place it ran in failed" },
 	[RUN_OUT_OF_MEMORY] = { .tries = 3, .grows = true,
 				.text = "it wanted more memory than it may have" },
+	/* What it wrote itself, and others that ran beside it, may be gone by then. */
+	[RUN_DISK_FULL] = { .tries = 2, .elsewhere = true,
+			    .text = "no room was left on the disk that it writes to" },
 	[RUN_LOST_WORKER] = { .tries = 4, .elsewhere = true, .is_ill = true,
 			      .text = "the worker that had it is gone" },
 	[RUN_THROTTLED]   = { .is_free = true, .text = "the place takes no more just now" },

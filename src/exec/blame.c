@@ -10,11 +10,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 #include "file.h"
 
 /* Only the end of a long log is searched. */
-enum { SEARCHED_MAX = 1 << 16, TOKEN_MAX = 4095, PREFIXES_MAX = 4 };
+enum { SEARCHED_MAX = 1 << 16, TOKEN_MAX = 4095, PREFIXES_MAX = 4, FULL_BYTES = 64 << 10 };
 
 const char *blame_who(const struct cell *c)
 {
@@ -288,16 +289,42 @@ static struct bytes end_of_log(const struct cell *c)
 	return log;
 }
 
+/* ---- a full disk */
+
+/* It still has what it wrote.  Root alone may use the last of some disks, so that
+ * only a program's word tells whether it was root for them. */
+static bool is_full(const struct cell *c, bool says_so)
+{
+	struct statvfs fs;
+
+	if (fstatvfs(c->box.tmps[TMP_TMP], &fs) < 0)
+		return false;
+	if (fs.f_files && !fs.f_ffree)
+		return true;
+	return fs.f_blocks &&
+	       (says_so ? fs.f_bavail : fs.f_bfree) * fs.f_frsize < FULL_BYTES;
+}
+
 const char *blame_disk(struct cell *c)
 {
+	struct run_report *r = &c->report;
 	struct bytes log = end_of_log(c);
+	bool says_so = says(log, "No space left on device") || says(log, "Disk quota exceeded");
+	const char *status = blame_status(&c->arena, r->status, r->code);
 
-	if (!says(log, "No space left on device") && !says(log, "Disk quota exceeded"))
+	if (is_full(c, says_so)) {
+		r->status = RUN_DISK_FULL;
+		return arena_printf(&c->arena, "%s found no space left on the disk that it writes "
+				    "to: free some, and let `disk 10G` in its model say how much "
+				    "it needs, so that it starts only where so much is free (%s)",
+				    blame_who(c), status);
+	}
+	if (!says_so)
 		return NULL;
-	return arena_printf(&c->arena, "%s found no space left on the disk that it writes to: "
-			    "free some, and let `disk 10G` in its model say how much it needs, "
-			    "so that it starts only where so much is free (%s)", blame_who(c),
-			    blame_status(&c->arena, RUN_EXITED, c->report.code));
+	return arena_printf(&c->arena, "%s says that it found no space left, yet where it writes "
+			    "there was some when it had ended: it may have removed what it wrote, "
+			    "or have filled /dev/shm or its quota; `disk 10G` in its model says "
+			    "how much must be free when it starts (%s)", blame_who(c), status);
 }
 
 const char *blame_log(struct cell *c)

@@ -195,7 +195,7 @@ void guard_free(struct guard *g);
 /* What a failed program's log says of an input that was not declared or a
  * write that was not allowed, in words; NULL if nothing. */
 const char *blame_log(struct cell *c);
-/* The same of a disk that was full. */
+/* The same of a disk that was full.  It is so still: the report's status says so. */
 const char *blame_disk(struct cell *c);
 /* "exit status 3", "killed by SIGSEGV (segmentation fault)". */
 const char *blame_status(struct arena *a, enum run_status status, int code);

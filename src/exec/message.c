@@ -16,7 +16,7 @@ static const char *const statuses[RUN_STATUS_COUNT] = {
 	[RUN_OUT_OF_MEMORY] = "out-of-memory", [RUN_LOST_WORKER] = "lost-worker",
 	[RUN_THROTTLED] = "throttled", [RUN_UNREACHABLE] = "unreachable",
 	[RUN_OUT_OF_REACH] = "out-of-reach",
-	[RUN_STOPPED] = "stopped",
+	[RUN_STOPPED] = "stopped", [RUN_DISK_FULL] = "disk-full",
 };
 
 const char *run_status_name(enum run_status s)

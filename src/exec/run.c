@@ -465,6 +465,9 @@ static void judge_end(struct cell *c, const struct life *l)
 	} else if (WIFSIGNALED(l->status)) {
 		r->status = RUN_SIGNALED;
 		r->code = WTERMSIG(l->status);
+		/* A file that is mapped and finds no room. */
+		if (r->code == SIGBUS)
+			r->text = blame_disk(c);
 	} else if (WEXITSTATUS(l->status)) {
 		r->status = RUN_EXITED;
 		r->code = WEXITSTATUS(l->status);
