@@ -17,19 +17,7 @@
 #include "file.h"
 #include "learn_private.h"
 
-enum {
-	HEX = 64,
-	FILES_MAX = 64,
-	WAYS_MAX = 16,
-	SIZE_MAX_BYTES = 1 << 20,       /* what is larger holds data */
-};
-
-struct grounds {
-	bool is_quiet;
-	const char *ways[WAYS_MAX];
-	const char *files[FILES_MAX];
-	size_t n_ways, n_files;
-};
+enum { SIZE_MAX_BYTES = 1 << 20 };      /* what is larger holds data */
 
 /* No shape begins with this byte, nor do the keys of counts. */
 static struct bytes key_of(struct arena *a, const char *shape)
@@ -37,6 +25,26 @@ static struct bytes key_of(struct arena *a, const char *shape)
 	return bytes_str(arena_printf(a, "\002%s", shape));
 }
 
+bool grounds_read(struct bytes text, struct grounds *g)
+{
+	*g = (struct grounds){ 0 };
+	for (const char *p = text.p, *end = text.p + text.n, *stop; p < end; p = stop + 1) {
+		stop = memchr(p, '\0', (size_t)(end - p));
+		if (!stop)
+			return false;
+		if (*p == 'q')
+			g->is_quiet = true;
+		else if (*p == 'w' && g->n_ways < GROUNDS_WAYS)
+			g->ways[g->n_ways++] = p;
+		else if (*p == 'f' && stop - p > GROUNDS_PATH && g->n_files < GROUNDS_FILES)
+			g->files[g->n_files++] = p;
+		else
+			return false;
+	}
+	return true;
+}
+
+/* What is damaged stands for nothing. */
 static bool grounds_get(struct store *st, const char *shape, struct arena *a,
 			struct grounds *g)
 {
@@ -44,22 +52,8 @@ static bool grounds_get(struct store *st, const char *shape, struct arena *a,
 	struct err e;
 
 	*g = (struct grounds){ 0 };
-	if (store_table_get(st, TABLE_LEARN, key_of(a, shape), a, &b, &e) < 0)
-		return false;
-	for (const char *p = b.p, *end = b.p + b.n, *stop; p < end; p = stop + 1) {
-		stop = memchr(p, '\0', (size_t)(end - p));
-		if (!stop)
-			return false;
-		if (*p == 'q')
-			g->is_quiet = true;
-		else if (*p == 'w' && g->n_ways < WAYS_MAX)
-			g->ways[g->n_ways++] = p;
-		else if (*p == 'f' && stop - p > HEX && g->n_files < FILES_MAX)
-			g->files[g->n_files++] = p;
-		else
-			return false;
-	}
-	return true;
+	return store_table_get(st, TABLE_LEARN, key_of(a, shape), a, &b, &e) == 0 &&
+	       grounds_read(b, g);
 }
 
 /* A file of the project that may change what a command does with the others;
@@ -82,7 +76,7 @@ static bool files_stand(struct store *st, const char *root, const struct grounds
 			struct arena *a)
 {
 	for (size_t i = 0; i < g->n_files; i++) {
-		const char *now = file_entry(st, root, g->files[i] + 1 + HEX, a);
+		const char *now = file_entry(st, root, g->files[i] + GROUNDS_PATH, a);
 
 		if (!now || strcmp(now, g->files[i]) != 0)
 			return false;
@@ -176,10 +170,10 @@ int learned_rests_on(struct store *st, const char *shape, const struct command *
 
 	add_entry(&b, way);
 	if (grounds_get(st, shape, &a, &old) && files_stand(st, root_of(c), &old, &a))
-		for (size_t i = 0; i < old.n_ways && i + 1 < WAYS_MAX; i++)
+		for (size_t i = 0; i < old.n_ways && i + 1 < GROUNDS_WAYS; i++)
 			if (strcmp(old.ways[i], way) != 0)
 				add_entry(&b, old.ways[i]);
-	for (size_t i = 0; i < read->n && n < FILES_MAX; i++) {
+	for (size_t i = 0; i < read->n && n < GROUNDS_FILES; i++) {
 		bool is_script = v.script_path && strcmp(v.script_path, read->v[i]) == 0;
 
 		entry = is_script || may_be_ground(read->v[i])

@@ -151,7 +151,17 @@ int learn_text(const struct sighting *v, size_t n, const struct strs *uses,
  * values. */
 const char *learn_way(const struct sighting *s, struct arena *a);
 
-/* src/thunk/grounds.c: forget what the shape's refusal rests on. */
+/* src/thunk/grounds.c: a record of what a refusal rests on, in its entries, lent
+ * from the text.  A file's has its path from GROUNDS_PATH on.  False: it is none. */
+enum { GROUNDS_WAYS = 16, GROUNDS_FILES = 64, GROUNDS_PATH = 1 + 64 };
+struct grounds {
+	bool is_quiet;
+	const char *ways[GROUNDS_WAYS];
+	const char *files[GROUNDS_FILES];
+	size_t n_ways, n_files;
+};
+bool grounds_read(struct bytes text, struct grounds *g);
+/* Forget what the shape's refusal rests on. */
 int learned_stands_no_more(struct store *st, const char *shape, struct err *e);
 
 /* src/thunk/sighting.c: a shape's record as text.  code: for each sighting the
