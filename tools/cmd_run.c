@@ -280,8 +280,8 @@ static void weigh_failures(struct run *r, size_t n_failed)
 		note("%s ended well all the same: what to do when a step fails is its own",
 		     r->name);
 	else
-		note("%s ended well, but does not look at how its steps end (set -e, ||, if)",
-		     r->name);
+		note("%s ended with 0, but does not look at how its steps end (set -e, ||, if): "
+		     "gg ends with 1; where a step may fail, `|| true` says so", r->name);
 }
 
 static int infer_anew(struct run *r, struct err *e)
