@@ -16,7 +16,8 @@
 enum {
 	MOST_AT_ONCE = 4,               /* containers that are being started */
 	MOST_FAILURES = 3,              /* in a row, without one that said hello */
-	MOST_SILENT = 5,                /* of those because nobody answered */
+	MOST_SILENT = 5,                /* of those because nobody answered,
+					 * or somebody removed the image */
 	AGAIN_MS = 500, LOOK_MS = 1000, LEAVE_MS = 2000, KILL_MS = 10000,
 	BREATH_MS = 2000,
 	START_S = 3,                    /* what a container takes to come, on a busy machine */
@@ -74,7 +75,7 @@ static void never_came(struct backend *b, const struct container *c, const struc
 	/* Those that were begun together fail together. */
 	if (passes && now < b->rests_until_ms)
 		return;
-	if (stays || ++b->n_failures >= (passes ? MOST_SILENT : MOST_FAILURES))
+	if (stays || ++b->n_failures >= (passes || c->lacks_image ? MOST_SILENT : MOST_FAILURES))
 		break_down(b, &why);
 	b->rests_until_ms = now + ((uint64_t)AGAIN_MS << b->n_failures);
 }

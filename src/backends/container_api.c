@@ -210,7 +210,8 @@ static bool says(struct bytes body, const char *text)
 
 bool container_lacks_image(struct bytes body)
 {
-	return says(body, "o such image") || says(body, "image not known");
+	return says(body, "o such image") || says(body, "image not known") ||
+	       says(body, "layer not known");
 }
 
 void container_put_query(struct buf *out, const char *text)

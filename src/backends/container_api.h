@@ -96,7 +96,8 @@ int container_read_progress(struct bytes lines, struct err *e);
 /* An answer that is no success, in words: what is the thing ("image debian:12"),
  * why, and the remedy when the cause is a known one. */
 int container_refusal(const char *what, int status, struct bytes body, struct err *e);
-/* Does such an answer say that the image is not there?  podman does by 500 too. */
+/* Does such an answer say that the image is not there, or, as podman does while it is
+ * being removed, that a part of it is not?  podman does by 500 too. */
 bool container_lacks_image(struct bytes body);
 
 /* Append text as a query holds it. */

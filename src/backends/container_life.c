@@ -169,6 +169,8 @@ static void on_started(void *arg, const struct http_answer *a, const struct err 
 		container_no_answer(c->all->client, e, &c->why);
 	else
 		container_refusal("starting a container", a->status, a->body, &c->why);
+	/* Whoever removes an image by force removes first what was made of it. */
+	c->lacks_image = !e && (a->status == 404 || container_lacks_image(a->body));
 	give_up(c);
 }
 

@@ -106,7 +106,7 @@ struct container {
 	struct http_call *call, *wait;
 	struct timer *again;
 	bool is_started, is_unwanted;
-	bool lacks_image;               /* it was not made: its image is not there */
+	bool lacks_image;               /* it did not begin: its image is not there */
 	int code;
 	struct err why;
 };

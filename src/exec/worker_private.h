@@ -98,6 +98,8 @@ struct runtimes *runtimes_new(struct worker *w);
 void runtimes_free(struct runtimes *r);
 int runtime_check(struct worker *w, const struct message_step *step, const struct thunk *t,
 		  struct ids *lacks, struct err *e);
+/* A path of t's closure that is not on this machine any more, in a; or NULL. */
+const char *runtime_lost(struct worker *w, const struct thunk *t, struct arena *a);
 /* Objects were dropped: look again. */
 void runtimes_doubt(struct runtimes *r);
 

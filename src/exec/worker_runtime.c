@@ -2,11 +2,15 @@
  *
  * A closure that an image was made of is here.  Of another the texts of its
  * trees are wanted first; then this machine is looked over, file by file, and
- * again after a while, since people install packages.
+ * again after a while, since people install packages.  Either may be taken away
+ * from below a step: packages are removed, images by force.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include "closure.h"
+#include "file.h"
 #include "worker_private.h"
 
 enum { TRUSTED_MS = 60000 };
@@ -141,6 +145,37 @@ int runtime_check(struct worker *w, const struct message_step *step, const struc
 	return step->host.n ? 0 :
 		err_set(e, ERR_REFUSED, "this step belongs to one machine, and the request does "
 			"not say what that is like; infer it again, or let it have a closure");
+}
+
+/* ---- after a failure */
+
+struct search {
+	struct arena *a;
+	const char *gone;
+};
+
+static int look_for(void *arg, const char *path, const struct entry *ent)
+{
+	struct search *s = arg;
+	const char *full = arena_printf(s->a, "/%s", path);
+	struct stat st;
+
+	(void)ent;
+	if (strcmp(path_base(path), CLOSURE_NAMES) == 0 || lstat(full, &st) == 0 ||
+	    errno != ENOENT)
+		return 0;
+	s->gone = full;
+	return 1;
+}
+
+const char *runtime_lost(struct worker *w, const struct thunk *t, struct arena *a)
+{
+	struct search s = { .a = a };
+	struct err ignored;
+
+	if (t->runtime == RUNTIME_CLOSURE)
+		closure_each(w->o.store, &t->runtime_id, look_for, &s, &ignored);
+	return s.gone;
 }
 
 size_t worker_closures(const struct worker *w, struct arena *a, const struct id **out)

@@ -107,6 +107,28 @@ static void judge_signal(void *arg)
 	next_step(x);
 }
 
+/* What it ran on is gone, as when its image is removed by force: then it did not
+ * fail by itself, and the next would fail alike. */
+static bool is_unfounded(struct errand *x, const struct run_report *r)
+{
+	const char *gone;
+	struct err e;
+
+	if ((r->status != RUN_EXITED && r->status != RUN_SIGNALED) || x->is_cancelled)
+		return false;
+	gone = runtime_lost(x->w, &x->thunk, &x->arena);
+	if (!gone)
+		return false;
+	err_set(&e, ERR_RETRY, "%s, which it ran on, was removed from the worker's machine or "
+		"image meanwhile", gone);
+	errand_refuse(x, RUN_LOST_WORKER, &e);
+	runtimes_doubt(x->w->runtimes);
+	/* An image is not made whole again. */
+	if (x->w->o.n_closures && x->w->stop && !x->w->stop->is_wanted)
+		worker_stop(x->w->stop);
+	return true;
+}
+
 static void on_done(struct job *j, const struct run_report *r)
 {
 	struct errand *x = j->arg;
@@ -118,6 +140,10 @@ static void on_done(struct job *j, const struct run_report *r)
 		ids_add(&x->lacks, &r->missing);
 		if (fetch(x))
 			return;
+	}
+	if (is_unfounded(x, r)) {
+		next_step(x);
+		return;
 	}
 	*copy = *r;
 	copy_result(&x->arena, &copy->result);
