@@ -142,6 +142,9 @@ void exec_stop(struct exec *x, uint64_t grace_ms);
 /* Is anything wanted still on its way? */
 bool exec_is_busy(const struct exec *x);
 void exec_counts(struct exec *x, struct exec_counts *out);
+/* A command ran for real in so many seconds and was kept as if forced: that is kept
+ * too, and all that is known of a shape never forced. */
+void exec_saw(struct exec *x, const struct id *thunk, double seconds);
 /* How far is a thunk: not looked at, still to be made, or made or failed? */
 enum exec_stage { EXEC_UNMET, EXEC_OPEN, EXEC_ENDED };
 enum exec_stage exec_stage(const struct exec *x, const struct id *thunk);
@@ -188,6 +191,8 @@ struct observation {
 	double dollars, waited_s;       /* as in run_report */
 	char place[48];                 /* engine and worker; "" if unknown */
 };
+/* The place of those that a script ran for real. */
+#define PLACE_OF_SCRIPT "local as the script ran it"
 int observation_put(struct store *s, const struct id *thunk,
 		    const struct observation *o, struct err *e);
 int observation_get(struct store *s, const struct id *thunk,

@@ -116,9 +116,10 @@ struct infer_ran {
 					 * can have read nothing there */
 	struct closure_ahead *ahead;    /* what was seen of its closure while it
 					 * ran, or NULL (closure.h) */
+	struct id thunk;                /* INFER_DEFERRED: filled in */
 };
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
-			       const struct infer_ran *ran, struct arena *a,
+			       struct infer_ran *ran, struct arena *a,
 			       struct buf *why, struct err *e);
 
 /* The helper ended with this exit status and this output. */

@@ -96,4 +96,25 @@ done
 "$GG" infer -q sh -c 'sh grow.sh in40 out40' >/dev/null 2>&1
 check "a large input is expected to take longer than its like did" plan_is '.run == 1 and .guessed.thunks == 0 and .critical_path.seconds > 1 and .critical_path.seconds < 20'
 
+# The first command of a kind runs for real, and its time is what is known of the others.
+project learned
+cat >train.py <<'P'
+import sys, time
+time.sleep(1)
+open(sys.argv[2], 'w').write(sys.argv[1])
+P
+echo 'import sys; open(sys.argv[1], "w").write("".join(open(p).read() for p in sys.argv[2:]))' >vote.py
+cat >script <<'S'
+for i in 1 2 3; do python3 train.py $i model$i; done
+python3 vote.py vote model1 model2 model3
+python3 train.py 4 model4
+python3 vote.py votes model4 vote
+S
+"$GG" infer -q -j1 --learn sh script >.log 2>&1 || cat .log
+check "what ran for real once is no guess" plan_is '.run == 2 and .guessed.thunks == 0'
+took() { "$GG" show --json "$1" | jq '.observation.seconds // .[0].observation.seconds'; }
+check "its time is kept" about "$(took model1)" 1.5 3
+check "without what it waited for gg to make" test "$(took vote | cut -d. -f1)" -lt 2
+check "who looks for its log is told where that went" says "was not forced here" 2 "$GG" log model1
+
 plan

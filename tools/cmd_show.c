@@ -60,9 +60,12 @@ static int show_thunk(struct ctx *c, const struct named *n, struct bytes text,
 		struct tm tm;
 
 		strftime(date, sizeof date, "%Y-%m-%d %H:%M:%S", localtime_r(&t, &tm));
-		printf("# ran %s: %.2f s, %.2f s of cpu, %llu MiB at most, status %d\n",
-		       date, o.seconds, o.cpu_seconds,
-		       (unsigned long long)(o.max_rss_bytes >> 20), o.code);
+		if (strcmp(o.place, PLACE_OF_SCRIPT) == 0)
+			printf("# ran %s: %.2f s, by the script itself\n", date, o.seconds);
+		else
+			printf("# ran %s: %.2f s, %.2f s of cpu, %llu MiB at most, status %d\n",
+			       date, o.seconds, o.cpu_seconds,
+			       (unsigned long long)(o.max_rss_bytes >> 20), o.code);
 		if (o.place[0])
 			printf("# on %s: %llu bytes in, %llu out, %.2f s of waiting, $%.6f\n",
 			       shown(&c->arena, o.place), (unsigned long long)o.in_bytes,
@@ -262,6 +265,8 @@ static int print_log(struct ctx *c, const struct named *n, const char *word, str
 
 	if (observation_get(c->store, &n->id, &o, e) < 0)
 		return e->code == ERR_MISSING ? say_unforced(c, n, word, e) : -1;
+	if (strcmp(o.place, PLACE_OF_SCRIPT) == 0)
+		return say_unforced(c, n, word, e);
 	if (id_is_zero(&o.log))
 		return 0;
 	if (store_get(c->store, &o.log, &c->arena, &b, e) < 0)

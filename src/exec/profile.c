@@ -367,6 +367,50 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 		observation_put(s, &n->reduced, &o, &ignored);
 }
 
+/* Bytes of an input; what another step gave by that step's result. */
+static uint64_t input_bytes(struct store *s, const struct ref *r, struct arena *a)
+{
+	const struct ref *value = r;
+	struct result given;
+	struct err ignored;
+
+	if (r->kind == REF_THUNK)
+		value = store_get_result(s, &r->id, a, &given, &ignored) == 0 ?
+			result_output(&given, r->out) : NULL;
+	return value ? size_of(s, value) : 0;
+}
+
+void exec_saw(struct exec *x, const struct id *thunk, double seconds)
+{
+	struct observation o = { .date_s = (int64_t)time(NULL), .seconds = seconds,
+				 .place = PLACE_OF_SCRIPT };
+	struct store *s = x->o.store;
+	struct arena a = { 0 };
+	struct shape *shape;
+	struct bytes text;
+	struct result r;
+	struct thunk t;
+	struct err ignored;
+
+	if (store_get(s, thunk, &a, &text, &ignored) < 0 ||
+	    thunk_decode(text, &a, &t, &ignored) < 0 ||
+	    store_get_result(s, thunk, &a, &r, &ignored) < 0) {
+		arena_release(&a);
+		return;
+	}
+	for (size_t i = 0; i < t.n_in; i++)
+		o.in_bytes += input_bytes(s, &t.in[i].ref, &a);
+	for (size_t i = 0; i < r.n; i++)
+		o.out_bytes += size_of(s, &r.v[i].ref);
+	observation_put(s, thunk, &o, &ignored);
+	/* It may have waited for what others were to make first. */
+	shape = profile_shape(x, &t);
+	if (!shape->n_seen)
+		profile_learn(x, shape, &(struct sample){ seconds, 0, o.in_bytes, o.out_bytes,
+							  0 });
+	arena_release(&a);
+}
+
 int profile_flush(struct exec *x, struct err *e)
 {
 	struct bytes key;

@@ -73,6 +73,7 @@ struct ask {
 	bool is_relative;               /* the event's */
 	unsigned n_waits;
 	struct id thunk;                /* that it waits for */
+	uint64_t since_ms;              /* it does so */
 	struct err *why;                /* it could not be made */
 	bool is_released;               /* it must not wait for a study again */
 	struct ask *next;               /* that waits for the same */

@@ -20,7 +20,21 @@
 
 double study_seconds(const struct study *st)
 {
-	return (double)(when_steady_ms() - st->begun_ms) / 1e3;
+	return (double)(when_steady_ms() - st->begun_ms - st->waited_ms) / 1e3;
+}
+
+/* Several may wait at a time. */
+void study_waited(struct session *s, pid_t tid, uint64_t since_ms)
+{
+	struct study *st = study_of(s, tid);
+	uint64_t now = when_steady_ms();
+
+	if (!st)
+		return;
+	if (since_ms < st->waited_until_ms)
+		since_ms = st->waited_until_ms;
+	st->waited_ms += now - since_ms;
+	st->waited_until_ms = now;
 }
 
 void studies_init(struct session *s)
@@ -89,6 +103,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 
 	*st = (struct study){ .s = s, .root = trace_process(k->pid, NULL),
 			      .begun_ms = when_steady_ms() };
+	st->waited_until_ms = st->begun_ms;
 	st->waiting_end = &st->waiting;
 	st->command = copy_command(&st->arena, c);
 	st->as_called = copy_command(&st->arena, as_called);

@@ -34,6 +34,7 @@ struct study {
 	int pidfd;
 	struct watch *watch;            /* of pidfd */
 	uint64_t begun_ms;
+	uint64_t waited_ms, waited_until_ms;    /* for what gg made */
 	struct deeds deeds;
 	struct memo *memo;              /* what it saw, until it is known how
 					 * that counts */
@@ -87,6 +88,8 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 				 const struct command *as_called);
 /* c, which is about to run below st, is a command of its own. */
 void study_is_driver(struct study *st, const struct command *c);
+/* A thread, if of a study, has waited since then for what gg made. */
+void study_waited(struct session *s, pid_t tid, uint64_t since_ms);
 /* A path's call of st is about to happen. */
 void study_note(struct study *st, const struct trace_event *ev);
 /* An event of TRACE_END or later, when quick could not answer it. */
@@ -97,6 +100,7 @@ void study_blind(struct session *s, const char *why);
 
 /* ---- among the files of a study */
 
+/* That it ran; what it waited for gg to make is no time of its own. */
 double study_seconds(const struct study *st);
 /* It meets others: those that wait may be among them. */
 void study_release_waiting(struct study *st);

@@ -161,6 +161,8 @@ static bool adopt(struct study *st, struct arena *a)
 	find_made(st, &ran.made);
 	v = infer_adopt(s->infer, &st->as_called, &ran, a, &why, &e);
 	strs_release(&ran.made);
+	if (v == INFER_DEFERRED && s->o.exec)
+		exec_saw(s->o.exec, &ran.thunk, study_seconds(st));
 	if (s->o.explain)
 		s->o.explain(s->o.arg, &st->as_called, INFER_REAL, why.p ? why.p : "");
 	if (v == INFER_REFUSED)

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "session_private.h"
+#include "when.h"
 
 void ask_free(struct ask *k)
 {
@@ -46,6 +47,7 @@ void ask_forced(void *arg, const struct err *e)
 {
 	struct ask *k = arg;
 
+	study_waited(k->s, k->pid, k->since_ms);
 	if (!e) {
 		ask_again(k);
 		return;
@@ -88,6 +90,7 @@ enum trace_answer ask_force(struct session *s, const struct ask *k, const char *
 	struct err e;
 
 	kept->thunk = ph->thunk;
+	kept->since_ms = when_steady_ms();
 	if (kept->n_waits > MAX_WAITS)
 		err_set(&e, ERR_BAD, "%s: still a placeholder after it was made",
 			path ? path : ph->out);

@@ -168,10 +168,9 @@ static int adopt(struct question *q, struct id *id, struct err *e)
 	return 0;
 }
 
-static enum infer_verdict take(struct question *q, struct err *e)
+static enum infer_verdict take(struct question *q, struct id *id, struct err *e)
 {
 	enum infer_verdict v;
-	struct id id;
 
 	if (question_thunk(q, &v, e) < 0)
 		return question_real(q, e->text);
@@ -182,15 +181,15 @@ static enum infer_verdict take(struct question *q, struct err *e)
 	if (overwritten(q))
 		return question_real(q, arena_printf(q->g.a, "what %s was before is gone",
 						     overwritten(q)));
-	if (adopt(q, &id, e) < 0)
+	if (adopt(q, id, e) < 0)
 		return question_real(q, e->text);
 	buf_printf(q->why, "%s: kept as thunk %.12s, %zu in, %zu out\n", q->b.rule,
-		   id_hex(&id).s, q->t.n_in, q->t.n_out);
+		   id_hex(id).s, q->t.n_in, q->t.n_out);
 	return INFER_DEFERRED;
 }
 
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
-			       const struct infer_ran *ran, struct arena *a,
+			       struct infer_ran *ran, struct arena *a,
 			       struct buf *why, struct err *e)
 {
 	struct infer_helper unasked = { 0 };
@@ -202,7 +201,7 @@ enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
 
 	in->machine.ahead = ran->ahead;
 	if (question_match(&q) == MATCH_BOUND)
-		v = take(&q, e);
+		v = take(&q, &ran->thunk, e);
 	in->machine.ahead = NULL;
 	question_release(&q);
 	return v;
