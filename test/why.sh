@@ -57,8 +57,11 @@ check "and no longer when it has ended" sh -c '! "$1" why c | grep "waits for ro
 check "an engine that cannot be used is the reason" says "there is no engine lokal" 0 \
 	env GG_ENGINE=lokal "$GG" why both
 "$GG" force x >/dev/null 2>&1
-check "a step that failed is told of, with the first line that it printed" \
+check "a step that failed is told of, with the last line that it printed" \
 	says "x: failed the last time (exited 3): no such column: age (sh bad.sh a x)" 0 "$GG" why both
+"$GG" run sh -c 'sh bad.sh a x2; true' >/dev/null 2>&1
+check "one whose failure the script was told, and that has no placeholder, too" \
+	says "x2: failed the last time (exited 3)" 0 "$GG" why x2
 check "of many that could start a few are named" says "and 28 more like these" 0 "$GG" why many
 check "and what waits for many names a few" grep -q "many: waits for many-1, many-10, many-11, many-12 and 36 more" "$work/.log"
 check "--json says the same" \

@@ -4,6 +4,8 @@
  * The thunk that stands there is held against the one whose result stood
  * there before.
  */
+#include <fcntl.h>
+#include <sys/stat.h>
 #include "gg.h"
 #include "shown.h"
 #include "thunk_diff.h"
@@ -73,11 +75,27 @@ static int why_changed(struct why *w, const struct named *n, bool is_made, struc
 	return 0;
 }
 
+/* A step that failed leaves no placeholder, and perhaps a part of its output. */
+static bool is_unmade(struct why *w, const struct named *n)
+{
+	struct ctx *c = w->c;
+	struct observation o;
+	struct result r;
+	struct stat st;
+	struct err e;
+
+	if (fstatat(c->project.root_fd, n->path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return true;
+	return store_get_result(c->store, &n->id, &c->arena, &r, &e) < 0 &&
+	       observation_get(c->store, &n->id, &o, &e) == 0 && o.status != RUN_OK;
+}
+
 static int why_one(struct why *w, const char *word, struct err *e)
 {
 	struct ctx *c = w->c;
 	struct placeholder ph;
 	struct named n;
+	bool is_made;
 	int rc;
 
 	if (name_find(c, word, &n, e) < 0)
@@ -88,9 +106,10 @@ static int why_one(struct why *w, const char *word, struct err *e)
 	rc = placeholder_at(c->project.root_fd, n.path, &c->arena, &ph, e);
 	if (rc < 0 && e->code != ERR_BAD)
 		return -1;
-	if (rc > 0 && why_unmade(w, &n, e) < 0)
+	is_made = rc <= 0 && !is_unmade(w, &n);
+	if (!is_made && why_unmade(w, &n, e) < 0)
 		return -1;
-	return why_changed(w, &n, rc <= 0, e);
+	return why_changed(w, &n, is_made, e);
 }
 
 int cmd_why(struct ctx *c, int argc, char **argv, struct err *e)

@@ -97,20 +97,20 @@ static int look_behind(struct look *l, struct err *e)
 
 /* ---- what happened the last time */
 
-static const char *first_line(struct look *l, const struct id *log)
+/* As a rule the reason stands there. */
+static const char *last_line(struct look *l, const struct id *log)
 {
 	struct bytes text;
 	struct err e;
-	const char *from, *end, *line;
+	const char *from;
 
 	if (id_is_zero(log) || store_get(l->w->c->store, log, l->a, &text, &e) < 0)
 		return "it printed nothing";
-	from = text.p;
-	end = from + text.n;
-	while (from < end && (*from == '\n' || *from == ' '))
-		from++;
-	line = arena_strn(l->a, from, (size_t)(end - from));
-	return arena_strn(l->a, line, strcspn(line, "\n"));
+	while (text.n && strchr("\r\n ", text.p[text.n - 1]))
+		text.n--;
+	from = memrchr(text.p, '\n', text.n);
+	from = from ? from + 1 : text.p;
+	return arena_strn(l->a, from, (size_t)(text.p + text.n - from));
 }
 
 static const char *how_it_failed(struct look *l, const struct unmade *u)
@@ -124,7 +124,7 @@ static const char *how_it_failed(struct look *l, const struct unmade *u)
 	if (o.status == RUN_STOPPED)
 		return "was ended early the last time, and can go on from there";
 	return arena_printf(l->a, "failed the last time (%s %d): %s", run_status_name(o.status),
-			    o.code, first_line(l, &o.log));
+			    o.code, last_line(l, &o.log));
 }
 
 /* ---- where it could run */
