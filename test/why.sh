@@ -90,12 +90,15 @@ check "an input that no step makes any more names the step that did" \
 check "a path that is no output is refused" says "data is no output that gg knows" 2 "$GG" why data
 echo 'sleep 1000; echo >$1' >long.sh
 echo 'sh long.sh @out' >>gg.models
-"$GG" infer sh long.sh long >/dev/null 2>&1
+"$GG" infer sh -c 'sh long.sh long; sh step.sh data y2' >/dev/null 2>&1
 timeout 600 "$GG" force -q long >/dev/null 2>&1 &
 force=$!
 until_true 60 eval '"$GG" why long | grep "runs just now"'
 check "a step that runs is told of, and where" \
 	says "long: runs just now on local, for the gg with the number " 0 "$GG" why long
+check "of one that has its turn to come, how many run before it" \
+	says "y2: has all that it reads; 1 other runs just now, for the gg with the number " 0 "$GG" why y2
+check "and gg history says that it runs still" says "runs still  force -q long" 0 "$GG" history
 kill -INT $force
 kill -INT $force
 wait $force 2>/dev/null

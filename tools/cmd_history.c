@@ -3,6 +3,7 @@
 #include <string.h>
 #include "gg.h"
 #include "journal.h"
+#include "running.h"
 #include "shown.h"
 #include "thunk_diff.h"
 
@@ -44,6 +45,15 @@ static json_int_t count(json_t *end, const char *key)
 	return json_integer_value(json_object_get(end, key));
 }
 
+/* No thunk failed, and yet it did not end well: its script, gg.lock, Ctrl-C. */
+static const char *how_else(struct arena *a, json_t *end)
+{
+	if (json_is_true(json_object_get(end, "interrupted")))
+		return ", interrupted";
+	return count(end, "status") && !count(end, "failed") ?
+	       arena_printf(a, ", exit %lld", (long long)count(end, "status")) : "";
+}
+
 static int list_one(struct ctx *c, const char *run, json_t *all, struct err *e)
 {
 	struct arena a = { 0 };
@@ -61,12 +71,14 @@ static int list_one(struct ctx *c, const char *run, json_t *all, struct err *e)
 		json_object_del(o, "event");
 		json_array_append_new(all, o);
 	} else if (rc == 0 && v.end) {
-		printf("%-22s %8.1f s  forced %lld, cached %lld, failed %lld  %.100s\n", run,
+		printf("%-22s %8.1f s  forced %lld, cached %lld, failed %lld%s  %.100s\n", run,
 		       json_number_value(json_object_get(v.end, "seconds")),
 		       (long long)count(v.end, "forced"), (long long)count(v.end, "cached"),
-		       (long long)count(v.end, "failed"), v.command);
+		       (long long)count(v.end, "failed"), how_else(&a, v.end), v.command);
 	} else if (rc == 0) {
-		printf("%-22s %8s    did not end, or runs still  %.100s\n", run, "", v.command);
+		printf("%-22s %8s    %s  %.100s\n", run, "",
+		       running_is_alive(run) ? "runs still" : "did not end: it was killed",
+		       v.command);
 	}
 	json_decref(v.end);
 	arena_release(&a);

@@ -38,20 +38,28 @@ static int on_event(void *arg, const char *event, json_t *o)
 	return 0;
 }
 
-static bool is_alive(long pid)
+static long pid_of(const char *run)
 {
+	const char *pid = strrchr(run, '-');
+
+	return pid ? strtol(pid + 1, NULL, 10) : 0;
+}
+
+bool running_is_alive(const char *run)
+{
+	long pid = pid_of(run);
+
 	return pid > 0 && pid != getpid() && (kill((pid_t)pid, 0) == 0 || errno == EPERM);
 }
 
 static bool read_run(struct ctx *c, const char *run, struct running *r)
 {
-	const char *pid = strrchr(run, '-');
 	struct reading d = { .r = r, .a = &c->arena };
 	struct bytes text;
 	struct err ignored;
 
-	*r = (struct running){ .pid = pid ? strtol(pid + 1, NULL, 10) : 0 };
-	if (!is_alive(r->pid) ||
+	*r = (struct running){ .pid = pid_of(run) };
+	if (!running_is_alive(run) ||
 	    journal_read(c->project.store_dir, run, &c->arena, &text, &ignored) < 0)
 		return false;
 	journal_each(text, on_event, &d, &ignored);
@@ -81,4 +89,15 @@ void running_release(struct running *r)
 const char *running_on(const struct running *r, const struct id *thunk)
 {
 	return r->run ? map_get(&r->engines, bytes_str(id_hex(thunk).s)) : NULL;
+}
+
+size_t running_count(const struct running *r)
+{
+	struct bytes thunk;
+	size_t pos = 0, n = 0;
+	void *engine;
+
+	while (r->run && map_each(&r->engines, &pos, &thunk, &engine))
+		n += engine != NULL;
+	return n;
 }

@@ -35,6 +35,7 @@ struct look {
 	struct map seen;                /* id -> struct unmade */
 	bool has_engines;
 	struct running running;
+	const char *ready;              /* what a step is that lacks nothing */
 };
 
 static bool has_result(struct look *l, const struct id *thunk)
@@ -186,14 +187,14 @@ static void tell(struct look *l, const struct unmade *u, const char *what)
 }
 
 /* Those that run, those that failed, those that fit nowhere, those that could start. */
-static const char *state(const struct unmade *u, int turn)
+static const char *state(const struct look *l, const struct unmade *u, int turn)
 {
 	const char *first[] = { u->now, u->failed, u->misfit };
 
 	for (int i = 0; i < 3; i++)
 		if (first[i])
 			return i == turn ? first[i] : NULL;
-	return u->needs.n || turn < 3 ? NULL : "has all that it reads, and could start now";
+	return u->needs.n || turn < 3 ? NULL : l->ready;
 }
 
 static const char *what_is_done(struct look *l, const struct unmade *u)
@@ -222,7 +223,7 @@ static void tell_all(struct look *l)
 		tell(l, top, arena_printf(l->a, "waits for %s", names(l, &top->needs)));
 	for (int turn = 0; turn < 4; turn++)
 		for (size_t i = 0; i < l->n; i++) {
-			const char *what = state(l->v[i], turn);
+			const char *what = state(l, l->v[i], turn);
 
 			n_ends += what != NULL;
 			if (what && n_told < TOLD_MOST) {
@@ -239,8 +240,15 @@ static void look_at_engines(struct look *l)
 {
 	struct ctx *c = l->w->c;
 	struct err e;
+	size_t n;
 
 	running_look(c, &l->running);
+	l->ready = "has all that it reads, and could start now";
+	n = running_count(&l->running);
+	if (n)
+		l->ready = arena_printf(l->a, "has all that it reads; %zu other%s just now, for the "
+					"gg with the number %ld", n, n == 1 ? " runs" : "s run",
+					l->running.pid);
 	l->has_engines = c->n_engines ||
 		((c->loop || loop_new(&c->loop, &e) == 0) && engines_open_idle(c, &e) == 0);
 	if (!l->has_engines)
