@@ -18,8 +18,9 @@ int file_read(int dirfd, const char *path, size_t limit_bytes, struct arena *a,
 
 /* Write a file that appears whole, with exactly this mode: a temporary
  * beside it, then a rename; no folder is made.
- * FILE_SYNC also waits for the disk, file and folder.  ERR_IO. */
-enum { FILE_SYNC = 1 };
+ * FILE_SYNC also waits for the disk, file and folder; FILE_USUAL takes from the mode
+ * what the umask says.  ERR_IO. */
+enum { FILE_SYNC = 1, FILE_USUAL = 2 };
 int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 	       unsigned flags, struct err *e);
 

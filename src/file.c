@@ -120,7 +120,7 @@ int file_read(int dirfd, const char *path, size_t limit_bytes, struct arena *a,
 
 /* A temporary name beside path.  Process, thread and time make it unique on
  * this machine; O_EXCL sees to the rest. */
-static int open_temp(int dirfd, const char *path, char *temp, size_t room)
+static int open_temp(int dirfd, const char *path, mode_t mode, char *temp, size_t room)
 {
 	const char *base = path_base(path);
 
@@ -137,7 +137,7 @@ static int open_temp(int dirfd, const char *path, char *temp, size_t room)
 			errno = ENAMETOOLONG;
 			return -1;
 		}
-		fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		fd = openat(dirfd, temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode);
 		if (fd >= 0 || errno != EEXIST)
 			return fd;
 	}
@@ -172,10 +172,11 @@ int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 	char temp[4096];
 	int fd, failed;
 
-	fd = open_temp(dirfd, path, temp, sizeof(temp));
+	fd = open_temp(dirfd, path, flags & FILE_USUAL ? mode : 0600, temp, sizeof(temp));
 	if (fd < 0)
 		return err_sys(e, "%s: cannot make a file there", path);
-	failed = file_write_fd(fd, b.p, b.n) < 0 || fchmod(fd, mode) < 0 ||
+	failed = file_write_fd(fd, b.p, b.n) < 0 ||
+		(!(flags & FILE_USUAL) && fchmod(fd, mode) < 0) ||
 		((flags & FILE_SYNC) && fsync(fd) < 0);
 	if (failed)
 		err_sys(e, "%s: cannot write", path);

@@ -74,6 +74,12 @@ check "with --keep-runs for so many runs" eval '! printed "$first" && printed "$
 check "after which the report says that it is gone" \
 	eval '"$GG" report last-1 -o - | grep -q "\"gone\":true" && ! "$GG" report last -o - | grep -q "\"gone\":true"'
 
+check "what -o names is there for whom the umask says" \
+	eval '(umask 027; "$GG" report last -o page.html) && [ "$(stat -c %a page.html)" = 640 ]'
+mkfifo pipe
+timeout 100 cat pipe >got &
+check "and a pipe stays one" eval 'timeout 100 "$GG" report last -o pipe && wait $! && [ -p pipe ] && cmp got page.html'
+
 # A run that is killed leaves what had happened.
 "$GG" run sh -c 'sh train.sh --rate=9 data quick; sh long.sh quick slow' >/dev/null 2>&1 &
 pid=$!

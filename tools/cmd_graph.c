@@ -1,6 +1,5 @@
 /* cmd_graph.c - gg graph: the thunks behind outputs, as DOT, SVG or JSON */
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -139,7 +138,7 @@ static int write_out(struct graph *g, const char *file, struct err *e)
 			      strcmp(ending, ".pdf") == 0)) {
 		rc = draw(g, file, ending + 1, e);
 	} else {
-		rc = file_write(AT_FDCWD, file, b, 0666, 0, e);
+		rc = output_write(file, b, e);
 	}
 	free(json);
 	return rc;

@@ -124,7 +124,8 @@ static int write_lock(struct locking *k, struct err *e)
 		if (!l.n || strcmp(l.v[l.n - 1].path, k->v[i].path) != 0)
 			l.v[l.n++] = k->v[i];
 	lock_encode(&l, &text);
-	rc = file_write(k->c->project.root_fd, LOCK_FILE, buf_bytes(&text), 0644, 0, e);
+	rc = file_write(k->c->project.root_fd, LOCK_FILE, buf_bytes(&text), 0666,
+			FILE_USUAL, e);
 	buf_release(&text);
 	if (rc == 0 && !k->c->o.quiet)
 		printf("%s: %zu output%s\n", LOCK_FILE, l.n, l.n == 1 ? "" : "s");

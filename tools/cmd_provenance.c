@@ -5,12 +5,10 @@
  * parameters; files that no step made, closures and machines are resolved
  * dependencies; the output's files are the subjects.
  */
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include "closure.h"
-#include "file.h"
 #include "gg.h"
 #include "lineage.h"
 #include "shown.h"
@@ -279,7 +277,7 @@ static int write_statement(struct provenance *p, char **argv, int argc, struct e
 	int rc = 0;
 
 	if (p->c->o.output)
-		rc = file_write(AT_FDCWD, p->c->o.output, bytes_str(text), 0666, 0, e);
+		rc = output_write(p->c->o.output, bytes_str(text), e);
 	else
 		fputs(text, stdout);
 	free(json);

@@ -6,11 +6,9 @@
  * the page runs no other script.
  */
 #include <assert.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include "base64.h"
-#include "file.h"
 #include "gg.h"
 #include "journal.h"
 #include "report.h"
@@ -347,13 +345,10 @@ static int write_page(struct report *r, struct err *e)
 {
 	const char *file = r->c->o.output ? r->c->o.output : "report.html";
 	struct buf page = { 0 };
-	int rc = 0;
+	int rc;
 
 	make_page(r, &page);
-	if (strcmp(file, "-") == 0)
-		fwrite(page.p, 1, page.n, stdout);
-	else
-		rc = file_write(AT_FDCWD, file, buf_bytes(&page), 0666, 0, e);
+	rc = output_write(file, buf_bytes(&page), e);
 	if (rc == 0 && strcmp(file, "-") != 0)
 		printf("%s\n", file);
 	buf_release(&page);

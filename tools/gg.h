@@ -302,6 +302,9 @@ int drive_end(struct drive *d);
 /* The same without a word of how it went. */
 void drive_quit(struct drive *d);
 
+/* What -o FILE is to hold; "-": standard output. */
+int output_write(const char *file, struct bytes b, struct err *e);
+
 /* What a person means by PATH or ID: an output that gg knows, or a name. */
 struct named {
 	const char *path;               /* plain, or NULL */

@@ -5,10 +5,9 @@
  */
 #include "trace.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include "file.h"
+#include "gg.h"
 #include "journal.h"
 
 struct trace {
@@ -114,7 +113,7 @@ int trace_write(struct bytes journal, const char *file, struct err *e)
 		json_decref(begun);
 	if (rc == 0) {
 		json = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12));
-		rc = file_write(AT_FDCWD, file, bytes_str(json), 0666, 0, e);
+		rc = output_write(file, bytes_str(json), e);
 		free(json);
 	}
 	json_decref(all);

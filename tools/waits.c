@@ -246,9 +246,9 @@ static void look_at_engines(struct look *l)
 	l->ready = "has all that it reads, and could start now";
 	n = running_count(&l->running);
 	if (n)
-		l->ready = arena_printf(l->a, "has all that it reads; %zu other%s just now, for the "
-					"gg with the number %ld", n, n == 1 ? " runs" : "s run",
-					l->running.pid);
+		l->ready = arena_printf(l->a, "has all that it reads; %zu other%s just now, for "
+				"the gg with the number %ld", n, n == 1 ? " runs" : "s run",
+				l->running.pid);
 	l->has_engines = c->n_engines ||
 		((c->loop || loop_new(&c->loop, &e) == 0) && engines_open_idle(c, &e) == 0);
 	if (!l->has_engines)
