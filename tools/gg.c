@@ -42,7 +42,8 @@ const struct verb verbs[] = {
 	  "first, and there the step fails: `||`, `if`, $? and set -e work. What it had "
 	  "written by then is at its outputs if it ran on this machine; else nothing is. "
 	  "What runs for real runs again as well. Exit status 1 when the script failed, or a step "
-	  "did and the script does not answer to that (set -e, ||, if, $?)." },
+	  "did and the script does not answer to that (set -e, ||, if, $?). gg infer and then gg "
+	  "plan say what would run." },
 	{ "learn", cmd_learn, RUNS_SCRIPT,
 	  "closure", "[--] COMMAND [ARG...]", "run one command, and say what it does to which file",
 	  "Runs COMMAND for real, prints the model that explains it and its like, "

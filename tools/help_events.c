@@ -38,5 +38,24 @@ const struct notation events[] = {
 	  "missing when gg was killed" },
 	{ "EXAMPLE", NULL },
 	{ NULL, "    gg run --json ./run.sh | jq -r 'select(.event == \"failed\") | .text'" },
+	{ "STATUS OF A RUN, AND WHAT FOLLOWS", NULL },
+	{ "exited", "like signaled, timed-out and no-output the program's own failure: its thunk "
+	  "fails, after --retries more runs. Here and below a second run is begun at once, "
+	  "further ones after a pause that doubles" },
+	{ "out-of-memory", "again with twice the memory, twice at most, where an engine has as "
+	  "much" },
+	{ "disk-full", "it failed, and where it writes no room was left: once more, elsewhere if "
+	  "it can be" },
+	{ "lost-worker", "who had it is gone (unreachable: its objects could not be moved): three "
+	  "times more, elsewhere if it can be" },
+	{ "out-of-reach", "the place itself cannot be reached: nine times more" },
+	{ "cell-failed", "the place failed (its disk, its memory): twice more, elsewhere if it "
+	  "can be" },
+	{ "throttled", "the place takes no more just now: it waits; that is no failure" },
+	{ "lost-input", "an input is gone: its thunk makes it again first" },
+	{ "undeclared", "like bad-output and wrote-input: its model says too little or too much. "
+	  "gg run learns again what it has learned, and says what to add to one of gg.models" },
+	{ "not-started", "no such program there, or no right to it: the thunk fails" },
+	{ "stopped", "it goes on from its checkpoint, here or elsewhere" },
 	{ 0 }
 };

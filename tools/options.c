@@ -101,7 +101,8 @@ const struct option_row option_rows[] = {
 	{ "keep-going", 'k', NULL, AT(keep_going), NULL,
 	  "after a failure go on with what does not need it" },
 	{ "retries", 0, number, AT(retries), "N",
-	  "run again, up to N times more, a thunk whose own program failed (default 0)" },
+	  "run again, up to N times more, a thunk whose own program failed (default 0; what a "
+	  "place is to blame for is run again as gg help events says)" },
 	{ "timeout", 0, duration, AT(timeout_s), "TIME",
 	  "end a thunk that runs longer, such as 30m, where no model sets a limit (default: "
 	  "many times as long as eight or more like it took, and half an hour at least)" },
