@@ -71,12 +71,12 @@ static int list_one(struct ctx *c, const char *run, json_t *all, struct err *e)
 		json_object_del(o, "event");
 		json_array_append_new(all, o);
 	} else if (rc == 0 && v.end) {
-		printf("%-22s %8.1f s  forced %lld, cached %lld, failed %lld%s  %.100s\n", run,
+		printf("%-26s %8.1f s  forced %lld, cached %lld, failed %lld%s  %.100s\n", run,
 		       json_number_value(json_object_get(v.end, "seconds")),
 		       (long long)count(v.end, "forced"), (long long)count(v.end, "cached"),
 		       (long long)count(v.end, "failed"), how_else(&a, v.end), v.command);
 	} else if (rc == 0) {
-		printf("%-22s %8s    %s  %.100s\n", run, "",
+		printf("%-26s %8s    %s  %.100s\n", run, "",
 		       running_is_alive(run) ? "runs still" : "did not end: it was killed",
 		       v.command);
 	}

@@ -25,7 +25,7 @@ struct slots {
 
 struct journal {
 	struct journal_opts o;
-	char run[40];
+	char run[64];
 	char *path;
 	int fd;                         /* -1 until something happens */
 	struct buf pending;
@@ -145,13 +145,17 @@ static void begin(struct journal *j)
 struct journal *journal_open(const struct journal_opts *o)
 {
 	struct journal *j = mem_alloc(sizeof *j);
+	struct timespec at;
 	char stamp[24];
 	struct tm tm;
 
+	clock_gettime(CLOCK_REALTIME, &at);
 	*j = (struct journal){ .o = *o, .fd = -1, .begun_ms = loop_now_ms(o->loop),
-			       .begun_s = time(NULL) };
+			       .begun_s = at.tv_sec };
+	/* Sorted by name they are in order, those of one second too. */
 	strftime(stamp, sizeof stamp, "%Y%m%d-%H%M%S", gmtime_r(&j->begun_s, &tm));
-	snprintf(j->run, sizeof j->run, "%s-%ld", stamp, (long)getpid());
+	snprintf(j->run, sizeof j->run, "%s.%03u-%ld", stamp, (unsigned)(at.tv_nsec / 1000000),
+		 (long)getpid());
 	j->path = arena_printf(&j->arena, "%s/" JOURNAL_DIR "/%s.jsonl", o->store_dir, j->run);
 	return j;
 }
