@@ -324,6 +324,26 @@ static void lost_input(void)
 	ONE(&s, RUN_LOST_INPUT, "tree at a");
 }
 
+/* Nothing but a store that lies gives these; what is above the folder is not read. */
+static void lying_trees(void)
+{
+	static const char *const targets[] = { "../a", "d/../../a", "./../t/../a" };
+	struct step s = { .script = "cat t/l", .in = { { "a", "1" }, { "t" } } };
+
+	for (size_t i = 0; i < sizeof targets / sizeof *targets; i++) {
+		struct tree t = { .v = &(struct entry){ .name = "l", .kind = ENTRY_LINK,
+							.target = targets[i] }, .n = 1 };
+		struct buf text = { 0 };
+		struct err e;
+
+		MUST(tree_encode(&t, &text, &e), e);
+		s.in[1].kind = REF_TREE;
+		MUST(store_put(rig.store, buf_bytes(&text), &s.in[1].id, &e), e);
+		ONE(&s, RUN_NOT_STARTED, "the link l leaves it");
+		buf_release(&text);
+	}
+}
+
 static void refused(void)
 {
 	struct step s = { .script = "true", .env = { "LC_ALL=de_DE" } };
@@ -383,6 +403,7 @@ static const struct test tests[] = {
 	{ "a step cannot spoil the folder for the next", moved_folders },
 	{ "a log without end is kept short", loud },
 	{ "a lost input is named, so that it can be made again", lost_input },
+	{ "links that lead out of an input are refused", lying_trees },
 	{ "what cannot run here is not started", refused },
 	{ "a text that is no thunk is refused", nonsense },
 	{ 0 }

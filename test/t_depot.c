@@ -232,16 +232,17 @@ static void flipped_bits(void)
 	fresh("far");
 }
 
-/* A blob cut short, grown, emptied, of another object, a frame in a frame, a frame
- * that does not end. */
-static void odd_blobs(void)
+/* A blob cut short, grown, emptied, of another object, plain and packed, a frame in
+ * a frame, a frame that does not end. */
+static void odd_blobs_of(size_t n_bytes)
 {
-	struct bytes v = dull(200000), other = dull(300000);
-	struct buf frame = { 0 }, twice = { 0 };
+	struct bytes v = dull(n_bytes), other = dull(n_bytes + n_bytes / 2);
+	struct buf frame = { 0 }, twice = { 0 }, others = { 0 };
 	struct ref r, o;
 	struct rig g;
 
 	CHECK(codec_pack(v, &frame));
+	CHECK(codec_pack(other, &others));
 	buf_add(&twice, frame.p, frame.n);
 	buf_add(&twice, frame.p, frame.n);
 	rig_open(&g, "a", one, keys);
@@ -250,10 +251,10 @@ static void odd_blobs(void)
 	CHECK(rig_push(&g, (struct ref[]){ r, o }, 2).code == ERR_NONE);
 	rig_close(&g);
 	rig_open(&g, "b", one, keys);
-	for (int i = 0; i < 6; i++) {
+	for (int i = 0; i < 7; i++) {
 		const struct bytes bad[] = {
-			{ frame.p, frame.n - 1 }, { frame.p, 4 }, { "", 0 },
-			{ other.p, other.n }, buf_bytes(&twice), { v.p, v.n - 1 },
+			{ frame.p, frame.n - 1 }, { frame.p, 4 }, { "", 0 }, { other.p, other.n },
+			buf_bytes(&others), buf_bytes(&twice), { v.p, v.n - 1 },
 		};
 
 		MUST(file_write(AT_FDCWD, blob_path("near", "cas", &r.id), bad[i], 0644, 0, &e), e);
@@ -265,9 +266,16 @@ static void odd_blobs(void)
 	rig_close(&g);
 	buf_release(&frame);
 	buf_release(&twice);
+	buf_release(&others);
 	fresh("a");
 	fresh("b");
 	fresh("near");
+}
+
+static void odd_blobs(void)
+{
+	odd_blobs_of(200000);
+	odd_blobs_of(3000);     /* these are not checked on their way to a file */
 }
 
 /* ---- results */

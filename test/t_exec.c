@@ -246,6 +246,22 @@ static void order_of_starts(void)
 	end();
 }
 
+static void order_of_equals(void)
+{
+	struct id thin, wide;
+	struct end d[3];
+
+	begin("cpus=1");
+	thin = step0("thin");
+	wide = step0("wide");
+	want(step1("first", thin), NULL, &d[0]);
+	want(step1("second", wide), NULL, &d[1]);
+	want(step1("third", wide), NULL, &d[2]);
+	finish();
+	CHECK_STR(order.p, "fake wide\nfake thin\nfake first\nfake second\nfake third\n");
+	end();
+}
+
 static void room_is_kept(void)
 {
 	struct end d[9];
@@ -361,6 +377,7 @@ static const struct test tests[] = {
 	{ "thunks that return themselves are told from those that end", endless_tails },
 	{ "only a whole first line marks a tail, and only a file can follow it", only_tails_are_tails },
 	{ "priority first, then the longest path", order_of_starts },
+	{ "then what most wait for, then what appeared first", order_of_equals },
 	{ "room is never overcommitted, and what can never fit fails", room_is_kept },
 	{ "a want may be added from inside a call back", want_from_inside },
 	{ "stopping cancels what runs and ends every want", stopping },

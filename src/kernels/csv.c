@@ -9,6 +9,8 @@
 #include <string.h>
 #include "formats.h"
 
+static const char utf8_mark[] = "\xef\xbb\xbf";
+
 enum { COLUMNS_MAX = 1 << 16, CELLS_MAX = 1 << 28 };
 
 struct column {
@@ -283,6 +285,9 @@ int csv_read(struct bytes b, const char *path, const struct csv_opts *o,
 	int rc;
 
 	*out = (struct table){ 0 };
+	/* Excel begins its files so; it is part of no cell. */
+	if (bytes_start(b, utf8_mark))
+		s.b = (struct bytes){ b.p + strlen(utf8_mark), b.n - strlen(utf8_mark) };
 	if (o->hash_bits > 24)
 		return err_set(e, ERR_BAD, "--hash wants 24 bits at most");
 	if (memchr(b.p, 0, b.n))
