@@ -15,4 +15,11 @@ check "node: a module that all of them need" eval '
 learns shell 3 1
 check "shell: what the script sources is read" eval '
 	sed -i "s/1.25/-2/" target.sh; says "failed 0," 0 "$GG" run ./sweep.sh && ! cmp best.txt ../shell.plain/best.txt'
+
+# R tells what it starts where it keeps its own temporary files.
+project started
+echo 'a <- commandArgs(TRUE); cat(as.integer(a[1]) * 2, "\n", file = a[2])' >fit.R
+echo 'for (s in 1:3) stopifnot(system2("Rscript", c("fit.R", s, paste0(s, ".txt"))) == 0)' >driver.R
+check "R starts its steps: learned" counts 2 1 0 "$GG" run Rscript driver.R
+check "and they are the same ones when another R does" counts 0 3 0 "$GG" run --fresh Rscript driver.R
 plan

@@ -101,7 +101,7 @@ static const char *const local_env[] = {
 	"MAKE_TERMOUT", "PARALLEL_PID", "PARALLEL_JOBSLOT*", "PARALLEL_REMOTE_TMPDIR",
 	"PARALLEL_RSYNC_OPTS", "PARALLEL_SSH*", "PARALLEL_TMP", "npm_config_*", "npm_execpath",
 	"npm_node_execpath", "npm_package_json", "npm_lifecycle_*", "npm_command", "INIT_CWD",
-	"POETRY_ACTIVE", "UV_RUN_RECURSION_DEPTH",
+	"POETRY_ACTIVE", "UV_RUN_RECURSION_DEPTH", "R_SESSION_TMPDIR",
 };
 
 /* Variables that shape numbers or what is loaded. */
