@@ -65,7 +65,8 @@ struct trace_event {
 				 * "" for TRACE_END and TRACE_SIGNAL */
 	const char *path2;
 	int status;             /* TRACE_END, TRACE_SIGNAL, TRACE_LOOK;
-				 * TRACE_WRITE: 1 if what was there is emptied */
+				 * TRACE_WRITE: 1 if what was there is emptied;
+				 * TRACE_READ: 1 if it must be a folder */
 	uint64_t cookie;        /* names the stopped call */
 	bool is_relative;       /* path was given by name alone, from cwd or an
 				 * open folder */

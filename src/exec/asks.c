@@ -12,8 +12,9 @@
  * Names in a folder are what an interpreter reads to find modules, and it asks
  * for none that it does not see.  So where program text of the thunk lies, the
  * names that only the real folder has are shown, as decoys: any use of one but
- * its name is seen like every other.  The names in any other folder count
- * themselves, unless all that the real one has are there.
+ * its name is seen like every other.  So where it is opened as a file would be:
+ * SQLite does that to sync it.  The names in any other folder count themselves,
+ * unless all that the real one has are there.
  */
 #include "guard.h"
 
@@ -254,10 +255,10 @@ static bool may_lack(struct guard *g, const char *dir, const char *name, bool sh
 	return shows;
 }
 
-static bool may_list(struct guard *g, const char *dir)
+static bool may_list(struct guard *g, const char *dir, bool as_file)
 {
 	struct cell *c = g->c;
-	bool shows = is_for_packages(dir) || has_program_text(&c->thunk, dir) ||
+	bool shows = as_file || is_for_packages(dir) || has_program_text(&c->thunk, dir) ||
 		     begins_in(g, dir), may = true;
 	DIR *d = dir_names(c->box.real_project, dir, 0);
 	struct dirent *ent;
@@ -278,6 +279,7 @@ enum {
 	ASKS_KIND = 2,          /* of a folder, no more than that it is one */
 	LISTS = 4,              /* of a folder, its names */
 	MAKES = 8,              /* whatever stood there goes */
+	AS_FILE = 16,           /* of a folder, it need not have been one */
 };
 
 static const unsigned char uses[] = {
@@ -323,7 +325,7 @@ static bool may_use(struct guard *g, const char *path, unsigned use)
 		if (!(use & LISTS) || !is_folder_here(g, path) ||
 		    is_declared(&g->c->thunk, path))
 			return true;
-		return may_list(g, path);
+		return may_list(g, path, use & AS_FILE);
 	}
 	if (is_declared(&g->c->thunk, path) || !stands_there(g, path, &is_folder))
 		return true;
@@ -334,7 +336,7 @@ static bool may_use(struct guard *g, const char *path, unsigned use)
 	/* An environment into which nothing was installed. */
 	if (is_folder && is_for_packages(path)) {
 		show_folders(g, path);
-		return may_list(g, path);
+		return may_list(g, path, use & AS_FILE);
 	}
 	return refuse(g, path, is_folder && (use & LISTS));
 }
@@ -360,12 +362,15 @@ static const char *inside_project(struct guard *g, const char *path)
 bool asks_may_go(struct guard *g, const struct trace_event *ev)
 {
 	const char *path, *path2 = NULL;
+	unsigned use = ev->kind < sizeof uses ? uses[ev->kind] : 0;
 
-	if (ev->kind >= sizeof uses)
+	if (!use)
 		return true;
+	if (use & LISTS && !ev->status)
+		use |= AS_FILE;
 	path = inside_project(g, ev->path);
 	if (ev->path2)
 		path2 = inside_project(g, ev->path2);
-	return (!path || may_use(g, path, uses[ev->kind])) &&
+	return (!path || may_use(g, path, use)) &&
 	       (!path2 || may_use(g, path2, MAKES));
 }

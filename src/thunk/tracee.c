@@ -155,7 +155,8 @@ static int open_kind(uint64_t flags, struct trace_event *ev)
 		*kind = TRACE_UPDATE;
 	else
 		*kind = TRACE_READ;
-	ev->status = *kind == TRACE_WRITE && flags & O_TRUNC;
+	ev->status = (*kind == TRACE_WRITE && flags & O_TRUNC) ||
+		     (*kind == TRACE_READ && flags & O_DIRECTORY);
 	return 1;
 }
 
