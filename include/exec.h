@@ -150,6 +150,11 @@ enum exec_stage { EXEC_UNMET, EXEC_OPEN, EXEC_ENDED };
 enum exec_stage exec_stage(const struct exec *x, const struct id *thunk);
 /* Nothing runs, and what is ready fits nowhere now: says in out what it needs. */
 bool exec_is_stuck(const struct exec *x, struct buf *out);
+/* cause, which failed by itself, has a result after all: it and what failed for
+ * want of it are as if they had never been wanted; fn hears of each.  What they
+ * counted as is still counted.  Only while nothing is busy. */
+void exec_revive(struct exec *x, const struct id *cause,
+		 void (*fn)(void *arg, const struct id *thunk), void *arg);
 /* What runs now, the oldest first, until fn says no; lent. */
 struct exec_running {
 	const char *label, *engine;     /* engine: its URI */

@@ -193,4 +193,51 @@ check "the next time it is all known" counts 0 3 0 "$GG" run --fresh ./sweep.sh
 check "a way that has only printed so far writes: that is seen" eval '
 	sed -i "s/.*--show.*/    open(\"usage\", \"w\").write(\"none\")/" fit.py &&
 	"$GG" run ./sweep.sh && [ "$(cat usage)" = none ]'
+
+# A folder that is looked through, or only opened to be synced: nothing of it is in the model.
+cat >"$work/fit.c" <<'C'
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+int main(int n, char **v)
+{
+	char root[4096];
+	FILE *f = fopen(v[2], "w");
+	DIR *d;
+
+	if (n < 3 || !f || !getcwd(root, sizeof root))
+		return 1;
+	fprintf(f, "%s\n", v[1]);
+	if (fclose(f) != 0 || fsync(open(root, O_RDONLY)) < 0)
+		return 1;
+	if (getenv("LISTS") && ((d = opendir(root)) == NULL || !readdir(d)))
+		return 1;
+	return 0;
+}
+C
+looks_at_root()
+{
+	begin <<-'B'
+	mkdir bin
+	echo 'import sys; open(sys.argv[2], "w").write(open(sys.argv[1]).read() * 2)' >up.py
+	cat >sweep.sh <<'S'
+	#!/bin/sh
+	for s in 1 2 3; do bin/fit $s $s.txt; python3 up.py $s.txt $s.up; done
+	S
+	B
+	cc -o bin/fit "$work/fit.c" && ./sweep.sh && cp -r . ../plain/ && rm -f ./*.txt ./*.up ../plain/.gg -r
+}
+looks_at_root
+check "a folder that is opened like a file says nothing of its names" \
+	counts 4 2 0 "$GG" run ./sweep.sh
+check "and all is there" as_plain
+looks_at_root
+export LISTS=1
+check "a step that runs for real again and is what it was: what waits for it is made" \
+	says "failed 0," 0 "$GG" run ./sweep.sh
+check "all of it" as_plain
+unset LISTS
 plan

@@ -69,10 +69,21 @@ static void moved(struct drive *d, const struct id *was)
 	}
 }
 
+static void revived(void *arg, const struct id *thunk)
+{
+	moved(arg, thunk);
+	drive_saw(arg, thunk);
+}
+
+/* It may be the very same one, which has run for real by now. */
 static void on_moved(void *arg, const struct id *was, const struct id *now)
 {
 	struct drive *d = arg;
 
+	if (id_equal(was, now)) {
+		exec_revive(d->c->exec, was, revived, d);
+		return;
+	}
 	moved(d, was);
 	if (!id_is_zero(now))
 		drive_saw(d, now);

@@ -220,3 +220,17 @@ int node_make_inputs(struct exec *x, struct node *n, const struct id *missing,
 		graph_queue(x, n);
 	return rc < 0 ? -1 : 0;
 }
+
+void exec_revive(struct exec *x, const struct id *cause,
+		 void (*fn)(void *arg, const struct id *thunk), void *arg)
+{
+	for (size_t i = 0; i < x->by_id.room; i++) {
+		struct node *n = x->by_id.v[i];
+
+		if (!n || n->state != NODE_FAILED || !id_equal(&n->failure->cause, cause))
+			continue;
+		n->state = NODE_NEW;
+		n->failure = NULL;
+		fn(arg, &n->id);
+	}
+}
