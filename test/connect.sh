@@ -130,6 +130,21 @@ check "with the same result" same_result 12
 check "and what had been done was not done again" \
 	sh -c "n=\$(sed -n 's/^forced \([0-9]*\),.*/\1/p' '$work/force.log'); [ \"\$n\" -lt 13 ] && [ \"\$n\" -gt 0 ]"
 
+# ---- closures with folders of which the names are used, as Python's are
+project names
+cat >gg.models <<'END'
+sh look.sh @ -o=@out
+	also	look.sh
+	uses	dash coreutils libc6 libselinux1 libpcre2-8-0 libacl1 libattr1 libgmp10 /usr/lib/dpkg
+END
+echo 'echo $1 >$3; ls /usr/lib/dpkg >>$3' >look.sh
+"$GG" infer sh -c 'sh look.sh 1 -o l1; sh look.sh 2 -o l2' >"$work/.infer" 2>&1 || cat "$work/.infer"
+rm -f "$work/ticket"
+begin_force "connect:unix=$work/s,ticket=$work/ticket"
+worker fay
+check "a worker fetches what a closure says of folders" ends_well $forced
+check "and holds it against what is there" cmp l1 <(echo 1; ls /usr/lib/dpkg)
+
 # ---- words
 cd "$work/local6" || exit 1
 check "a ticket has to be named" says "ticket=FILE" 2 "$GG" force --engine connect:unix=/tmp/x

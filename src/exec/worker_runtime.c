@@ -80,10 +80,11 @@ static void remember(struct runtimes *r, const struct id *closure)
 	c->at_ms = loop_now_ms(r->w->o.loop) + 1;
 }
 
-/* Trees whose texts are not here.  -1: one makes no sense. */
+/* Trees whose texts are not here, and what listed folders hold.  -1: one makes no sense. */
 static int find_lacking(struct store *s, const struct id *tree, struct arena *a,
 			struct ids *lacks, struct err *e)
 {
+	uint64_t n_bytes;
 	struct bytes b;
 	struct tree t;
 
@@ -95,10 +96,15 @@ static int find_lacking(struct store *s, const struct id *tree, struct arena *a,
 	}
 	if (tree_decode(b, a, &t, e) < 0)
 		return err_wrap(e, "tree %.12s of its closure", id_hex(tree).s);
-	for (size_t i = 0; i < t.n; i++)
+	for (size_t i = 0; i < t.n; i++) {
 		if (t.v[i].kind == ENTRY_TREE &&
 		    find_lacking(s, &t.v[i].id, a, lacks, e) < 0)
 			return -1;
+		/* Compared with the folders here, as no file's bytes are. */
+		if (strcmp(t.v[i].name, CLOSURE_NAMES) == 0 &&
+		    store_size(s, &t.v[i].id, &n_bytes, e) < 0)
+			ids_add(lacks, &t.v[i].id);
+	}
 	return 0;
 }
 
