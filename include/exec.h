@@ -108,6 +108,8 @@ struct exec_opts {
 	void *arg;
 };
 
+/* o is copied, what it points to has to live as long.  ERR_USAGE: no engine, too
+ * many, or one that has no room at all. */
 int exec_new(const struct exec_opts *o, struct exec **out, struct err *e);
 /* For backend_opts.changed: the room of an engine is another now. */
 void exec_room_changed(struct exec *x);

@@ -75,6 +75,7 @@ struct ops {
 	void (*loss)(const struct loss_job *j);
 };
 
+/* The loops for these instructions, which the processor has to have. */
 const struct ops *ops_for(enum isa isa);
 
 void loss_run(const struct loss_job *j, enum isa isa);

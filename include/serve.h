@@ -51,6 +51,9 @@ struct serve_opts {
 	void *arg;
 };
 
+/* Listen from now on; o is copied, what it points to is not.  ERR_USAGE: that is
+ * no address; ERR_REFUSED: another process listens there; ERR_MISSING: there is
+ * no libmicrohttpd; ERR_IO. */
 int serve_open(const struct serve_opts *o, struct serve **out, struct err *e);
 /* Answers given before are sent; calls that wait still are cut off without a
  * word to `gone`. */

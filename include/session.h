@@ -70,6 +70,8 @@ struct session_opts {
 	void *arg;
 };
 
+/* Start the command, whose watched calls wait for session_serve().  o is
+ * copied, what it points to has to live as long.  Errors of tracer_start(). */
 int session_start(const struct session_opts *o, struct session **out,
 		  struct err *e);
 /* Serve the command, and the loop where needed, until it and all below it

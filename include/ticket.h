@@ -20,6 +20,7 @@ struct ticket {
 /* A new token.  ERR_IO. */
 int ticket_token(char token[65], struct err *e);
 
+/* Append it as text. */
 void ticket_write(const struct ticket *t, struct buf *out);
 /* ERR_BAD says what is wrong. */
 int ticket_read(struct bytes text, struct ticket *out, struct err *e);

@@ -44,6 +44,7 @@ struct worker_opts {
 };
 
 struct worker;
+/* o is copied, what it points to is not. */
 struct worker *worker_new(const struct worker_opts *o);
 /* Nothing runs any more, or is cut off. */
 void worker_free(struct worker *w);

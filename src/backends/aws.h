@@ -27,7 +27,8 @@ int aws_open(const struct aws_opts *o, struct aws **out, struct err *e);
 /* Nobody who waits is called back any more. */
 void aws_close(struct aws *a);
 
-const char *aws_region(const struct aws *a);    /* NULL: nobody says */
+/* What was said or found; NULL: nobody says. */
+const char *aws_region(const struct aws *a);
 /* The authorities that sign for its servers, by AWS_CA_BUNDLE; NULL: the usual. */
 const char *aws_ca_file(const struct aws *a);
 /* Where the keys are from, for people. */

@@ -54,6 +54,7 @@ struct pool_opts {
 	void *arg;
 };
 
+/* Listen for workers.  o is copied, and its name; errors of serve_open(). */
 int pool_open(const struct pool_opts *o, struct pool **out, struct err *e);
 /* Workers are told to end, which may take some tenths of a second of the loop's
  * time; what runs ends as cancelled, and nobody is called back. */
@@ -74,6 +75,7 @@ void pool_stop(struct pool *p, struct job *j);
  * until the next call, or NULL. */
 const char *pool_why_waiting(struct pool *p);
 
+/* Workers that are here. */
 size_t pool_n_workers(const struct pool *p);
 /* Steps that were started and wait for a worker. */
 size_t pool_n_queued(const struct pool *p);

@@ -105,6 +105,7 @@ struct remote {
 	enum s3_fact has_if_none_match;
 };
 
+/* While it is in the list, closing the remote ends it. */
 void s3_job_add(struct remote *r, struct s3_job *j);
 void s3_job_remove(struct s3_job *j);
 
@@ -155,6 +156,8 @@ const char *s3_whereabouts(const struct http_answer *a, struct arena *work);
 
 /* ---- the calls; each owes one c->done */
 
+/* As the calls of remote_ops, for objects too large for one request; s3_halves is
+ * remote_ops.halves. */
 void s3_upload(struct remote *r, struct remote_call *c);
 void s3_download(struct remote *r, struct remote_call *c);
 int s3_list(struct remote *r, struct remote_listing *l, struct err *e);
