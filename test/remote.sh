@@ -93,6 +93,9 @@ check "and is told so in one line" n_lines 1 "not trusted"
 sample two
 check "gg key trust takes the key" as_stranger "$GG" key trust "$(cat "$work/own")" ann
 check "and then nothing is run" shares 0 6 as_stranger "$GG" force --remote "$shared"
+as_stranger "$GG" key trust "$(cat "$work/own")" anna >/dev/null
+check "a key that is trusted again has the new name, once" eval \
+	'[ "$(as_stranger "$GG" key list | grep trusted | cut -d" " -f3)" = anna ]'
 sample two
 as_stranger "$GG" key distrust "$(cut -c1-12 "$work/own")"
 check "distrusted again, all runs" counts 6 0 0 as_stranger "$GG" force --remote "$shared"

@@ -126,6 +126,25 @@ static int write_keys(const struct key_file *f, const struct buf *b, struct err 
 		file_write(f->dirfd, f->path, buf_bytes(b), 0644, FILE_SYNC, e) < 0 ? -1 : 0;
 }
 
+/* Add the lines of text to out, without those whose key begins so; how many these
+ * were. */
+static size_t drop_key(struct bytes text, const char *hex, struct buf *out)
+{
+	size_t n = strlen(hex), n_gone = 0;
+
+	for (const char *p = text.p, *end = p + text.n; p < end;) {
+		const char *eol = memchr(p, '\n', (size_t)(end - p));
+		size_t len = (size_t)((eol ? eol + 1 : end) - p);
+		bool is_it = len >= n && memcmp(p, hex, n) == 0;
+
+		n_gone += is_it;
+		if (!is_it)
+			buf_add(out, p, len);
+		p += len;
+	}
+	return n_gone;
+}
+
 static int key_trust(struct ctx *c, int argc, char **argv, struct err *e)
 {
 	struct key_file f;
@@ -144,11 +163,11 @@ static int key_trust(struct ctx *c, int argc, char **argv, struct err *e)
 		return -1;
 	if (keyring_open(NULL, text, &k, e) < 0)
 		return err_wrap(e, "%s", f.path);
-	buf_add(&b, text.p, text.n);
-	if (text.n && text.p[text.n - 1] != '\n')
+	drop_key(text, argv[0], &b);
+	if (b.n && b.p[b.n - 1] != '\n')
 		buf_char(&b, '\n');
 	buf_printf(&b, "%s%s%s\n", argv[0], argc == 2 ? " " : "", argc == 2 ? argv[1] : "");
-	rc = keyring_trusts(k, &p) ? 0 : write_keys(&f, &b, e);
+	rc = argc == 1 && keyring_trusts(k, &p) ? 0 : write_keys(&f, &b, e);
 	if (rc == 0)
 		printf("%s: results by %.12s... are believed\n", f.path, argv[0]);
 	keyring_free(k);
@@ -158,7 +177,7 @@ static int key_trust(struct ctx *c, int argc, char **argv, struct err *e)
 
 static int key_distrust(struct ctx *c, int argc, char **argv, struct err *e)
 {
-	size_t n = argc == 1 ? strspn(argv[0], "0123456789abcdef") : 0, n_gone = 0;
+	size_t n = argc == 1 ? strspn(argv[0], "0123456789abcdef") : 0, n_gone;
 	struct key_file f;
 	struct bytes text;
 	struct buf b = { 0 };
@@ -169,20 +188,11 @@ static int key_distrust(struct ctx *c, int argc, char **argv, struct err *e)
 			       "as gg key list prints them");
 	if (chosen(c, &f, e) < 0 || read_keys(c, &f, &text, e) < 0)
 		return -1;
-	for (const char *p = text.p, *end = p + text.n; p < end;) {
-		const char *eol = memchr(p, '\n', (size_t)(end - p));
-		size_t len = (size_t)((eol ? eol + 1 : end) - p);
-		bool is_it = len >= n && memcmp(p, argv[0], n) == 0;
-
-		n_gone += is_it;
-		if (!is_it)
-			buf_add(&b, p, len);
-		p += len;
-	}
+	n_gone = drop_key(text, argv[0], &b);
 	if (n_gone == 0)
 		rc = err_set(e, ERR_USAGE, "%s has no key %s; gg key list prints those that are "
 			     "trusted", f.path, argv[0]);
-	else if (n_gone > 1)
+	else if (n_gone > 1 && n < ID_HEX)
 		rc = err_set(e, ERR_USAGE, "%s is the beginning of several keys; give more of it",
 			     argv[0]);
 	else
