@@ -71,15 +71,16 @@ static double beyond(const struct shape *s, double in_bytes)
 	return far > 0 ? exp(fmin(far, 20)) : 1;
 }
 
-double defaults_timeout(struct exec *x, struct node *n, const struct thunk *t)
+double defaults_timeout(struct exec *x, const struct run *r, const struct thunk *t)
 {
+	struct node *n = r->node;
 	const struct shape *s = n->shape;
 	double least = x->o.least_timeout_s > 0 ? x->o.least_timeout_s : LEAST_S;
 	double limit, more;
 
 	if (!s || s->n_seen < SEEN_TRUSTED || profile_plausible_s(s) <= 0)
 		return 0;
-	profile_size(x, n, t);
+	n->in_bytes = (float)r->in_bytes;
 	limit = time_times * profile_plausible_s(s) *
 		fmax(1, node_seconds(n) / profile_seconds(s));
 	limit = fmax(limit, least);

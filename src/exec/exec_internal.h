@@ -179,6 +179,7 @@ struct run {
 	const char *label;
 	struct company *company;        /* others that go with it, or NULL */
 	double weight;                  /* defaults_weight() of its thunk */
+	uint64_t in_bytes;              /* of its inputs, as far as known here */
 	bool timeout_is_guess;          /* of defaults.c */
 	bool is_second;                 /* of a node that takes too long */
 	bool is_beaten;                 /* the other was first; gave `first` */
@@ -376,8 +377,8 @@ int flotilla_flush(struct exec *x, struct err *e);
 
 /* defaults.c.  How much work the numbers in t's arguments may mean, as a log. */
 double defaults_weight(const struct thunk *t);
-/* Seconds after which n, which is t reduced, hangs; 0: who knows. */
-double defaults_timeout(struct exec *x, struct node *n, const struct thunk *t);
+/* Seconds after which r, whose thunk is t reduced, hangs; 0: who knows. */
+double defaults_timeout(struct exec *x, const struct run *r, const struct thunk *t);
 /* Let n keep as much memory free as its like took, if nobody has said how much. */
 void defaults_memory(struct exec *x, struct node *n, const struct thunk *t, struct bytes text);
 /* r was stopped by such a limit.  May it try again, and why was it stopped? */
@@ -531,7 +532,8 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 double node_seconds(const struct node *n);
 /* Does the shape's time go by the size of what it reads? */
 bool profile_is_sized(const struct shape *s);
-/* n->in_bytes from what is known of t's inputs. */
+/* What is known of t's inputs: their bytes, and n->in_bytes from them. */
+uint64_t profile_in_bytes(struct exec *x, const struct thunk *t);
 void profile_size(struct exec *x, struct node *n, const struct thunk *t);
 /* What j may take, where anything is known of it. */
 void profile_expect(const struct node *n, struct job *j);

@@ -325,14 +325,19 @@ static uint64_t size_of(struct store *s, const struct ref *r)
 	return r->kind != REF_THUNK && store_size(s, &r->id, &n, &e) == 0 ? n : 0;
 }
 
+uint64_t profile_in_bytes(struct exec *x, const struct thunk *t)
+{
+	uint64_t sum_bytes = 0;
+
+	for (size_t i = 0; i < t->n_in; i++)
+		sum_bytes += size_of(x->o.store, &t->in[i].ref);
+	return sum_bytes;
+}
+
 /* What is made by steps that have not run is added by graph_order. */
 void profile_size(struct exec *x, struct node *n, const struct thunk *t)
 {
-	double sum_bytes = 0;
-
-	for (size_t i = 0; i < t->n_in; i++)
-		sum_bytes += (double)size_of(x->o.store, &t->in[i].ref);
-	n->in_bytes = (float)sum_bytes;
+	n->in_bytes = (float)profile_in_bytes(x, t);
 }
 
 void profile_observe(struct exec *x, const struct run *r, const struct run_report *rep,
@@ -346,15 +351,12 @@ void profile_observe(struct exec *x, const struct run *r, const struct run_repor
 		.code = rep->status == RUN_SIGNALED ? 128 + rep->code :
 			rep->status == RUN_OK ? 0 : rep->code ? rep->code : 1,
 		.status = rep->status, .dollars = rep->dollars, .waited_s = rep->waited_s,
+		.in_bytes = r->in_bytes,
 	};
 	struct err ignored;
-	struct thunk t;
 
 	snprintf(o.place, sizeof o.place, "%s%s%s", r->site->engine->ops->name,
 		 rep->place ? " " : "", rep->place ? rep->place : "");
-	if (thunk_decode(r->job.text, &x->scratch, &t, &ignored) == 0)
-		for (size_t i = 0; i < t.n_in; i++)
-			o.in_bytes += size_of(s, &t.in[i].ref);
 	for (size_t i = 0; rep->status == RUN_OK && i < rep->result.n; i++)
 		o.out_bytes += size_of(s, &rep->result.v[i].ref);
 	if (took)

@@ -17,7 +17,7 @@ enum {
 	POLL_MS = 50, POLL_TAKES = 64,
 	FLUSH_LEAST_MS = 20, FLUSH_MOST_MS = 1000,
 	FLUSH_SHARE = 30,               /* a flush takes one part in 30 */
-	HELD_MOST = 4096,               /* each dirties pages of its own until then */
+	HELD_MOST = 16384,              /* each dirties pages of its own until then */
 	PENDING_MOST = 8 << 20,
 };
 

@@ -264,6 +264,7 @@ void sched_start_second(struct exec *x, const struct run *late, struct site *sit
 	r->continues = late->continues;
 	r->timeout_is_guess = late->timeout_is_guess;
 	r->from = late->from;
+	r->in_bytes = late->in_bytes;
 	r->job.backend_data = NULL;
 	r->job.arg = r;
 	x->n_duplicated++;
@@ -323,9 +324,10 @@ struct run *sched_prepare(struct exec *x, struct node *n, struct site *site)
 						    x->o.timeout_s,
 				       .is_watched = n->is_watched };
 		r->weight = defaults_weight(&red.thunk);
+		r->in_bytes = profile_in_bytes(x, &red.thunk);
 		profile_expect(n, &r->job);
 		if (r->job.timeout_s <= 0) {
-			r->job.timeout_s = defaults_timeout(x, n, &red.thunk);
+			r->job.timeout_s = defaults_timeout(x, r, &red.thunk);
 			r->timeout_is_guess = r->job.timeout_s > 0;
 		}
 		if (exec_runtime_host(x, &red.thunk, &r->job.host, &e) == 0)

@@ -180,12 +180,12 @@ int store_open_large(struct store *s, const struct id *id, int *fd,
 		     struct err *e)
 {
 	struct bytes b;
-	int got = object_file_open(s, id, fd, e);
+	int got = table_get(s, TABLE_OBJECT, id_key(id), NULL, &b, e);
 
+	*fd = -1;
 	if (got)
 		return got < 0 ? -1 : 0;
-	*fd = -1;
-	got = table_get(s, TABLE_OBJECT, id_key(id), NULL, &b, e);
+	got = object_file_open(s, id, fd, e);
 	return got > 0 ? 0 : got < 0 ? -1 : gone(id, e);
 }
 

@@ -26,7 +26,7 @@ struct noted {
  * holds every small object and one byte more. */
 enum { PIECE_BYTES = 1 << 17 };
 
-enum { CLAIM_FILES = 128, CLAIM_BUCKETS = 32 * CLAIM_FILES };
+enum { CLAIM_FILES = 256, CLAIM_BUCKETS = 32 * CLAIM_FILES };
 
 struct store {
 	char *dir;
