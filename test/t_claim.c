@@ -1,6 +1,9 @@
 /* t_claim.c - one living process at a time holds a claim */
 #include <fcntl.h>
+#include <sched.h>
 #include <signal.h>
+#include <stdatomic.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include "file.h"
@@ -176,12 +179,141 @@ static void many(void)
 	MUST(store_close(s, &e), e);
 }
 
+/* All of them stand in one row of the board. */
+static struct id in_one_row(unsigned i)
+{
+	struct id id = id_a;
+
+	memcpy(id.b + 12, &i, sizeof(i));
+	return id;
+}
+
+enum { ROW_WORDS = 64 };
+
+static unsigned claim_row(struct store *s, unsigned from)
+{
+	unsigned n = 0;
+
+	for (unsigned i = from; i < from + ROW_WORDS + 1; i++) {
+		struct id id = in_one_row(i);
+
+		n += store_claim(s, &id, &e) == 1;
+	}
+	return n;
+}
+
+static void full_row(void)
+{
+	struct store *s;
+	int ready[2];
+	pid_t pid;
+	char c;
+
+	if (pipe2(ready, O_CLOEXEC) < 0)
+		exit(1);
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		if (store_open(dir, 0, &s, &e) == 0 && claim_row(s, 0) == ROW_WORDS &&
+		    write(ready[1], "", 1) == 1)
+			pause();
+		_exit(1);
+	}
+	close(ready[1]);
+	CHECK(read(ready[0], &c, 1) == 1);
+	close(ready[0]);
+	MUST(store_open(dir, 0, &s, &e), e);
+	CHECK(claim_row(s, 1000) == 0);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	CHECK(claim_row(s, 1000) == ROW_WORDS);
+	MUST(store_close(s, &e), e);
+}
+
+enum { NAMES = 3, AT_ONCE = 4, KILLED = 12, ROUNDS = 2000 };
+
+/* What processes that fight for few claims say of themselves, from 1 on. */
+struct fight {
+	atomic_int holder[NAMES];
+	atomic_bool is_doomed[AT_ONCE + KILLED + 1];
+	atomic_int n_held, n_wrong;
+};
+
+static int fight(struct fight *f, int me)
+{
+	struct store *s;
+	struct err fe;
+
+	if (store_open(dir, 0, &s, &fe) < 0)
+		return 1;
+	for (unsigned i = 0, n = 0; n < ROUNDS; i++) {
+		struct id id = in_one_row(i * 7919 % 31 % NAMES);
+		atomic_int *holder = &f->holder[i * 7919 % 31 % NAMES];
+		int was, got = store_claim(s, &id, &fe);
+
+		if (got < 0)
+			return 1;
+		if (!got) {
+			sched_yield();
+			continue;
+		}
+		was = atomic_exchange(holder, me);
+		f->n_wrong += was && !f->is_doomed[was];
+		sched_yield();
+		f->n_wrong += atomic_exchange(holder, 0) != me;
+		store_unclaim(s, &id);
+		f->n_held++;
+		n++;
+	}
+	return store_close(s, &fe) < 0;
+}
+
+static pid_t join(struct fight *f, int me)
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0)
+		_exit(fight(f, me));
+	return pid;
+}
+
+static void fought_for(void)
+{
+	struct fight *f = mmap(NULL, sizeof *f, PROT_READ | PROT_WRITE,
+			       MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	pid_t pids[AT_ONCE];
+	int who[AT_ONCE], status;
+
+	if (f == MAP_FAILED)
+		exit(1);
+	for (int i = 0; i < AT_ONCE; i++)
+		pids[i] = join(f, who[i] = i + 1);
+	for (int i = 0; i < KILLED; i++) {
+		int k = i % AT_ONCE, before = f->n_held;
+
+		while (f->n_held < before + 50 && f->n_held < AT_ONCE * ROUNDS)
+			sched_yield();
+		f->is_doomed[who[k]] = true;
+		kill(pids[k], SIGKILL);
+		waitpid(pids[k], NULL, 0);
+		pids[k] = join(f, who[k] = AT_ONCE + 1 + i);
+	}
+	for (int i = 0; i < AT_ONCE; i++)
+		CHECK(waitpid(pids[i], &status, 0) == pids[i] && status == 0);
+	CHECK(f->n_wrong == 0 && f->n_held >= AT_ONCE * ROUNDS);
+	munmap(f, sizeof *f);
+}
+
 static const struct test tests[] = {
 	{ "a claim is held by one process at a time", one_at_a_time },
 	{ "a claim falls with its process", falls_with_process },
 	{ "two names at one offset do not confuse", same_offset },
 	{ "dropping what is not held is harmless", unknown_is_dropped },
 	{ "thousands of claims fit in one process", many },
+	{ "where claims are many one waits, and those of the dead make room", full_row },
+	{ "of processes that fight and are killed one at a time holds a claim", fought_for },
 	{ 0 }
 };
 

@@ -4,7 +4,7 @@
  *	db, db-lock     small objects and all tables
  *	objects/HH/HEX  large objects, read-only files
  *	objects/tmp     files that are being written, each locked by its writer
- *	locks           one byte for each thunk that is being made
+ *	claims          a word for each thunk that is being made (claim.c)
  *
  * The order in a flush is what makes a power cut harmless: first the folders
  * that hold new object files and new names in the project, then the records
@@ -186,9 +186,7 @@ int store_open(const char *dir, unsigned flags, struct store **out,
 	struct arena a = { 0 };
 
 	s->dir = mem_str(dir);
-	s->dir_fd = s->objects_fd = -1;
-	for (size_t i = 0; i < CLAIM_FILES; i++)
-		s->claim_fds[i] = -1;
+	s->dir_fd = s->objects_fd = s->claims_fd = -1;
 	s->is_read_only = flags & STORE_READ_ONLY;
 	s->is_volatile = flags & STORE_VOLATILE;
 	s->boot = read_boot();

@@ -26,11 +26,11 @@ struct noted {
  * holds every small object and one byte more. */
 enum { PIECE_BYTES = 1 << 17 };
 
-enum { CLAIM_FILES = 256, CLAIM_BUCKETS = 32 * CLAIM_FILES };
+enum { CLAIM_BUCKETS = 8192 };
 
 struct store {
 	char *dir;
-	int dir_fd, objects_fd, claim_fds[CLAIM_FILES];
+	int dir_fd, objects_fd;
 	bool is_read_only, is_volatile;
 	uint64_t boot;
 	/* A page that the kernel clears in the child of a fork. */
@@ -54,6 +54,9 @@ struct store {
 	const char *last_folder;
 
 	struct claim *claims[CLAIM_BUCKETS];
+	struct claim_board *board;      /* NULL until the first claim */
+	int claims_fd;
+	uint64_t claimer;               /* this process, there */
 	struct noted *noted;
 	size_t n_noted, noted_room;
 };
