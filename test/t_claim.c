@@ -230,7 +230,7 @@ static void full_row(void)
 	MUST(store_close(s, &e), e);
 }
 
-enum { NAMES = 3, AT_ONCE = 4, KILLED = 12, ROUNDS = 2000 };
+enum { NAMES = 2, AT_ONCE = 4, KILLED = 12, ROUNDS = 100000 };
 
 /* What processes that fight for few claims say of themselves, from 1 on. */
 struct fight {
@@ -238,6 +238,18 @@ struct fight {
 	atomic_bool is_doomed[AT_ONCE + KILLED + 1];
 	atomic_int n_held, n_wrong;
 };
+
+/* Free places come and go, so that the fighters choose different ones. */
+static void stir(struct store *s, int me, unsigned i)
+{
+	struct id id = in_one_row(100 * (unsigned)me + i % 3);
+	struct err ignored;
+
+	if (i % 2)
+		store_unclaim(s, &id);
+	else
+		store_claim(s, &id, &ignored);
+}
 
 static int fight(struct fight *f, int me)
 {
@@ -247,19 +259,19 @@ static int fight(struct fight *f, int me)
 	if (store_open(dir, 0, &s, &fe) < 0)
 		return 1;
 	for (unsigned i = 0, n = 0; n < ROUNDS; i++) {
-		struct id id = in_one_row(i * 7919 % 31 % NAMES);
-		atomic_int *holder = &f->holder[i * 7919 % 31 % NAMES];
-		int was, got = store_claim(s, &id, &fe);
+		struct id id = in_one_row(i / 8 % NAMES);
+		atomic_int *holder = &f->holder[i / 8 % NAMES];
+		int was, got;
+
+		stir(s, me, i);
+		got = store_claim(s, &id, &fe);
 
 		if (got < 0)
 			return 1;
-		if (!got) {
-			sched_yield();
+		if (!got)
 			continue;
-		}
 		was = atomic_exchange(holder, me);
 		f->n_wrong += was && !f->is_doomed[was];
-		sched_yield();
 		f->n_wrong += atomic_exchange(holder, 0) != me;
 		store_unclaim(s, &id);
 		f->n_held++;
