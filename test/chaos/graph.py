@@ -18,28 +18,43 @@ sh whole.sh @out @in/...
 """
 
 # By itself, outside gg, the script must give the same without tails or failures.
-# Each step tells of the first of its writes that fails.
+# Each step tells of the first of its writes that fails, and of any of its programs that
+# is killed: a pipe would forget those before its last.
 SCRIPTS = {n: "set -e\n" + text for n, text in {
     "small": 'sleep 0.02\n{ cat "$1"; echo small; } >"$2"\n',
-    "large": 'sleep 0.02\n{ cat "$1"; yes large | head -c 90000; } >"$2"\n',
+    "large": 'sleep 0.02\n{ cat "$1"; seq 1000000 1011249; } >"$2"\n',
     "many": 'for i in 1 2 3; do { echo "$i"; cat "$1"; } >"$2/$i"; done\n'
             'mkdir -p "$2/sub" && ln -sf ../1 "$2/sub/one" && cp /bin/true "$2/sub/true"\n',
     "pick": 'cat "$1/2" "$1/sub/one" >"$2"\n',
     "flaky": 'if [ -n "$GG_RUNTIME" ] && [ $(($(od -An -N1 -tu1 /dev/urandom) % 3)) = 0 ]; then\n'
              '\techo by chance >&2; exit 9\nfi\nsleep 0.01\n{ cat "$1"; echo flaky; } >"$2"\n',
     "join": 'out=$1; shift\ncat "$@" >"$out"\n',
-    "whole": 'out=$1; shift\nall=$(find "$@" -type f)\necho "$all" | sort | xargs sha256sum >"$out"\n',
+    "whole": 'out=$1; shift\nfor d; do sha256sum "$d"/[123] "$d/sub/true"; done >"$out"\n',
     "tail": r"""if [ -z "$GG_RUNTIME" ]; then exec sh small.sh "$1" "$2"; fi
-name() { sha256sum | cut -c1-64; }
-step()
+name()
 {
-	printf 'gg-thunk 1\narg sh\narg small.sh\narg a\narg b\ncwd .\n'
-	echo "in value $(name <"$1") a"
-	echo "in value $(name <small.sh) small.sh"
-	printf 'out out b\nruntime %s\n' "$GG_RUNTIME"
+	local all
+
+	all=$(sha256sum)
+	echo "${all%% *}"
 }
-text=$(step "$1")
-{ printf 'gg-tail 1\nthunk %s out\n\n' "$(echo "$text" | name)"; echo "$text"; } >"$2"
+a=$(name <"$1")
+b=$(name <small.sh)
+cat >"$2" <<END
+gg-thunk 1
+arg sh
+arg small.sh
+arg a
+arg b
+cwd .
+in value $a a
+in value $b small.sh
+out out b
+runtime $GG_RUNTIME
+END
+step=$(cat "$2")
+thunk=$(name <"$2")
+printf 'gg-tail 1\nthunk %s out\n\n%s\n' "$thunk" "$step" >"$2"
 """,
 }.items()}
 
