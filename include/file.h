@@ -24,6 +24,10 @@ enum { FILE_SYNC = 1, FILE_USUAL = 2 };
 int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 	       unsigned flags, struct err *e);
 
+/* The same where a person said that it is to go: the mode is the umask's, what a link
+ * there leads to is replaced, and a device or a pipe is written into. */
+int file_put(const char *path, struct bytes b, unsigned flags, struct err *e);
+
 /* Write or read all of n bytes on fd; EINTR is seen to.  file_read_fd gives
  * the count, less than n only at the end, or -1 with errno. */
 int file_write_fd(int fd, const void *p, size_t n);

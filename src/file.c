@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <linux/fs.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <time.h>
@@ -191,6 +192,34 @@ int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 	if ((flags & FILE_SYNC) && sync_folder(dirfd, path) < 0)
 		return err_sys(e, "%s: cannot sync its folder", path);
 	return 0;
+}
+
+static int write_into(const char *path, struct bytes b, struct err *e)
+{
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), failed;
+
+	if (fd < 0)
+		return err_sys(e, "%s: cannot write", path);
+	failed = file_write_fd(fd, b.p, b.n) < 0;
+	if (failed)
+		err_sys(e, "%s: cannot write", path);
+	if (close(fd) < 0 && !failed)
+		failed = err_sys(e, "%s: cannot write", path);
+	return failed ? -1 : 0;
+}
+
+int file_put(const char *path, struct bytes b, unsigned flags, struct err *e)
+{
+	struct stat st;
+	char *real;
+	int rc;
+
+	if (stat(path, &st) == 0 && !S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
+		return write_into(path, b, e);
+	real = realpath(path, NULL);
+	rc = file_write(AT_FDCWD, real ? real : path, b, 0666, flags | FILE_USUAL, e);
+	free(real);
+	return rc;
 }
 
 enum { PIECE = 1 << 16 };

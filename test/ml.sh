@@ -86,6 +86,35 @@ batch_ensemble()
 }
 check "a batch ensemble: same bytes, three members in one file, better together" batch_ensemble
 
+large_seeds()
+{
+	train --model "$mlp" --steps 3 --seed 9007199254740992 -o low.st &&
+		train --model "$mlp" --steps 3 --seed 9007199254740993 -o high.st &&
+		! cmp -s low.st high.st && ! train --model "$mlp" --steps 3 --seed -1 -o no.st 2>err &&
+		grep -q 'whole number of 64 bits, .* not -1' err
+}
+check "a seed has all its 64 bits, and no other number is taken for one" large_seeds
+as_json()
+{
+	train --model "$mlp" --steps 40 --every 20 --members 2 --json --metrics 'j-{}.json' \
+		-o 'j-{}.st' >lines &&
+		[ "$(jq -c '[.step, .steps]' lines | xargs)" = '[20,40] [40,40]' ] &&
+		[ "$(jq -c .loss[1] lines)" = "$(jq -c .[].loss j-1.json)" ]
+}
+check "--json tells the losses as they come, a line each" as_json
+into_devices()
+{
+	ln -sf /dev/full full && mkfifo pipe || return
+	! train --model "$mlp" --steps 3 -o full 2>err && grep -q 'full: .*No space left' err &&
+		[ -c full ] || return
+	cat pipe >piped &
+	train --model "$mlp" --steps 3 -o pipe && wait $! &&
+		train --model "$mlp" --steps 3 -o plain.st && cmp piped plain.st && [ -p pipe ] &&
+		ln -sf plain.st latest.st && train --model "$mlp" --steps 4 -o latest.st &&
+		[ -L latest.st ] && ! cmp -s piped plain.st
+}
+check "a device or pipe that is named is written into, what a link names is replaced" into_devices
+
 # A device ends with the processor's bytes; here the GPU's source runs as loops.
 on_device()
 {
@@ -207,7 +236,7 @@ check "the manual tells of every command and option" manual
 
 refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$want" err; }
 check "a missing file is named" refused 'nowhere.st is not there' train --data nowhere.st --model "$mlp" -o x
-check "another shape is told of" refused 'the network reads 13' train --data d.st --model 'mlp 13-4' -o x
+check "another shape is told of" refused '--model reads 13' train --data d.st --model 'mlp 13-4' -o x
 check "too few outputs are told of" refused 'labels up to 3' train --data d.st --model 'mlp 12-3' -o x
 check "a column too many is told of" refused 'y has 2 columns' train --data two.st --model "$mlp" -o x
 check "a head that is not there is told of" refused 'no head tail' eval --data two.st --head tail t.st
@@ -218,7 +247,7 @@ check "NaN in data is told of, with its place" refused 'example 77, feature 3' t
 	--data nan.st --model "$mlp" -o x
 check "more clusters than examples are refused" refused '501 clusters' train --data bare.st \
 	--model 'kmeans 12-501' -o x
-check "k-means of another shape is refused" refused 'kmeans reads 13' train --data bare.st \
+check "k-means of another shape is refused" refused 'kmeans of --model reads 13' train --data bare.st \
 	--model 'kmeans 13-3' -o x
 check "a flat network has no images to move" refused 'wants images' train --data d.st \
 	--model "$mlp" --augment flip -o x
@@ -236,7 +265,7 @@ check "a state of another training is refused" refused 'another training' train 
 head -c 300 d.st >cut.st
 check "cuBLAS without a GPU is refused" refused 'profile cublas wants' train --data d.st \
 	--model "$mlp" -o x --profile cublas
-check "a device nobody knows is refused" refused 'there is no tpu' train --data d.st \
+check "a device nobody knows is refused" refused '--device is cpu, cuda or loops, not .tpu.' train --data d.st \
 	--model "$mlp" -o x --device tpu
 check "a cut file is refused" refused 'no safetensors file' train --data cut.st --model "$mlp" -o x
 check "a loss that is no number any more ends the run" refused 'no finite number' train \

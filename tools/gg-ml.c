@@ -1,6 +1,7 @@
 /* gg-ml.c - a small trainer: its commands, its options, main
  *
  * Help and the manual are printed from these tables (ml_help.c). */
+#include <getopt.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,7 +11,7 @@
 
 const struct ml_command ml_commands[] = {
 	{ "prep", ml_prep,
-	  "output seed features label split shards normalise skip hash one-hot targets",
+	  "output seed:prep features:prep label split shards normalise skip hash one-hot targets",
 	  "FILE [LABELS]",
 	  "examples from IDX, npy, CSV or LIBSVM files, gzip'ed or not",
 	  "Writes a safetensors file with x, n x features, and y, n classes or targets. "
@@ -47,7 +48,7 @@ const struct ml_command ml_commands[] = {
 	  "file nearest to the others; topk keeps the largest entries and gives back the rest." },
 	{ "show", ml_show, "json", "FILE...", "layers, shapes and sizes",
 	  "Of any safetensors file: weights, states, examples." },
-	{ "data", ml_data, "output seed kind examples features classes", "",
+	{ "data", ml_data, "output seed:data kind examples features classes", "",
 	  "make a set of examples from a seed",
 	  "blobs are clouds, rings are shells that no plane parts, line has a target that "
 	  "depends on the features by a line." },
@@ -55,14 +56,18 @@ const struct ml_command ml_commands[] = {
 };
 
 const struct ml_option ml_options[] = {
-#define TEXT(field, name, arg, help) { name, ML_TEXT, offsetof(struct ml, field), arg, help }
-#define COUNT(field, name, help) { name, ML_COUNT, offsetof(struct ml, field), "N", help }
-#define FLAG(field, name, help) { name, ML_FLAG, offsetof(struct ml, field), NULL, help }
+#define TEXT(field, key, arg, help) { key, 0, ML_TEXT, offsetof(struct ml, field), arg, help }
+#define COUNT(field, key, help) { key, 0, ML_COUNT, offsetof(struct ml, field), "N", help }
+#define SIZE(field, key, help) { key, 0, ML_SIZE, offsetof(struct ml, field), "N", help }
+#define FLAG(field, key, help) { key, 0, ML_FLAG, offsetof(struct ml, field), NULL, help }
 	TEXT(data, "data", "FILE", "examples, as gg-ml prep or data writes them"),
 	TEXT(model, "model", "TEXT",
 	     "'mlp 784-128-10', 'linear 4-3', 'net 28x28x1: ...', 'kmeans 4-3'"),
-	TEXT(output, "output", "FILE", "what is written; {} is the member's number"),
+	{ "output", 'o', ML_TEXT, offsetof(struct ml, output), "FILE",
+	  "what is written; {} is the number of the member or part" },
 	TEXT(seed, "seed", "N,...", "of the first member, others count on (0)"),
+	TEXT(seed, "seed:prep", "N", "of the order that the examples are given"),
+	TEXT(seed, "seed:data", "N", "of all random numbers (0)"),
 	TEXT(rate, "rate", "X,...", "learning rate (0.05)"),
 	TEXT(rule, "rule", "NAME", "sgd, momentum, nesterov, adam, adamw (momentum)"),
 	TEXT(loss, "loss", "NAME,...",
@@ -82,9 +87,9 @@ const struct ml_option ml_options[] = {
 	COUNT(steps, "steps", "how many in all (1000)"),
 	COUNT(batch, "batch", "examples a step (100)"),
 	COUNT(members, "members", "train so many at once (1)"),
-	COUNT(threads, "threads", "0: one for each processor"),
+	SIZE(threads, "threads", "0: one for each processor"),
 	COUNT(period, "period", "steps of a step or cycle of the schedule"),
-	COUNT(warm_up, "warm-up", "steps until the full rate"),
+	SIZE(warm_up, "warm-up", "steps until the full rate"),
 	COUNT(snapshots, "snapshots", "members out of the cycles of one run"),
 	COUNT(every, "every", "steps between losses kept as metrics (100)"),
 	TEXT(momentum, "momentum", "X,...", "momentum, Adam's beta 1 (0.9)"),
@@ -96,87 +101,119 @@ const struct ml_option ml_options[] = {
 	TEXT(gamma, "gamma", "X,...", "factor of a step of the schedule (0.1)"),
 	TEXT(augment, "augment", "HOW", "images: 'crop 2', 'flip' or 'crop 2 flip'"),
 	FLAG(is_bagged, "bag", "each member has examples drawn with return"),
-	FLAG(wants_json, "json", "results as JSON"),
+	FLAG(wants_json, "json", "results as JSON; of a training a line for each losses kept"),
 	TEXT(head, "head", "NAME", "which outputs of a network with several (the first)"),
 	FLAG(wants_bins, "bins", "a table of confidence and accuracy too"),
 	FLAG(wants_proba, "proba", "probabilities, not classes"),
 	TEXT(kind, "kind", "NAME", "blobs, rings, line (blobs)"),
 	COUNT(examples, "examples", "how many (1000)"),
 	COUNT(features, "features", "how many (8)"),
+	COUNT(features, "features:prep", "of LIBSVM's examples, when the file names fewer"),
 	COUNT(classes, "classes", "how many (3)"),
 	TEXT(label, "label", "COLUMN", "of a CSV: name, number, first, last, none (last)"),
 	TEXT(split, "split", "X,...", "shuffle by --seed, part so: 0.8,0.2"),
 	COUNT(shards, "shards", "part into so many, in order"),
 	TEXT(normalise, "normalise", "HOW", "minmax or standard, of the first part"),
-	COUNT(skip, "skip", "lines of a text to leave out at first"),
+	SIZE(skip, "skip", "lines of a text to leave out at first"),
 	COUNT(hash_bits, "hash", "words of a CSV to 2^N features"),
 	FLAG(one_hot, "one-hot", "a feature for each word of a CSV"),
 	FLAG(wants_targets, "targets", "labels are numbers, not classes"),
-	COUNT(faulty, "faulty", "krum: how many may lie (0)"),
+	SIZE(faulty, "faulty", "krum: how many may lie (0)"),
 	COUNT(keep, "keep", "topk: how many entries stay"),
 	TEXT(residual, "residual", "FILE", "topk: write there what was left out"),
-	FLAG(wants_help, "help", "say this"),
+	{ "help", 'h', ML_FLAG, offsetof(struct ml, wants_help), NULL, "say this" },
 	{ 0 }
 };
 
-static int set(struct ml *m, const struct ml_option *o, const char *value, struct err *e)
+bool ml_option_is_of(const struct ml_command *c, const struct ml_option *o)
+{
+	return strcmp(o->key, "help") == 0 || has_word(c->options, o->key);
+}
+
+int ml_option_name(const struct ml_option *o)
+{
+	return (int)strcspn(o->key, ":");
+}
+
+static int take(struct ml *m, const struct ml_option *o, const char *value, struct err *e)
 {
 	void *at = (char *)m + o->at;
 	char *end;
 
-	if (o->type == ML_FLAG) {
+	switch (o->type) {
+	case ML_FLAG:
 		*(bool *)at = true;
 		return 0;
-	}
-	if (o->type == ML_TEXT) {
+	case ML_TEXT:
 		*(const char **)at = value;
 		return 0;
+	case ML_COUNT:
+	case ML_SIZE:
+		break;
 	}
 	*(size_t *)at = strtoull(value, &end, 10);
 	if (*value < '0' || *value > '9' || *end || *(size_t *)at > 1u << 30)
-		return err_set(e, ERR_BAD, "--%s wants a number, not %s", o->name, value);
-	return 0;
+		return err_set(e, ERR_BAD, "--%.*s wants a number, not %s", ml_option_name(o),
+			       o->key, value);
+	return *(size_t *)at || o->type == ML_SIZE ? 0 :
+		err_set(e, ERR_BAD, "--%.*s wants a number from 1 on", ml_option_name(o),
+			o->key);
 }
 
-static const struct ml_option *find(const struct ml_command *c, const char *name, size_t n)
+enum {
+	ROWS = sizeof ml_options / sizeof *ml_options - 1,
+	BY_NAME = 256,          /* and the row's index */
+};
+
+/* What getopt_long is to know of them, from m's arena. */
+static const struct option *describe(struct ml *m, const struct ml_command *c)
 {
-	for (const struct ml_option *o = ml_options; o->name; o++)
-		if (strlen(o->name) == n && memcmp(o->name, name, n) == 0 &&
-		    (has_word(c->options, o->name) || strcmp(o->name, "help") == 0))
+	struct option *all = arena_alloc(&m->a, (ROWS + 1) * sizeof *all), *to = all;
+
+	memset(all, 0, (ROWS + 1) * sizeof *all);
+	for (int i = 0; i < ROWS; i++) {
+		const struct ml_option *o = &ml_options[i];
+
+		if (!ml_option_is_of(c, o))
+			continue;
+		*to++ = (struct option){
+			arena_strn(&m->a, o->key, (size_t)ml_option_name(o)),
+			o->arg ? required_argument : no_argument, NULL, BY_NAME + i
+		};
+	}
+	return all;
+}
+
+static const struct ml_option *by_letter(const struct ml_command *c, int letter)
+{
+	for (const struct ml_option *o = ml_options; o->key; o++)
+		if (o->letter == letter && ml_option_is_of(c, o))
 			return o;
 	return NULL;
 }
 
-/* Long options and -o; the others stay, in order.  How many, or -1. */
+/* What is no option is left behind them in argv, in order: where it begins, or -1. */
 static int parse(struct ml *m, const struct ml_command *c, int argc, char **argv,
 		 struct err *e)
 {
-	int left = 0;
+	const struct option *longs = describe(m, c);
+	int got;
 
-	for (int i = 0; i < argc; i++) {
-		const char *s = strcmp(argv[i], "-o") == 0 ? "--output" : argv[i], *value;
-		const struct ml_option *o;
-		size_t n;
+	opterr = 0;
+	while ((got = getopt_long(argc, argv, ":o:h", longs, NULL)) != -1) {
+		const struct ml_option *o = got >= BY_NAME ? &ml_options[got - BY_NAME] :
+						by_letter(c, got);
 
-		if (strncmp(s, "--", 2) != 0 || !s[2]) {
-			argv[left++] = argv[i];
-			continue;
-		}
-		s += 2;
-		n = strcspn(s, "=");
-		o = find(c, s, n);
+		if (got == ':')
+			return err_set(e, ERR_BAD, "%s needs a value; see gg-ml %s --help",
+				       argv[optind - 1], c->name);
 		if (!o)
-			return err_set(e, ERR_BAD, "gg-ml %s has no option --%.*s", c->name,
-				       (int)n, s);
-		value = s[n] ? s + n + 1 : NULL;
-		if (!value && o->type != ML_FLAG && i + 1 < argc)
-			value = argv[++i];
-		if (!value && o->type != ML_FLAG)
-			return err_set(e, ERR_BAD, "--%s wants %s", o->name, o->arg);
-		if (set(m, o, value, e) < 0)
+			return err_set(e, ERR_BAD, "gg-ml %s has no option %s; see gg-ml %s "
+				       "--help", c->name, argv[optind - 1], c->name);
+		if (take(m, o, optarg, e) < 0)
 			return -1;
 	}
-	return left;
+	return optind;
 }
 
 int main(int argc, char **argv)
@@ -196,11 +233,13 @@ int main(int argc, char **argv)
 					  strcmp(argv[1], "help") == 0);
 
 		if (argc > 1 && !asked)
-			fprintf(stderr, "gg-ml: there is no command %s\n", argv[1]);
-		ml_usage(asked ? stdout : stderr);
+			fprintf(stderr, "gg-ml: there is no command \"%s\"; see gg-ml --help\n",
+				argv[1]);
+		else
+			ml_usage(asked ? stdout : stderr);
 		return asked ? EXIT_FINE : EXIT_USAGE;
 	}
-	n = parse(&m, c, argc - 2, argv + 2, &e);
+	n = parse(&m, c, argc - 1, argv + 1, &e);
 	if (n < 0) {
 		fprintf(stderr, "gg-ml: %s\n", e.text);
 		return EXIT_USAGE;
@@ -209,7 +248,7 @@ int main(int argc, char **argv)
 		ml_help(c);
 		return EXIT_FINE;
 	}
-	rc = c->run(&m, n, argv + 2, &e);
+	rc = c->run(&m, argc - 1 - n, argv + 1 + n, &e);
 	if (rc == 0)
 		rc = printed_end(&e);
 	if (rc < 0)

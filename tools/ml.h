@@ -6,6 +6,7 @@
 #ifndef GG_ML_H
 #define GG_ML_H
 
+#include <jansson.h>
 #include <stdio.h>
 #include "fused.h"
 #include "train.h"
@@ -41,13 +42,22 @@ struct ml_command {
 
 /* The tables of gg-ml.c; the last row is empty. */
 struct ml_option {
-	const char *name;
-	enum { ML_TEXT, ML_COUNT, ML_FLAG } type;
+	const char *key;                /* its name, or name:command where it differs */
+	char letter;                    /* 0: none */
+	enum {
+		ML_TEXT,
+		ML_COUNT,               /* from 1 on; 0 when not given */
+		ML_SIZE,
+		ML_FLAG,
+	} type;
 	size_t at;                      /* in struct ml */
 	const char *arg, *help;
 };
 extern const struct ml_command ml_commands[];
 extern const struct ml_option ml_options[];
+bool ml_option_is_of(const struct ml_command *c, const struct ml_option *o);
+/* How much of its key is its name. */
+int ml_option_name(const struct ml_option *o);
 
 void ml_usage(FILE *f);
 void ml_help(const struct ml_command *c);
@@ -70,13 +80,16 @@ int ml_device(struct ml *m, struct device **out, struct err *e);
 bool ml_is_kmeans(const char *model);
 int ml_kmeans(struct ml *m, struct err *e);
 
-/* The i-th of a list of numbers; fallback if there is no list.  ERR_BAD names
+/* The i-th of a list of numbers; fallback if there is no list.  ERR_REFUSED names
  * the option. */
 int ml_number(const char *list, size_t i, double fallback, const char *option,
 	      double *out, struct err *e);
+/* The i-th member's seed: its own of a list, or else so many after the first, 64 bits
+ * as they are written.  ERR_REFUSED. */
+int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e);
 /* name with {} replaced by i. */
 char *ml_numbered(struct ml *m, const char *name, size_t i);
-/* Which of n names is s, or def if s is NULL. */
+/* Which of n names is s, or def if s is NULL.  ERR_REFUSED tells them all. */
 int ml_choice(const char *s, const char *const *names, int n, int def,
 	      const char *option, int *out, struct err *e);
 /* A file of weights: the network it was made for, and the slab, both from it. */
@@ -90,6 +103,8 @@ struct tensor *ml_tensors(struct ml *m, const struct net *net, const float *w,
 /* Copy tensors of the file into the slab. */
 int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, float *w,
 	    struct err *e);
+/* v as a file that appears whole; v is released.  ERR_IO. */
+int ml_write_json(const char *path, json_t *v, struct err *e);
 int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err *e);
 struct team *ml_team(const struct ml *m);
 

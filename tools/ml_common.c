@@ -1,6 +1,10 @@
 /* ml_common.c - lists of numbers, and slabs of weights as files */
+#include <errno.h>
+#include <fcntl.h>
+#include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "file.h"
 #include "ml.h"
 
 int ml_number(const char *list, size_t i, double fallback, const char *option,
@@ -21,6 +25,23 @@ int ml_number(const char *list, size_t i, double fallback, const char *option,
 	return 0;
 }
 
+int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e)
+{
+	const char *s = m->seed ? m->seed : "0";
+	bool is_list = strchr(s, ',');
+	char *end;
+
+	for (size_t k = 0; k < i && strchr(s, ','); k++)
+		s = strchr(s, ',') + 1;
+	errno = 0;
+	*out = strtoull(s, &end, 10);
+	if (*s < '0' || *s > '9' || errno || (*end && *end != ','))
+		return err_set(e, ERR_REFUSED, "--seed wants a whole number of 64 bits, or "
+			       "several with commas, not %s", m->seed);
+	*out += is_list ? 0 : i;
+	return 0;
+}
+
 char *ml_numbered(struct ml *m, const char *name, size_t i)
 {
 	const char *at = strstr(name, "{}");
@@ -28,6 +49,18 @@ char *ml_numbered(struct ml *m, const char *name, size_t i)
 	if (!at)
 		return arena_str(&m->a, name);
 	return arena_printf(&m->a, "%.*s%zu%s", (int)(at - name), name, i, at + 2);
+}
+
+static int refuse_choice(const char *s, const char *const *names, int n,
+			 const char *option, struct err *e)
+{
+	struct buf all = { 0 };
+
+	for (int i = 0; i < n; i++)
+		buf_printf(&all, "%s%s", !i ? "" : i + 1 < n ? ", " : " or ", names[i]);
+	err_set(e, ERR_REFUSED, "%s is %s, not \"%s\"", option, all.p, s);
+	buf_release(&all);
+	return -1;
 }
 
 int ml_choice(const char *s, const char *const *names, int n, int def,
@@ -39,7 +72,18 @@ int ml_choice(const char *s, const char *const *names, int n, int def,
 			*out = i;
 			return 0;
 		}
-	return s ? err_set(e, ERR_REFUSED, "--%s: there is no %s", option, s) : 0;
+	return s ? refuse_choice(s, names, n, option, e) : 0;
+}
+
+int ml_write_json(const char *path, json_t *v, struct err *e)
+{
+	char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(9));
+	int rc = text ? file_put(path, bytes_str(text), 0, e) :
+		 err_set(e, ERR_FAILED, "%s: what is to be told has no form in JSON", path);
+
+	json_decref(v);
+	free(text);
+	return rc;
 }
 
 struct team *ml_team(const struct ml *m)

@@ -22,8 +22,8 @@ int ml_device(struct ml *m, struct device **out, struct err *e)
 	int device, profile;
 
 	*out = NULL;
-	if (ml_choice(m->device, devices, 3, 0, "device", &device, e) < 0 ||
-	    ml_choice(m->profile, profiles, PROFILE_COUNT, PROFILE_EXACT, "profile", &profile,
+	if (ml_choice(m->device, devices, 3, 0, "--device", &device, e) < 0 ||
+	    ml_choice(m->profile, profiles, PROFILE_COUNT, PROFILE_EXACT, "--profile", &profile,
 		      e) < 0)
 		return -1;
 	if (profile != PROFILE_EXACT && device != 1)

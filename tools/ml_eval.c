@@ -2,6 +2,7 @@
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
+#include "file.h"
 #include "metrics.h"
 #include "ml.h"
 
@@ -274,36 +275,32 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
 	return rc;
 }
 
-/* A write that failed long ago is known by the stream's mark alone. */
-static int close_output(FILE *f, const char *path, struct err *e)
+static void write_answers(const struct judge *j, struct buf *out)
 {
-	bool is_bad = ferror(f);
+	for (size_t i = 0; i < j->data.n; i++) {
+		const float *p = j->mean + i * j->classes;
 
-	if (fclose(f) != 0)
-		return err_sys(e, "cannot write %s", path);
-	return !is_bad ? 0 :
-		err_set(e, ERR_IO, "cannot write all of %s: is its disk full?", path);
+		for (size_t c = 0; j->m->wants_proba && c < j->classes; c++)
+			buf_printf(out, "%s%.9g", c ? "," : "", (double)p[c]);
+		if (!j->m->wants_proba)
+			buf_printf(out, "%zu", metrics_best(p, j->classes));
+		buf_char(out, '\n');
+	}
 }
 
 int ml_predict(struct ml *m, int argc, char **argv, struct err *e)
 {
 	struct judge j = { .m = m };
+	struct buf out = { 0 };
 	int rc = judge_all(&j, argc, argv, e);
-	FILE *f = rc == 0 && m->output ? fopen(m->output, "w") : stdout;
 
-	if (rc == 0 && !f)
-		rc = err_sys(e, "cannot write %s", m->output);
-	for (size_t i = 0; rc == 0 && i < j.data.n; i++) {
-		const float *p = j.mean + i * j.classes;
-
-		for (size_t c = 0; m->wants_proba && c < j.classes; c++)
-			fprintf(f, "%s%.9g", c ? "," : "", (double)p[c]);
-		if (!m->wants_proba)
-			fprintf(f, "%zu", metrics_best(p, j.classes));
-		fputc('\n', f);
-	}
-	if (f && f != stdout)
-		rc = close_output(f, m->output, e);
+	if (rc == 0)
+		write_answers(&j, &out);
+	if (rc == 0 && m->output)
+		rc = file_put(m->output, buf_bytes(&out), 0, e);
+	else if (rc == 0)
+		fwrite(out.p, 1, out.n, stdout);
+	buf_release(&out);
 	judge_end(&j);
 	return rc;
 }

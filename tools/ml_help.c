@@ -15,31 +15,39 @@ void ml_usage(FILE *f)
 
 void ml_help(const struct ml_command *c)
 {
-	printf("usage: gg-ml %s [OPTION...] %s\n\n%s\n\n", c->name, c->args, c->help);
+	printf("usage: gg-ml %s [OPTION...]%s%s\n\n%s\n\n", c->name, *c->args ? " " : "",
+	       c->args, c->help);
 	print_wrapped(c->more, 0, 0);
 	putchar('\n');
-	for (const struct ml_option *o = ml_options; o->name; o++) {
-		char left[40];
+	for (const struct ml_option *o = ml_options; o->key; o++) {
+		char left[40], letter[5] = "";
 
-		if (!has_word(c->options, o->name))
+		if (!ml_option_is_of(c, o))
 			continue;
-		snprintf(left, sizeof left, "--%s%s%s", o->name, o->arg ? " " : "",
-			 o->arg ? o->arg : "");
+		if (o->letter)
+			snprintf(letter, sizeof letter, "-%c, ", o->letter);
+		snprintf(left, sizeof left, "%s--%.*s%s%s", letter, ml_option_name(o), o->key,
+			 o->arg ? " " : "", o->arg ? o->arg : "");
 		printf("  %-*s ", INDENT - 3, left);
 		print_wrapped(o->help, INDENT, INDENT);
 	}
 }
 
 /* Troff takes a leading dot or quote as a request, and - as a hyphen. */
+static void troff_part(const char *s, size_t n)
+{
+	if (n && (*s == '.' || *s == '\''))
+		fputs("\\&", stdout);
+	for (size_t i = 0; i < n; i++) {
+		if (s[i] == '-' || s[i] == '\\')
+			putchar('\\');
+		putchar(s[i]);
+	}
+}
+
 static void troff(const char *s)
 {
-	if (*s == '.' || *s == '\'')
-		fputs("\\&", stdout);
-	for (; *s; s++) {
-		if (*s == '-' || *s == '\\')
-			putchar('\\');
-		putchar(*s);
-	}
+	troff_part(s, strlen(s));
 }
 
 static void man_command(const struct ml_command *c)
@@ -53,11 +61,14 @@ static void man_command(const struct ml_command *c)
 	fputs(".\n.PP\n", stdout);
 	troff(c->more);
 	putchar('\n');
-	for (const struct ml_option *o = ml_options; o->name; o++) {
-		if (!has_word(c->options, o->name))
+	for (const struct ml_option *o = ml_options; o->key; o++) {
+		if (!ml_option_is_of(c, o))
 			continue;
-		fputs(".TP\n.B \\-\\-", stdout);
-		troff(o->name);
+		fputs(".TP\n.B ", stdout);
+		if (o->letter)
+			printf("\\-%c, ", o->letter);
+		fputs("\\-\\-", stdout);
+		troff_part(o->key, (size_t)ml_option_name(o));
 		if (o->arg)
 			printf(" %s", o->arg);
 		putchar('\n');

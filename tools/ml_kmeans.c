@@ -36,7 +36,8 @@ static int read_model(struct clusters *c, struct err *e)
 		return err_set(e, ERR_BAD, "kmeans wants features and clusters such as 784-10");
 	n = strtoull(end + 1, &end, 10);
 	if (*end || !n || features != c->data.size)
-		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, kmeans reads %zu",
+		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, kmeans of --model "
+			       "reads %zu",
 			       c->m->data, c->data.size, features);
 	if (n > c->data.n)
 		return err_set(e, ERR_BAD, "%s: %zu clusters of %zu examples", c->m->data, n,
@@ -119,17 +120,13 @@ static int tell(struct clusters *c, size_t member, const struct kmeans_end *end,
 {
 	json_t *o = json_pack("{s:f,s:I,s:b}", "cost", end->cost, "rounds",
 			      (json_int_t)end->rounds, "settled", end->is_settled);
-	const char *path = ml_numbered(c->m, c->m->metrics, member);
-	int rc = json_dump_file(o, path, JSON_COMPACT | JSON_REAL_PRECISION(9));
 
-	json_decref(o);
-	return rc < 0 ? err_set(e, ERR_IO, "cannot write %s", path) : 0;
+	return ml_write_json(ml_numbered(c->m, c->m->metrics, member), o, e);
 }
 
 static int run(struct clusters *c, struct err *e)
 {
 	size_t members = c->m->members ? c->m->members : 1;
-	double seed;
 
 	c->job.data = &c->data;
 	c->job.rounds_max = c->m->steps ? c->m->steps : ROUNDS;
@@ -137,13 +134,9 @@ static int run(struct clusters *c, struct err *e)
 	c->job.team = ml_team(c->m);
 	c->middles = mem_alloc(c->job.n_middles * c->data.size * sizeof *c->middles);
 	for (size_t i = 0; i < members; i++) {
-		bool is_list = c->m->seed && strchr(c->m->seed, ',');
 		struct kmeans_end end;
 
-		if (ml_number(c->m->seed, is_list ? i : 0, 0, "seed", &seed, e) < 0)
-			return -1;
-		c->job.seed = (uint64_t)seed + (is_list ? 0 : i);
-		if (c->m->init && load(c, e) < 0)
+		if (ml_seed(c->m, i, &c->job.seed, e) < 0 || (c->m->init && load(c, e) < 0))
 			return -1;
 		end = kmeans_run(&c->job, c->middles);
 		if (save(c, i, e) < 0 || (c->m->metrics && tell(c, i, &end, e) < 0))

@@ -9,6 +9,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "file.h"
 #include "formats.h"
 #include "ml.h"
@@ -180,7 +181,7 @@ static int scale(struct ml *m, const struct raw *r, const size_t *order, size_t 
 	float *factor = arena_alloc(&m->a, r->size * sizeof *factor);
 	int way;
 
-	if (ml_choice(m->normalise, ways, 3, 0, "normalise", &way, e) < 0)
+	if (ml_choice(m->normalise, ways, 3, 0, "--normalise", &way, e) < 0)
 		return -1;
 	for (size_t k = 0; way && k < r->size; k++) {
 		double low = INFINITY, high = -INFINITY, sum = 0, squares = 0;
@@ -295,13 +296,11 @@ static int write_parts(struct ml *m, const struct raw *r, struct err *e)
 	struct source s = { .stream = STREAM_SPLIT };
 	struct tensor scales[2];
 	struct order keyed;
-	double seed;
 	int n_scales;
 
 	if (part_ends(m, r->n, ends, &n_parts, e) < 0 ||
-	    ml_number(m->seed, 0, 0, "seed", &seed, e) < 0)
+	    ml_seed(m, 0, &s.seed, e) < 0)
 		return -1;
-	s.seed = (uint64_t)seed;
 	keyed = order_of(&s, r->n);
 	for (size_t i = 0; i < r->n; i++)
 		order[i] = m->split || m->seed ? order_at(&keyed, i) : i;
@@ -315,6 +314,22 @@ static int write_parts(struct ml *m, const struct raw *r, struct err *e)
 		from = ends[i];
 	}
 	return 0;
+}
+
+/* What a person at a terminal looks at first: was it read as it was meant? */
+static void tell(const struct raw *r)
+{
+	int32_t classes = 0;
+
+	if (!isatty(STDERR_FILENO))
+		return;
+	for (size_t i = 0; r->labels && i < r->n; i++)
+		classes = r->labels[i] >= classes ? r->labels[i] + 1 : classes;
+	fprintf(stderr, "%zu examples of %zu numbers", r->n, r->size);
+	if (classes)
+		fprintf(stderr, ", %d classes\n", (int)classes);
+	else
+		fputs(r->targets ? ", each with a target\n" : ", without labels\n", stderr);
 }
 
 int ml_prep(struct ml *m, int argc, char **argv, struct err *e)
@@ -331,5 +346,8 @@ int ml_prep(struct ml *m, int argc, char **argv, struct err *e)
 	    read_table(m, argv, first, &r, e))
 		return -1;
 	r.size = r.x.n / r.n;
-	return write_parts(m, &r, e);
+	if (write_parts(m, &r, e) < 0)
+		return -1;
+	tell(&r);
+	return 0;
 }

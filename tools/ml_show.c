@@ -175,17 +175,15 @@ int ml_data(struct ml *m, int argc, char **argv, struct err *e)
 		.n = m->examples ? m->examples : 1000, .features = m->features ? m->features : 8,
 		.classes = m->classes ? m->classes : 3,
 	};
-	double seed;
 	int kind, rc;
 
 	if (argc > 0)
 		return err_set(e, ERR_REFUSED, "data takes no argument %s", argv[0]);
 	if (!m->output)
 		return err_set(e, ERR_REFUSED, "--output says where the examples go");
-	if (ml_choice(m->kind, kinds, 3, 0, "kind", &kind, e) < 0 ||
-	    ml_number(m->seed, 0, 0, "seed", &seed, e) < 0)
+	if (ml_choice(m->kind, kinds, 3, 0, "--kind", &kind, e) < 0 ||
+	    ml_seed(m, 0, &d.seed, e) < 0)
 		return -1;
-	d.seed = (uint64_t)seed;
 	d.x = mem_alloc(d.n * d.features * sizeof *d.x);
 	d.y = mem_alloc(d.n * sizeof *d.y);
 	d.targets = mem_alloc(d.n * sizeof *d.targets);

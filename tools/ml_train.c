@@ -44,7 +44,7 @@ static int read_losses(struct job *j, struct err *e)
 			size_t n = strcspn(s, ",");
 
 			if (ml_choice(arena_strn(&j->m->a, s, n), names, LOSS_COUNT, 0,
-				      "loss", &loss, e) < 0)
+				      "--loss", &loss, e) < 0)
 				return -1;
 			s = s[n] ? s + n + 1 : NULL;
 		}
@@ -85,9 +85,9 @@ static int read_recipe(struct job *j, struct err *e)
 	struct ml *m = j->m;
 	int rule, schedule;
 
-	if (ml_choice(m->rule, rules, RULE_COUNT, RULE_MOMENTUM, "rule", &rule, e) < 0 ||
+	if (ml_choice(m->rule, rules, RULE_COUNT, RULE_MOMENTUM, "--rule", &rule, e) < 0 ||
 	    ml_choice(m->schedule, schedules, SCHEDULE_COUNT,
-		      m->snapshots ? SCHEDULE_CYCLIC : SCHEDULE_CONSTANT, "schedule",
+		      m->snapshots ? SCHEDULE_CYCLIC : SCHEDULE_CONSTANT, "--schedule",
 		      &schedule, e) < 0)
 		return -1;
 	j->recipe = (struct recipe){
@@ -135,10 +135,7 @@ static int read_member(struct job *j, size_t i, struct err *e)
 			return -1;
 		*lists[k].out = (float)x;
 	}
-	if (ml_number(m->seed, m->seed && strchr(m->seed, ',') ? i : 0, 0, "seed", &x, e) < 0)
-		return -1;
-	v->seed = (uint64_t)x + (m->seed && strchr(m->seed, ',') ? 0 : i);
-	return 0;
+	return ml_seed(m, i, &v->seed, e);
 }
 
 /* Does y's part for the h-th head, which has `out` outputs, fit its loss? */
@@ -168,8 +165,8 @@ static int check_fit(const struct job *j, struct err *e)
 	const struct dataset *d = &j->data;
 
 	if (d->size != in)
-		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, the network reads "
-			       "%zu", j->m->data, d->size, in);
+		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, the network of "
+			       "--model reads %zu", j->m->data, d->size, in);
 	for (size_t h = 0; h < n->n_heads; h++) {
 		columns += d->labels ? 1 : net_head_size(n, h);
 		if (check_head(j, h, net_head_size(n, h), e) < 0)
@@ -388,6 +385,16 @@ static int advance(struct job *j, struct err *e)
 	return 0;
 }
 
+/* A line for each look, as it comes. */
+static void print_losses(const struct job *j, size_t step, size_t last)
+{
+	printf("{\"step\":%zu,\"steps\":%zu,\"loss\":[", step, j->recipe.steps);
+	for (size_t i = 0; i < j->n; i++)
+		printf("%s%.9g", i ? "," : "", loss_of(j, last, i));
+	puts("]}");
+	fflush(stdout);
+}
+
 static void note_losses(struct job *j)
 {
 	size_t step = trainer_at(j->trainer), last = j->n_last - 1;
@@ -398,11 +405,11 @@ static void note_losses(struct job *j)
 		json_array_append_new(json_array_get(j->losses, i),
 				      json_pack("{s:I,s:f}", "step", (json_int_t)step, "loss",
 						loss_of(j, last, i)));
-	if (isatty(STDERR_FILENO))
-		fprintf(stderr, "\rstep %zu of %zu, loss %.4f ", step, j->recipe.steps,
-			loss_of(j, last, 0));
-	if (isatty(STDERR_FILENO) && step == j->recipe.steps)
-		fputc('\n', stderr);
+	if (j->m->wants_json)
+		print_losses(j, step, last);
+	else if (isatty(STDERR_FILENO))
+		fprintf(stderr, "\rstep %zu of %zu, loss %.4f %s", step, j->recipe.steps,
+			loss_of(j, last, 0), step == j->recipe.steps ? "\n" : "");
 }
 
 /* A snapshot ensemble's members are what stands at the ends of the cycles. */
@@ -427,10 +434,9 @@ static int save_all(struct job *j, struct err *e)
 			    trainer_weights(j->trainer, i), e) < 0)
 			return -1;
 	for (size_t i = 0; j->m->metrics && i < j->n; i++)
-		if (json_dump_file(json_array_get(j->losses, i),
-				   ml_numbered(j->m, j->m->metrics, i),
-				   JSON_COMPACT | JSON_REAL_PRECISION(9)) < 0)
-			return err_set(e, ERR_IO, "cannot write %s", j->m->metrics);
+		if (ml_write_json(ml_numbered(j->m, j->m->metrics, i),
+				  json_incref(json_array_get(j->losses, i)), e) < 0)
+			return -1;
 	return j->m->state ? save_state(j, j->m->state, e) : 0;
 }
 
@@ -489,9 +495,13 @@ static int prepare(struct job *j, struct err *e)
 {
 	struct ml *m = j->m;
 
-	if (!m->model || !m->output)
-		return err_set(e, ERR_REFUSED, "--model says which network, --output where "
-			       "its weights go");
+	if (!m->model)
+		return err_set(e, ERR_REFUSED, "--model wants a network, such as "
+			       "'mlp 784-128-10'");
+	if (!m->output)
+		return err_set(e, ERR_REFUSED, "--output wants a name for the weights");
+	if (m->steps && m->epochs)
+		return err_set(e, ERR_REFUSED, "--steps and --epochs: one of them");
 	j->n = m->members ? m->members : 1;
 	if ((j->n > 1 || m->snapshots) && !strstr(m->output, "{}"))
 		return err_set(e, ERR_REFUSED, "--output wants {} where the member's number "

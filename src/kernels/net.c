@@ -427,8 +427,9 @@ static void write_fc(struct buf *items, const char *fast, unsigned long n, const
 		buf_printf(items, "%sfc %lu %s", comma, n, act);
 }
 
-/* "784-128-10 tanh drop 0.2" as items. */
-static int write_mlp(struct net *n, const char *rest, struct buf *items, struct err *e)
+/* "784-128-10 tanh drop 0.2" as items; name: what it is called. */
+static int write_mlp(struct net *n, const char *name, const char *rest, struct buf *items,
+		     struct err *e)
 {
 	char *copy = arena_str(&n->a, rest), *save = NULL, *end;
 	char *sizes = strtok_r(copy, " \t", &save), *s;
@@ -442,9 +443,10 @@ static int write_mlp(struct net *n, const char *rest, struct buf *items, struct 
 		if (read_activation(s, &unused))
 			act = s;
 		else if (!value)
-			return err_set(e, ERR_BAD, "network: mlp: %s is not known there", s);
+			return err_set(e, ERR_BAD, "network: %s: %s is not known there", name,
+				       s);
 		else if (!(*value = strtok_r(NULL, " \t", &save)))
-			return err_set(e, ERR_BAD, "network: mlp: %s wants a number", s);
+			return err_set(e, ERR_BAD, "network: %s: %s wants a number", name, s);
 	}
 	for (size_t i = 0; sizes && *sizes; i++) {
 		unsigned long v = strtoul(sizes, &end, 10);
@@ -461,7 +463,8 @@ static int write_mlp(struct net *n, const char *rest, struct buf *items, struct 
 			buf_printf(items, ", drop %s", drop);
 	}
 	if (!sizes || *sizes || !items->n)
-		return err_set(e, ERR_BAD, "network: mlp wants sizes such as 784-128-10");
+		return err_set(e, ERR_BAD, "network: %s wants sizes such as %s", name,
+			       strcmp(name, "linear") == 0 ? "784-10" : "784-128-10");
 	return 0;
 }
 
@@ -502,13 +505,13 @@ int net_read(const char *text, struct net *out, struct err *e)
 	out->text = arena_str(&out->a, text);
 	if ((n == 3 && memcmp(text, "mlp", 3) == 0) ||
 	    (n == 6 && memcmp(text, "linear", 6) == 0)) {
-		rc = write_mlp(out, rest, &items, e);
+		rc = write_mlp(out, n == 3 ? "mlp" : "linear", rest, &items, e);
 		rest = items.p;
 	} else if (n == 3 && memcmp(text, "net", 3) == 0) {
 		rc = read_data(out, rest, &rest, e);
 	} else {
-		rc = err_set(e, ERR_BAD, "network: begins with mlp, linear or net: not %.*s",
-			     (int)n, text);
+		rc = err_set(e, ERR_BAD, "network: begins with mlp, linear or net, not "
+			     "\"%.*s\"", (int)n, text);
 	}
 	if (rc == 0)
 		rc = read_items(out, rest, e);

@@ -309,7 +309,7 @@ int tensors_write(const char *path, const struct tensor *v, size_t n,
 	add_header(&out, root);
 	for (size_t i = 0; i < n; i++)
 		buf_add(&out, sorted[i].data, sorted[i].n * dtype_bytes(sorted[i].type));
-	rc = file_write(AT_FDCWD, path, buf_bytes(&out), 0644, FILE_SYNC, e);
+	rc = file_put(path, buf_bytes(&out), FILE_SYNC, e);
 	json_decref(root);
 	buf_release(&out);
 	free(sorted);
