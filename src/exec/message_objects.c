@@ -1,6 +1,7 @@
 /* message_objects.c - which objects travel inside a message, and which do not */
 #include <stdlib.h>
 #include <string.h>
+#include "closure.h"
 #include "message.h"
 
 void message_objects_add(struct message_objects *o, const struct id *id, struct bytes b)
@@ -79,6 +80,20 @@ static int find(struct message_gather *g, const struct id *id, uint64_t *n_bytes
 
 static int gather(struct message_gather *g, const struct id *id, bool is_tree, struct err *e);
 
+/* What a closure says of listed folders is of use to a worker, if it is known here. */
+static bool is_wanted(struct message_gather *g, const struct entry *v)
+{
+	uint64_t n_bytes;
+	struct err ignored;
+
+	if (v->kind == ENTRY_LINK)
+		return false;
+	if (v->kind == ENTRY_TREE || !g->texts_only)
+		return true;
+	return strcmp(v->name, CLOSURE_NAMES) == 0 &&
+	       store_size(g->store, &v->id, &n_bytes, &ignored) == 0;
+}
+
 static int gather_below(struct message_gather *g, const struct id *id, struct err *e)
 {
 	struct bytes b;
@@ -88,13 +103,10 @@ static int gather_below(struct message_gather *g, const struct id *id, struct er
 		return -1;
 	if (tree_decode(b, g->arena, &t, e) < 0)
 		return err_wrap(e, "tree %.12s", id_hex(id).s);
-	for (size_t i = 0; i < t.n; i++) {
-		bool is_tree = t.v[i].kind == ENTRY_TREE;
-
-		if (t.v[i].kind != ENTRY_LINK && (is_tree || !g->texts_only) &&
-		    gather(g, &t.v[i].id, is_tree, e) < 0)
+	for (size_t i = 0; i < t.n; i++)
+		if (is_wanted(g, &t.v[i]) &&
+		    gather(g, &t.v[i].id, t.v[i].kind == ENTRY_TREE, e) < 0)
 			return -1;
-	}
 	return 0;
 }
 
