@@ -110,6 +110,7 @@ static int list_all(struct ctx *c, struct err *e)
 struct detail {
 	struct arena a;
 	struct map labels;              /* thunk -> its command line */
+	struct map made;                /* thunks that ended well */
 	bool has_lines;
 };
 
@@ -119,6 +120,20 @@ static void print_head(struct detail *d)
 		printf("%10s  %10s  %-12s %-12s %-10s %s\n", "ended", "took", "how", "thunk",
 		       "engine", "command");
 	d->has_lines = true;
+}
+
+/* The second of two runs of one thunk is ended when the first is done. */
+static const char *how_it_ended(struct detail *d, const char *thunk, json_t *o)
+{
+	const char *status = json_string_value(json_object_get(o, "status"));
+
+	if (!status)
+		return "";
+	if (strcmp(status, "signaled") == 0 && map_get(&d->made, bytes_str(thunk)))
+		return "not needed";
+	if (strcmp(status, "ok") == 0)
+		*map_at(&d->made, bytes_str(arena_str(&d->a, thunk))) = d;
+	return status;
 }
 
 static int print_event(void *arg, const char *event, json_t *o)
@@ -136,7 +151,7 @@ static int print_event(void *arg, const char *event, json_t *o)
 		printf("%8.2f s  %8.2f s  %-12s %.12s %-10s %s\n",
 		       json_number_value(json_object_get(o, "t")),
 		       json_number_value(json_object_get(o, "seconds")),
-		       json_string_value(json_object_get(o, "status")), thunk,
+		       how_it_ended(d, thunk, o), thunk,
 		       json_string_value(json_object_get(o, "engine")),
 		       shown(&d->a, label ? label : ""));
 	} else if (strcmp(event, "failed") == 0 && thunk) {
@@ -165,6 +180,7 @@ static int show_run(struct ctx *c, const char *word, struct err *e)
 	else if (rc == 0 && !d.has_lines)
 		note("run %s: no thunk ran in it", run);
 	map_release(&d.labels);
+	map_release(&d.made);
 	arena_release(&d.a);
 	return rc;
 }
