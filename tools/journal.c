@@ -17,9 +17,12 @@
 
 enum { WRITE_MS = 250, PENDING_MAX = 1 << 16, KEPT = 200, TEXT_MAX = 1 << 30 };
 
-/* Which slots of an engine are taken, and by which thunk. */
+/* Which slots of an engine are taken, and by which run: a thunk may have two. */
 struct slots {
-	struct id *v;                   /* zero: free */
+	struct taken {
+		struct id thunk;        /* zero: free */
+		bool is_second;
+	} *v;
 	size_t n;
 };
 
@@ -183,37 +186,38 @@ static struct slots *slots_of(struct journal *j, const char *engine)
 	return s;
 }
 
-/* The place of what, which is zero for a free one. */
-static size_t slot_of(const struct slots *s, const struct id *what)
+/* The place of a run, or a free one: NULL. */
+static size_t slot_of(const struct slots *s, const struct id *thunk, bool is_second)
 {
+	const struct id none = { { 0 } };
 	size_t i = 0;
 
-	while (i < s->n && !id_equal(&s->v[i], what))
+	while (i < s->n && (!id_equal(&s->v[i].thunk, thunk ? thunk : &none) ||
+			    s->v[i].is_second != is_second))
 		i++;
 	return i;
 }
 
-static size_t take_slot(struct journal *j, const char *engine, const struct id *thunk)
+static size_t take_slot(struct journal *j, const struct exec_event *ev)
 {
-	const struct id none = { { 0 } };
-	struct slots *s = slots_of(j, engine);
-	size_t i = slot_of(s, &none);
+	struct slots *s = slots_of(j, ev->engine);
+	size_t i = slot_of(s, NULL, false);
 
 	if (i == s->n) {
 		s->v = mem_grow(s->v, (s->n + 1) * sizeof *s->v);
 		s->n++;
 	}
-	s->v[i] = *thunk;
+	s->v[i] = (struct taken){ *ev->thunk, ev->is_second };
 	return i;
 }
 
-static size_t give_slot(struct journal *j, const char *engine, const struct id *thunk)
+static size_t give_slot(struct journal *j, const struct exec_event *ev)
 {
-	struct slots *s = slots_of(j, engine);
-	size_t i = slot_of(s, thunk);
+	struct slots *s = slots_of(j, ev->engine);
+	size_t i = slot_of(s, ev->thunk, ev->is_second);
 
 	if (i < s->n)
-		s->v[i] = (struct id){ { 0 } };
+		s->v[i] = (struct taken){ .is_second = false };
 	return i;
 }
 
@@ -234,8 +238,8 @@ static void put_start(struct journal *j, const struct exec_event *ev)
 	json_t *o = json_pack("{s:s s:f s:s s:o s:o s:I}", "event", "start", "t", now(j), "thunk",
 			      id_hex(ev->thunk).s, "label", json_name(ev->label), "engine",
 			      json_name(ev->engine), "slot", (json_int_t)
-			      (ev->with ? slot_of(slots_of(j, ev->engine), ev->with) :
-			       take_slot(j, ev->engine, ev->thunk)));
+			      (ev->with ? slot_of(slots_of(j, ev->engine), ev->with, false) :
+			       take_slot(j, ev)));
 
 	put_with(o, ev);
 	if (ev->is_second)
@@ -251,8 +255,9 @@ static void put_ran(struct journal *j, const struct exec_event *ev)
 	json_t *o = json_pack("{s:s s:f s:s s:o s:I s:s s:i s:f s:f s:I}", "event", "ran", "t",
 			      now(j), "thunk", id_hex(ev->thunk).s, "engine",
 			      json_name(ev->engine), "slot",
-			      (json_int_t)(ev->with ? slot_of(slots_of(j, ev->engine), ev->with) :
-					   give_slot(j, ev->engine, ev->thunk)), "status",
+			      (json_int_t)(ev->with ?
+					   slot_of(slots_of(j, ev->engine), ev->with, false) :
+					   give_slot(j, ev)), "status",
 			      run_status_name(r->status), "code", r->code, "seconds", r->seconds,
 			      "cpu", r->cpu_seconds, "rss", (json_int_t)r->max_rss_bytes);
 	struct err ignored;
