@@ -68,6 +68,25 @@ check "who asks only what is there, moves it or has started it himself forces no
 
 begin <<'B'
 cat >fit.py <<'P'
+import sys
+if sys.argv[2] == '3':
+    print('3 has not converged', file=sys.stderr)
+open(sys.argv[1], 'w').write(sys.argv[2])
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+for i in 1 2 3 4; do
+	python3 fit.py o$i $i 2>e$i
+	if [ -s e$i ]; then echo $i >>warned; else rm e$i; fi
+done
+S
+B
+chmod +x sweep.sh ../plain/sweep.sh
+check "a shell that asks whether something was printed is told" "$GG" run ./sweep.sh
+check "as without gg" as_plain
+
+begin <<'B'
+cat >fit.py <<'P'
 import os, sys
 name = 'w%s.h5' % sys.argv[1]
 try: os.close(os.open(name, os.O_RDWR))

@@ -463,6 +463,7 @@ static void note_output(void *arg, const char *path, const struct placeholder *p
 	struct session *s = arg;
 
 	s->last_thunk = ph->thunk;
+	looks_note_output(s, ph);
 	memo_output(s->o.memo, path, ph);
 }
 

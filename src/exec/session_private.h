@@ -25,6 +25,7 @@ struct kept {
 struct looks {
 	pthread_mutex_t lock;           /* of all that follows */
 	struct map starters;
+	struct map printers;            /* thunks whose output goes to a file */
 	struct arena arena;
 };
 
@@ -145,7 +146,10 @@ void watch_as_script(struct session *s, struct command *c);
 bool watch_follows_links(const struct trace_event *ev);
 
 /* Would this look at a placeholder be misled by it?  On any thread. */
-bool looks_closely(struct session *s, const struct trace_event *ev);
+bool looks_closely(struct session *s, const struct trace_event *ev,
+		   const struct placeholder *ph);
+/* ph became an output. */
+void looks_note_output(struct session *s, const struct placeholder *ph);
 /* What tid was to run is deferred. */
 void looks_note_starter(struct session *s, pid_t tid);
 void looks_init(struct looks *l);

@@ -71,7 +71,7 @@ bool watch_placeholder(struct session *s, struct arena *a,
 	*at = dir;
 	if (stands_at(s, a, dir, ph)) {
 		*at = behind_links(s, a, dir);
-		return ev->kind != TRACE_LOOK || looks_closely(s, ev);
+		return ev->kind != TRACE_LOOK || looks_closely(s, ev, ph);
 	}
 	if (!strchr(dir, '/') ||
 	    fstatat(s->o.project->root_fd, dir, &st, AT_SYMLINK_NOFOLLOW) == 0)
