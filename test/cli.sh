@@ -85,6 +85,7 @@ check "gg lambda without a name" once "takes one name" 2 "$GG" lambda deploy
 check "gg lambda with a wrong word" once "frob" 2 "$GG" lambda frob
 check "gg worker with a ticket that is not there" once "nowhere: cannot open" 3 "$GG" worker --connect nowhere
 check "gg worker with a ticket that is none" once "data: this is no ticket" 3 "$GG" worker --connect data
+check "gg worker with a request that is none" once "data: message, line 1" 3 "$GG" worker --once data
 check "gg status of what is not there" once "gg status lists" 2 "$GG" status nowhere
 check "gg graph of it" once "gg status lists" 2 "$GG" graph nowhere
 check "gg status of a path outside the project" once "outside the project" 2 "$GG" status /etc

@@ -74,6 +74,8 @@ static const struct { const char *text, *says; } bad[] = {
 	{ "t\n\tgpus -4\n", "such as 1-4" }, { "t\n\tgpus 1-4x\n", "such as 1-4" },
 	{ "t\n\tcpus 0x10\n", "say a number such as" },
 	{ "t\n\tpriority x\n", "whole number" },
+	{ "t\n\tpriority -1001\n", "from -1000 to 1000" },
+	{ "t\n\tpriority 1001\n", "from -1000 to 1000" },
 	{ "t\n\tresume\n", "write: resume PATH" },
 	{ "t\n\tresume ''\n", "an empty path" },
 	{ "t\n\tresume {x}\n", "`x` in {x} is no option" },

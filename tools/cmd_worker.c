@@ -319,8 +319,9 @@ static int once(struct service *s, struct err *e)
 	struct bytes event;
 	int rc = read_input(&s->c->arena, s->c->o.once, EVENT_MAX, &event, e);
 
-	if (rc == 0)
-		rc = worker_do(s->worker, event, 0, &out, e);
+	if (rc == 0 && worker_do(s->worker, event, 0, &out, e) < 0)
+		rc = err_wrap(e, "%s", strcmp(s->c->o.once, "-") == 0 ? "standard input" :
+			      s->c->o.once);
 	if (rc == 0) {
 		fwrite(out.p, 1, out.n, stdout);
 		if (out.p[0] == '{')
