@@ -44,6 +44,26 @@ static void kept(void)
 	CHECK(learned_get(st, "a", &arena, &l, &e) < 0 && e.code == ERR_MISSING);
 }
 
+/* With a slash at its end, as many write it. */
+static void other_temps(void)
+{
+	static const char did[] = "r:t.py w:m mo:/srv/job/tmpq4k2x9ab w:/srv/job/tmpq4k2x9ab/f";
+	static const char *const dirs[] = { "/srv/job", "/srv/job/", "/srv" };
+
+	for (size_t i = 0; i < sizeof dirs / sizeof *dirs; i++) {
+		struct sighting s = sighting_of((struct sight){ "python3 t.py --out m", did });
+		const char *env[] = { "USER=ann", arena_printf(&arena, "TMPDIR=%s", dirs[i]) };
+		struct err e;
+
+		CHECK(learned_add(st, dirs[i], &s, &arena, NULL, &e) < 0 &&
+		      strstr(e.text, "outside the project"));
+		s.command.env = env;
+		s.command.n_env = 2;
+		MUST(learned_add(st, dirs[i], &s, &arena, NULL, &e), e);
+		MUST(learned_forget(st, dirs[i], &e), e);
+	}
+}
+
 static void merged(void)
 {
 	struct learned l;
@@ -217,7 +237,7 @@ static void round_trip(void)
 	struct buf one = { 0 }, two = { 0 };
 	struct err e;
 
-	v[0].command.std[1] = (struct stream){ STREAM_FILE, "/x/y z", true, true };
+	v[0].command.std[1] = (struct stream){ STREAM_FILE, "/x/y z", true, true, false };
 	v[1].takes_files = true;
 	v[1].command.args[1] = "";
 	record_write(&r, &one);
@@ -233,6 +253,7 @@ static void round_trip(void)
 
 static const struct test tests[] = {
 	{ "a model, its counts and its sighting come back as they were", kept },
+	{ "what has a name by chance in TMPDIR counts for nothing", other_temps },
 	{ "sightings merge, the same command replaces, at most so many stay", merged },
 	{ "what must run for real is kept with the reason, until it behaves", never },
 	{ "each shape is told once", each },

@@ -107,7 +107,9 @@ static bool is_for_temps(const struct session *s, const char *path)
 		if (strncmp(*v, "TMPDIR=/", 8) != 0)
 			continue;
 		n = strlen(*v + 7);
-		return strncmp(path, *v + 7, n) == 0 && path[n] == '/';
+		while (n && (*v + 7)[n - 1] == '/')
+			n--;
+		return n && strncmp(path, *v + 7, n) == 0 && path[n] == '/';
 	}
 	return false;
 }

@@ -139,6 +139,11 @@ bool env_is_known(const char *name_value)
 	return env_is_in(known_env, sizeof(known_env) / sizeof(*known_env), name_value);
 }
 
+bool env_is_tmpdir(const char *name_value)
+{
+	return strncmp(name_value, "TMPDIR=", strlen("TMPDIR=")) == 0;
+}
+
 static const char *from_root(const char *root, const char *full)
 {
 	size_t n = strlen(root);

@@ -95,6 +95,8 @@ const char *path_folder(struct arena *a, const char *path);
 bool env_is_local(const char *name_value);
 /* Is it one that shapes what programs compute, whoever set it? */
 bool env_is_known(const char *name_value);
+/* Is it TMPDIR, in which what has a name by chance counts for nothing? */
+bool env_is_tmpdir(const char *name_value);
 
 /* src/thunk/folders.c: put folders in the place of very many facts in them. */
 void folders_fold(struct view *v, struct arena *a);

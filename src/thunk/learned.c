@@ -200,7 +200,7 @@ static struct sighting keepable(const struct sighting *s, struct arena *a)
 
 		for (size_t n = 0; n < k.n_set_env; n++)
 			is_set |= strcmp(k.set_env[n], env) == 0;
-		if (is_set || env_is_known(env))
+		if (is_set || env_is_known(env) || env_is_tmpdir(env))
 			c->env[c->n_env++] = env;
 	}
 	return k;

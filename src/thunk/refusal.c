@@ -42,6 +42,18 @@ static const struct device {
  * nobody else knows it. */
 static const char *const for_temps[] = { "/tmp", "/var/tmp", "/dev/shm" };
 
+/* What a variable has TMPDIR say, n bytes of it: without the slashes at its end,
+ * which many people write; NULL: it is another variable, or says nothing. */
+static const char *said_of_temps(const char *name_value, size_t *n)
+{
+	const char *dir = env_is_tmpdir(name_value) ? name_value + strlen("TMPDIR=") : "";
+
+	*n = strlen(dir);
+	while (*n && dir[*n - 1] == '/')
+		--*n;
+	return *dir == '/' && *n ? dir : NULL;
+}
+
 /* What stands behind such a place in path; NULL: it does not lie there. */
 static const char *behind_temps(const struct sighting *s, const char *path)
 {
@@ -49,10 +61,11 @@ static const char *behind_temps(const struct sighting *s, const char *path)
 		if (path_is_below(for_temps[i], path))
 			return path + strlen(for_temps[i]);
 	for (size_t i = 0; i < s->command.n_env; i++) {
-		const char *v = s->command.env[i];
+		size_t n;
+		const char *dir = said_of_temps(s->command.env[i], &n);
 
-		if (strncmp(v, "TMPDIR=/", 8) == 0 && v[8] && path_is_below(v + 7, path))
-			return path + strlen(v + 7);
+		if (dir && strncmp(path, dir, n) == 0 && path[n] == '/')
+			return path + n;
 	}
 	return NULL;
 }
