@@ -89,6 +89,7 @@ check "gg worker with a request that is none" once "data: message, line 1" 3 "$G
 check "gg status of what is not there" once "gg status lists" 2 "$GG" status nowhere
 check "gg graph of it" once "gg status lists" 2 "$GG" graph nowhere
 check "gg status of a path outside the project" once "outside the project" 2 "$GG" status /etc
+check "a GG_DIR that is not there" once "GG_DIR" 3 env GG_DIR=nowhere "$GG" status
 check "a number that is too large is told with its option" once "--jobs" 2 "$GG" force -j 2000000
 check "gg lock of what is no output" once "see gg status" 2 "$GG" lock data
 check "--locked without gg.lock" once "gg lock writes it" 2 "$GG" force --locked a

@@ -33,6 +33,9 @@ static int lock(struct ctx *c, bool alone, bool *is_first, struct err *e)
 
 	*is_first = false;
 	c->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
+	if (c->lock_fd < 0 && errno == ENOENT)
+		return err_set(e, ERR_MISSING, "%s: there is no store, as GG_DIR says; gg init DIR "
+			       "makes DIR/.gg, which it can name", c->project.store_dir);
 	if (c->lock_fd < 0)
 		return errno == EROFS || errno == EACCES ? 0 :
 		       err_sys(e, "cannot open %s", path);
