@@ -41,8 +41,11 @@ struct csv_opts {
 				 * features (hashing trick); 0: refused */
 	bool one_hot;           /* they become one feature for each word */
 };
+/* Parted by commas, or by semicolons or tabs if the first line has none. */
 int csv_read(struct bytes b, const char *path, const struct csv_opts *o,
 	     struct arena *a, struct table *out, struct err *e);
+/* Does its first line but comments begin with LABEL INDEX:? */
+bool libsvm_is(struct bytes b);
 /* LABEL INDEX:VALUE...; indices from 1, rising; features 0: the largest seen. */
 int libsvm_read(struct bytes b, const char *path, size_t features, struct arena *a,
 		struct table *out, struct err *e);

@@ -145,6 +145,12 @@ static void csv(void)
 	CHECK_STR(t.names[1], "dog");
 	MUST(csv_read(BYTES("\xef\xbb\xbf" "5,6\n"), "f", &none, &a, &t, &e), e);
 	CHECK(is_table(&t, 1, 2, (float[]){ 5, 6 }, NULL));
+	/* The first line says what parts them. */
+	MUST(csv_read(BYTES("a;b\n5;6\n"), "f", &last, &a, &t, &e), e);
+	CHECK(is_table(&t, 1, 1, (float[]){ 5 }, (float[]){ 6 }));
+	MUST(csv_read(BYTES("5\t6\n"), "f", &last, &a, &t, &e), e);
+	CHECK(is_table(&t, 1, 1, (float[]){ 5 }, (float[]){ 6 }));
+	CHECK(csv_says("1,2\n3;4\n", &last, "f.csv:2: has 1 cells, the first line 2"));
 	CHECK(csv_says("", &last, "there is nothing"));
 	CHECK(csv_says("1,2\n3\n", &last, "f.csv:2: has 1 cells, the first line 2"));
 	CHECK(csv_says("1,2\n3,\"x\n", &last, "f.csv:2: a quoted cell does not end well"));
@@ -172,10 +178,13 @@ static void libsvm(void)
 	CHECK(is_table(&t, 2, 3, (float[]){ 0.5f, 0, 2, 0, 10, 0 }, (float[]){ 1, -1 }));
 	MUST(libsvm_read(BYTES(text), "f", 4, &a, &t, &e), e);
 	CHECK(is_table(&t, 2, 4, (float[]){ 0.5f, 0, 2, 0, 0, 10, 0, 0 }, (float[]){ 1, -1 }));
+	CHECK(libsvm_is(BYTES(text)) && libsvm_is(BYTES("# by whom\n\n# when\n-1 2:1")));
+	CHECK(!libsvm_is(BYTES("12:30;1\n")) && !libsvm_is(BYTES("1,1:2\n")) &&
+	      !libsvm_is(BYTES("# 1 1:1")) && !libsvm_is(BYTES("")));
 	CHECK(libsvm_says("", 0, "holds no examples"));
 	CHECK(libsvm_says("1 1:1\nx 1:1\n", 0, "f.svm:2: does not begin with a label"));
-	CHECK(libsvm_says("1 1:1 1:2\n", 0, "f.svm:1: indices begin with 1 and rise"));
-	CHECK(libsvm_says("1 0:1\n", 0, "indices begin with 1"));
+	CHECK(libsvm_says("1 1:1 1:2\n", 0, "f.svm:1: indices must rise"));
+	CHECK(libsvm_says("1 0:1\n", 0, "an index is 0, they begin with 1"));
 	CHECK(libsvm_says("1 5:1\n", 4, "larger than the number of features"));
 	CHECK(libsvm_says("1 2:inf\n", 0, "no finite number"));
 	CHECK(libsvm_says("1 2=3\n", 0, "wants INDEX:VALUE"));

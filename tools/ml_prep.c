@@ -135,16 +135,6 @@ static struct bytes skip_lines(struct bytes b, size_t n)
 	return b;
 }
 
-/* LABEL INDEX:VALUE in the first line tells LIBSVM's format. */
-static bool looks_like_libsvm(struct bytes b)
-{
-	size_t n = 0;
-
-	while (n < b.n && b.p[n] != '\n')
-		n++;
-	return memchr(b.p, ':', n) && !memchr(b.p, ',', n);
-}
-
 static int read_table(struct ml *m, char **argv, struct bytes b, struct raw *r,
 		      struct err *e)
 {
@@ -155,7 +145,7 @@ static int read_table(struct ml *m, char **argv, struct bytes b, struct raw *r,
 	b = skip_lines(b, m->skip);
 	if (strcmp(o.label, "none") == 0)
 		o.label = NULL;
-	if (looks_like_libsvm(b) ? libsvm_read(b, argv[0], m->features, &m->a, &t, e) :
+	if (libsvm_is(b) ? libsvm_read(b, argv[0], m->features, &m->a, &t, e) :
 	    csv_read(b, argv[0], &o, &m->a, &t, e))
 		return -1;
 	r->n = t.n;

@@ -1,4 +1,4 @@
-/* csv.c - tables with commas (RFC 4180), numbers and words
+/* csv.c - tables with commas (RFC 4180), semicolons or tabs; numbers and words
  *
  * A column whose every cell is a number is one feature.  A column with words is
  * hashed to features or spread over one for each word, as asked; the label's
@@ -25,6 +25,7 @@ struct sheet {
 	const char *path;
 	struct arena *a;
 	struct err *e;
+	char separator;
 	const char **cells;             /* row by row */
 	size_t *lines;                  /* where each row begins */
 	size_t n_rows, n_columns, n_cells, room;
@@ -45,6 +46,19 @@ static void add_cell(struct sheet *s, const char *cell)
 	s->cells[s->n_cells++] = cell;
 }
 
+/* What the first line has most right to be parted by. */
+static char find_separator(struct bytes b)
+{
+	static const char all[] = ",;\t";
+	const char *end = memchr(b.p, '\n', b.n);
+	size_t n = end ? (size_t)(end - b.p) : b.n;
+
+	for (const char *c = all; *c; c++)
+		if (memchr(b.p, *c, n))
+			return *c;
+	return all[0];
+}
+
 /* A cell from p on; what is behind it comes back. */
 static const char *read_cell(struct sheet *s, const char *p, const char *end, char **out)
 {
@@ -52,7 +66,7 @@ static const char *read_cell(struct sheet *s, const char *p, const char *end, ch
 	const char *from = p;
 
 	if (p == end || *p != '"') {
-		while (p < end && *p != ',' && *p != '\n')
+		while (p < end && *p != s->separator && *p != '\n')
 			p++;
 		to = arena_strn(s->a, from, (size_t)(p - from));
 		if (p > from && p[-1] == '\r')
@@ -89,14 +103,14 @@ static int read_cells(struct sheet *s)
 			continue;
 		}
 		p = read_cell(s, p, end, &cell);
-		if (!p || (p < end && *p != ',' && *p != '\n'))
+		if (!p || (p < end && *p != s->separator && *p != '\n'))
 			return bad(s, line, "a quoted cell does not end well");
 		for (; from < p; from++)
 			line += *from == '\n';
 		add_cell(s, cell);
 		if (++in_row > COLUMNS_MAX || s->n_cells > CELLS_MAX)
 			return bad(s, line, "there are too many cells");
-		if (p < end && *p == ',') {
+		if (p < end && *p == s->separator) {
 			p++;
 			continue;
 		}
@@ -136,7 +150,7 @@ static bool is_not_a_number(const char *s)
 	return false;
 }
 
-static size_t word_number(struct sheet *s, struct column *c, const char *word)
+static size_t word_number(struct column *c, const char *word)
 {
 	void **at = map_at(&c->words, bytes_str(word));
 
@@ -145,7 +159,6 @@ static size_t word_number(struct sheet *s, struct column *c, const char *word)
 		c->names[c->n_words++] = word;
 		*at = (void *)(uintptr_t)c->n_words;
 	}
-	(void)s;
 	return (size_t)(uintptr_t)*at - 1;
 }
 
@@ -206,7 +219,7 @@ static int plan(struct sheet *s, const struct csv_opts *o, size_t first_row, siz
 	}
 	for (size_t i = first_row * s->n_columns; i < s->n_cells; i++)
 		if (s->columns[i % s->n_columns].has_words)
-			word_number(s, &s->columns[i % s->n_columns], s->cells[i]);
+			word_number(&s->columns[i % s->n_columns], s->cells[i]);
 	for (size_t k = 0; k < s->n_columns; k++) {
 		struct column *c = &s->columns[k];
 
@@ -230,11 +243,11 @@ static void fill_row(struct sheet *s, const struct csv_opts *o, size_t label,
 		number(cells[k], &v);
 		if (k == label)
 			out->y[row] = c->has_words ?
-				      (float)word_number(s, c, cells[k]) : v;
+				      (float)word_number(c, cells[k]) : v;
 		else if (!c->has_words)
 			x[c->first] = v;
 		else if (o->one_hot)
-			x[c->first + word_number(s, c, cells[k])] = 1.0f;
+			x[c->first + word_number(c, cells[k])] = 1.0f;
 		else
 			x[hashed + hash_word(cells[k], k) % (1u << o->hash_bits)] += 1.0f;
 	}
@@ -292,6 +305,7 @@ int csv_read(struct bytes b, const char *path, const struct csv_opts *o,
 		return err_set(e, ERR_BAD, "--hash wants 24 bits at most");
 	if (memchr(b.p, 0, b.n))
 		return err_set(e, ERR_BAD, "%s: has a byte 0, it is no text", path);
+	s.separator = find_separator(s.b);
 	rc = read_cells(&s);
 	if (rc == 0) {
 		has_header = o->has_header || begins_with_words(&s);

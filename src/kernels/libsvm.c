@@ -1,5 +1,6 @@
 /* libsvm.c - LABEL INDEX:VALUE... lines, as svm-train and xgboost read them */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "formats.h"
@@ -60,8 +61,11 @@ static int read_line(struct reader *r, char *s, float *y, float *x, size_t *feat
 		v = strtod(s, &end);
 		if (end == s || !isfinite((float)v))
 			return bad(r, "a value is no finite number");
+		if (i == 0)
+			return bad(r, "an index is 0, they begin with 1 (scikit-learn's "
+				   "dump_svmlight_file wants zero_based=False)");
 		if (i <= last || i > limit)
-			return bad(r, i <= last ? "indices begin with 1 and rise" :
+			return bad(r, i <= last ? "indices must rise" :
 				   "an index is larger than the number of features");
 		last = i;
 		if (x)
@@ -75,6 +79,25 @@ static int read_line(struct reader *r, char *s, float *y, float *x, size_t *feat
 static bool is_blank(const char *s)
 {
 	return !s[strspn(s, " \t\r")];
+}
+
+bool libsvm_is(struct bytes b)
+{
+	char head[64], colon;
+	unsigned long index;
+	double label;
+	size_t at = 0, n;
+
+	while (at < b.n && (b.p[at] == '#' || b.p[at] == '\n')) {
+		const char *end = memchr(b.p + at, '\n', b.n - at);
+
+		at = end ? (size_t)(end - b.p) + 1 : b.n;
+	}
+	n = b.n - at < sizeof head - 1 ? b.n - at : sizeof head - 1;
+	memcpy(head, b.p + at, n);
+	head[n] = 0;
+	head[strcspn(head, "\n")] = 0;
+	return sscanf(head, "%lf %lu%c", &label, &index, &colon) == 3 && colon == ':';
 }
 
 int libsvm_read(struct bytes b, const char *path, size_t features, struct arena *a,
