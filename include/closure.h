@@ -71,6 +71,8 @@ int closure_check(struct store *s, const struct id *tree, struct err *e);
 /* What a listed folder is known by in a tree: one file at its root says which
  * names are in it.  It is no file of the system. */
 #define CLOSURE_NAMES ".gg-names"
+/* The loader's cache in a tree: made of the other files, not this machine's. */
+#define CLOSURE_LOADER "etc/ld.so.cache"
 
 /* Each entry below tree, folders before what is in them, path without the
  * leading slash.  fn returns non-zero to stop, which is then the result. */

@@ -145,6 +145,26 @@ worker fay
 check "a worker fetches what a closure says of folders" ends_well $forced
 check "and holds it against what is there" cmp l1 <(echo 1; ls /usr/lib/dpkg)
 
+# ---- what a step runs on is taken from below it
+if [ "$(id -u)" = 0 ] && shared=$(mktemp -d /srv/gg-test-XXXXXX 2>/dev/null); then
+	trap 'rm -rf "$shared"; kill $pids 2>/dev/null; wait 2>/dev/null
+		chmod -R u+w "$work" 2>/dev/null; rm -rf "$work"' EXIT
+	chmod 755 "$shared"; echo here >"$shared/f"
+	printf 'sh lean.sh @ -o=@out\n\talso\tlean.sh\n\tuses\tdash coreutils libc6 %s\n' \
+		"libselinux1 libpcre2-8-0 libacl1 libattr1 libgmp10 $shared/f" >gg.models
+	echo "cat $shared/f >\$3; while [ -e $shared/f ]; do sleep 0.05; done; exit 4" >lean.sh
+	"$GG" infer sh -c "sh lean.sh $$ -o l3" >"$work/.infer" 2>&1 || cat "$work/.infer"
+	rm -f "$work/ticket"
+	begin_force "connect:unix=$work/s,ticket=$work/ticket"
+	worker gil
+	until_true 60 eval 'pgrep -f "^sh lean.sh $$ -o l3"'
+	rm "$shared/f"
+	wait "$forced"
+	check "then it has not failed by itself" grep -q \
+		'"lost-worker".*'"$shared/f, which it ran on, was removed" .gg/runs/*-"$forced".jsonl
+	rm -rf "$shared"
+fi
+
 # ---- words
 cd "$work/local6" || exit 1
 check "a ticket has to be named" says "ticket=FILE" 2 "$GG" force --engine connect:unix=/tmp/x

@@ -205,6 +205,7 @@ static void refusals(void)
 		CHECK(container_lacks_image(bytes_str(all[i].body)) ==
 		      (strstr(all[i].has, "digest") != NULL));
 	}
+	CHECK(container_lacks_image(bytes_str("{\"cause\":\"layer not known\"}")));
 }
 
 static struct buf seen;

@@ -10,7 +10,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include "closure.h"
-#include "file.h"
 #include "worker_private.h"
 
 enum { TRUSTED_MS = 60000 };
@@ -167,8 +166,8 @@ static int look_for(void *arg, const char *path, const struct entry *ent)
 	struct stat st;
 
 	(void)ent;
-	if (strcmp(path_base(path), CLOSURE_NAMES) == 0 || lstat(full, &st) == 0 ||
-	    errno != ENOENT)
+	if (strcmp(path, CLOSURE_NAMES) == 0 || strcmp(path, CLOSURE_LOADER) == 0 ||
+	    lstat(full, &st) == 0 || errno != ENOENT)
 		return 0;
 	s->gone = full;
 	return 1;

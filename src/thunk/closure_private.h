@@ -232,7 +232,6 @@ int closure_check_at(struct store *s, const struct sys *m, const struct id *tree
 
 /* The loader's cache for those leaves that it would not find without; nothing
  * if there are none.  What it was made from is watched. */
-#define CLOSURE_LOADER "etc/ld.so.cache"
 void loader_cache(struct walk_state *w, struct buf *out);
 
 /* What listed folders are known by in a tree: one file at its root says which
