@@ -71,8 +71,9 @@ check "with another number it is known" counts 0 1 0 "$GG" run sh run.sh
 
 # Told to end, one process leaves for each step what that would have left alone.
 fresh stopped
+many=$((1000000000 + $$))
 for rate in 0.1 0.2 0.3; do
-	echo "gg-ml train --data d.st --model 'mlp 6-4-3' --rate $rate --steps 10000$$ -o $rate.st"
+	echo "gg-ml train --data d.st --model 'mlp 6-4-3' --rate $rate --steps $many -o $rate.st"
 done >run.sh
 gg-ml data --kind rings --examples 300 --features 6 -o d.st
 of() { gg-ml train --data d.st --model 'mlp 6-4-3' --steps 40 --rule adam --rate "$@" >/dev/null; }
@@ -86,10 +87,10 @@ ctrl_c() # PATTERN
 	catches_term "$1" && kill -INT $!
 	wait $!
 }
-ctrl_c "--steps 10000$$ .*--members=3"
+ctrl_c "--steps $many .*--members=3"
 check "at Ctrl-C each leaves its checkpoint" \
 	eval '[ "$(grep -c "it goes on from its checkpoint" "$work/.log")" = 3 ]'
-ctrl_c "--steps 10000$$ .*--resume"
+ctrl_c "--steps $many .*--resume"
 check "from which it goes on, alone" \
 	eval '"$GG" history last --json | jq -se "[.[] | select(.continued)] | length > 0"'
 
