@@ -301,8 +301,10 @@ static bool is_of_interest(const char *shape)
 	return !strstr(shape, " /");
 }
 
-/* Streams that a thunk cannot have; told once for a shape. */
-static bool has_odd_stream(struct session *s, const struct command *c, const char *shape)
+/* Streams that a thunk cannot have; told once for a shape, and not again of what
+ * the same process becomes: Rscript is R a moment later. */
+static bool has_odd_stream(struct session *s, pid_t pid, const struct command *c,
+			   const char *shape)
 {
 	static const char *const names[] = { "standard input", "standard output",
 					     "standard error" };
@@ -316,8 +318,9 @@ static bool has_odd_stream(struct session *s, const struct command *c, const cha
 			continue;
 		err_set(&e, ERR_REFUSED, adds ? "its %s adds to %s" : "its %s is %s",
 			names[i], t->path);
-		if (is_of_interest(shape))
+		if (is_of_interest(shape) && s->studies.told_of != pid)
 			study_tell(s, NULL, shape, (struct bytes){ 0 }, &e);
+		s->studies.told_of = pid;
 		return true;
 	}
 	return false;
@@ -399,7 +402,7 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 		return TRACE_GO;
 	if (!shape || k->is_released || k->n_waits > MAX_WAITS ||
 	    (!s->o.learns_root && !s->o.only_shape && must_run(s, as_called, shape)) ||
-	    has_odd_stream(s, c, shape))
+	    has_odd_stream(s, k->pid, c, shape))
 		return TRACE_GO;
 	bury_dead(s);
 	same = study_of_shape(s, shape);

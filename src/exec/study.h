@@ -60,6 +60,7 @@ struct studies {
 	struct ask *again;              /* to be asked again */
 	bool is_asking;
 	struct map told;                /* shapes, by what was told of them */
+	pid_t told_of;                  /* of whose streams was last told */
 	struct map writers;             /* see study_doubt.c */
 	struct arena arena;
 	struct timer *timer;            /* while any waits */
