@@ -150,9 +150,10 @@ static void records(void)
 {
 	struct observation o = { 1700000000, 1.5, 1.25, 126418944, 139, { { 7 } },
 				 RUN_SIGNALED, 10, 20, 0.5, 0.25, "fake" }, o2;
-	struct hints h = { 2.5, 1, 1800, (uint64_t)3 << 30,
-			   (uint64_t)5 << 40, -4, true, "--out={}", NULL, 7,
-			   (const char *[]){ "--threads", "2" }, 2 }, h2;
+	struct hints h = { .cpus = 2.5, .gpus = 1, .time_s = 1800, .mem_bytes = (uint64_t)3 << 30,
+			   .disk_bytes = (uint64_t)5 << 40, .priority = -4, .is_watched = true,
+			   .is_hushed = true, .fuse = "--out={}", .gpus_most = 7,
+			   .aside = (const char *[]){ "--threads", "2" }, .n_aside = 2 }, h2;
 	struct id id = id_of(bytes_str("t"));
 	struct arena a = { 0 };
 	struct { char version; char v[5 * 8]; } old = { 1, { 0 } };
@@ -169,7 +170,8 @@ static void records(void)
 	CHECK(o2.dollars > 0.4 && o2.waited_s > 0.2 && strcmp(o2.place, "fake") == 0);
 	CHECK(o2.seconds > 1.49 && o2.cpu_seconds < 1.26 && id_equal(&o.log, &o2.log));
 	CHECK(h2.cpus > 2.4 && h2.gpus > 0.9 && h2.time_s > 1799 && h2.priority == -4);
-	CHECK(h2.mem_bytes == h.mem_bytes && h2.disk_bytes == h.disk_bytes && h2.is_watched);
+	CHECK(h2.mem_bytes == h.mem_bytes && h2.disk_bytes == h.disk_bytes && h2.is_watched &&
+	      h2.is_hushed);
 	CHECK_STR(h2.fuse, h.fuse);
 	CHECK(h2.gpus_most == 7 && h2.n_aside == 2 && strcmp(h2.aside[1], "2") == 0);
 	/* One of before there were watched steps. */
