@@ -66,6 +66,9 @@ struct infer_opts {
 	/* Has this thunk failed already?  Then the verdict is INFER_FAILED, and
 	 * nothing is put at its outputs.  NULL: none has. */
 	bool (*fails)(void *arg, const struct id *thunk);
+	/* Has it asked for more than its learned model says, and may do so again?
+	 * Then the verdict is INFER_UNKNOWN.  NULL: none has. */
+	bool (*asks_more)(void *arg, const struct id *thunk);
 	/* A path of the project became an output of a thunk. */
 	void (*output)(void *arg, const char *path, const struct placeholder *ph);
 	/* A deferred command depends on what is at path: clean, absolute when

@@ -60,6 +60,8 @@ struct session_opts {
 	 * by its program's own doing; lent.  A command that would become it ends
 	 * so.  NULL: it has not; fails NULL: none has. */
 	const struct step_failure *(*fails)(void *arg, const struct id *thunk);
+	/* As in infer_opts. */
+	bool (*asks_more)(void *arg, const struct id *thunk);
 	/* Something could not be made for a process that waits; nothing is
 	 * being forced now.  True: it was mended (session_relearn), and is to
 	 * be tried again.  NULL: never. */

@@ -240,4 +240,48 @@ check "a step that runs for real again and is what it was: what waits for it is 
 	says "failed 0," 0 "$GG" run ./sweep.sh
 check "all of it" as_plain
 unset LISTS
+
+begin <<'B'
+cat >fit.py <<'P'
+import os, sys
+seed = os.environ['SEED'] if len(sys.argv) < 4 else sys.argv[2]
+open(sys.argv[1] + '-%s.txt' % seed, 'w').write(seed + os.environ.get('GPU', '?'))
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+for s in 1 2 3 4; do CUDA_VISIBLE_DEVICES=$((s % 2)) SEED=$s python3 fit.py a; done
+for s in 1 2 3 4; do GPU=$((s % 2)) SEED=$s python3 fit.py b; done
+for s in 1 2 3 4; do python3 fit.py c $s $((s % 2)); done
+S
+B
+check "a number in a name that two values share: what was foretold wrongly is undone" \
+	"$GG" run ./sweep.sh
+check "and nothing stands where nothing should" as_plain
+check "that is how it is remembered" counts 0 12 0 "$GG" run ./sweep.sh
+
+begin <<'B'
+echo 1 >data
+cat >fit.py <<'P'
+import hashlib, os, sys
+key = 'cache/' + hashlib.md5(sys.argv[1].encode()).hexdigest()
+if os.path.exists(key):
+    v = open(key).read()
+else:
+    v = open('data').read() * int(sys.argv[1])
+    os.makedirs('cache', exist_ok=True)
+    open(key, 'w').write(v)
+if not os.path.exists('cache/code.py'):
+    open('cache/code.py', 'w').write('1')
+open('cache/code.py').read()
+open('w_%s_%s' % tuple(sys.argv[1:]), 'w').write(v + sys.argv[2])
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+for n in 1 2 3; do for k in a b; do python3 fit.py $n $k; done; done
+S
+B
+check "a cache called by hashes, which is there or not: all are made" "$GG" run ./sweep.sh
+check "as without gg" as_plain
+check "and by a second run" "$GG" run ./sweep.sh
+check "too" as_plain
 plan

@@ -127,6 +127,11 @@ static const struct step_failure *fails(void *arg, const struct id *thunk)
 	return fallback_of(&((struct run *)arg)->d, thunk);
 }
 
+static bool asks_more(void *arg, const struct id *thunk)
+{
+	return relearn_has_asked(&((struct run *)arg)->d, thunk);
+}
+
 static bool has_failed(void *arg, const struct id *thunk)
 {
 	return fails(arg, thunk) != NULL;
@@ -156,7 +161,7 @@ static int run_script(struct run *r, struct session_counts *n, struct err *e)
 		.learns = (r->forces || c->o.learn) && !c->o.no_learn,
 		.learns_files = c->o.files, .studied = c->o.quiet ? NULL : studied,
 		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,
-		.mend = mend, .fails = fails,
+		.mend = mend, .fails = fails, .asks_more = asks_more,
 	};
 
 	if (session_start(&o, &r->d.session, e) < 0)

@@ -230,6 +230,7 @@ static void free_maps(struct drive *d)
 	map_release(&d->seen);
 	map_release(&d->unmade);
 	map_release(&d->gone);
+	map_release(&d->insatiable);
 	map_release(&d->ended);
 	locked_free(d->locked);
 	arena_release(&d->arena);

@@ -247,6 +247,7 @@ struct drive {
 	struct map unmade, gone;        /* wants that failed; steps that did, and
 					 * for which others stand now, by id */
 	size_t n_failed_gone, n_unrun_gone;
+	struct map insatiable;          /* steps that asked for more, by id */
 	struct map ended;               /* how programs ended (fallback.c) */
 	size_t n_news;                  /* failures that the script is to hear of */
 	size_t n_unheard;               /* ... that it can never hear of */
@@ -334,6 +335,8 @@ bool script_answers(const char **args, struct arena *a);
 
 /* A failure that learning again may mend: true if it is kept for that. */
 bool relearn_note(struct drive *d, const struct exec_event *ev);
+/* Has it been noted so, in this run of gg? */
+bool relearn_has_asked(struct drive *d, const struct id *thunk);
 /* Learn again what failed so; s is the session whose script deferred it.  True
  * if there is something to be wanted anew. */
 bool relearn_all(struct drive *d, struct session *s);

@@ -47,7 +47,13 @@ bool relearn_note(struct drive *d, const struct exec_event *ev)
 	k->path = ev->undeclared ? arena_str(&d->arena, ev->undeclared) : NULL;
 	d->asked = k;
 	mark(d, ev->thunk, &failed);
+	*map_at(&d->insatiable, id_key(&k->thunk)) = k;
 	return true;
+}
+
+bool relearn_has_asked(struct drive *d, const struct id *thunk)
+{
+	return map_get(&d->insatiable, id_key(thunk));
 }
 
 /* Another thunk stands where was stood: what became of that counts no more. */

@@ -376,6 +376,21 @@ static void note_untrue(struct session *s, const struct thunk *of, const struct 
 	}
 }
 
+/* A placeholder that is nobody's stands there, and maybe in the place of what
+ * another command has made. */
+static void note_misnamed(struct session *s, const struct thunk *of, const struct thunk *now)
+{
+	for (size_t i = 0; i < of->n_out && !s->counts.untrue; i++) {
+		bool has = false;
+
+		for (size_t k = 0; k < now->n_out && !has; k++)
+			has = strcmp(now->out[k].path, of->out[i].path) == 0;
+		if (!has)
+			s->counts.untrue = arena_printf(&s->keep, "%s was foretold, and is "
+							"not made", of->out[i].path);
+	}
+}
+
 /* Has the script seen names that were foretold wrongly? */
 static void compare_names(struct session *s, const struct id *was, const struct id *now)
 {
@@ -396,6 +411,8 @@ static void compare_names(struct session *s, const struct id *was, const struct 
 	}
 	note_untrue(s, &before, &after, "was looked for, and is not made");
 	note_untrue(s, &after, &before, "is made, and was not there to be seen");
+	if (!id_is_zero(now))
+		note_misnamed(s, &before, &after);
 	arena_reset(&s->arena);
 }
 

@@ -495,6 +495,13 @@ static bool fails(void *arg, const struct id *thunk)
 	return s->o.fails(s->o.arg, thunk) != NULL;
 }
 
+static bool asks_more(void *arg, const struct id *thunk)
+{
+	struct session *s = arg;
+
+	return s->o.asks_more && s->o.asks_more(s->o.arg, thunk);
+}
+
 static bool doubts(void *arg, const struct command *c, const struct binding *b)
 {
 	return study_doubts(arg, c, b);
@@ -530,6 +537,7 @@ int session_start(const struct session_opts *o, struct session **out,
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
 		.closure = note_closure, .fails = o->fails ? fails : NULL,
+		.asks_more = o->learns ? asks_more : NULL,
 		.doubts = o->learns ? doubts : NULL, .real = real,
 		.search = run_search(), .temporary = temporary,
 		.arg = s, .base_env = o->base_env ? o->base_env : o->env,

@@ -134,6 +134,9 @@ static void forms_all(struct search *s)
 	for (size_t i = 0; i < g->n_set_env; i++) {
 		const char *equals = strchr(g->set_env[i], '=');
 
+		/* Nobody calls a file by the number of threads or by a GPU. */
+		if (s->is_write && env_is_known(g->set_env[i]))
+			continue;
 		if (equals && !env_is_local(g->set_env[i]) && strlen(equals) > 1)
 			forms_of(s, arena_printf(s->a, "$%.*s", (int)(equals - g->set_env[i]),
 						 g->set_env[i]), equals + 1, 2);

@@ -170,6 +170,7 @@ static int in_the_way(struct question *q, const char **reason, struct err *e)
 /* From a binding to a verdict; -1 leaves the reason in *e. */
 static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 {
+	const struct infer *in = q->g.in;
 	const char *reason = NULL;
 	struct id id;
 
@@ -188,10 +189,15 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 		return -1;
 	if (!q->b.n_updates && settle_in_place(q, &id, e) < 0)
 		return -1;
-	if (q->g.in->o.fails && q->g.in->o.fails(q->g.in->o.arg, &id)) {
+	if (in->o.fails && in->o.fails(in->o.arg, &id)) {
 		buf_printf(q->why, "%s: has failed in this run already, as thunk %.12s\n",
 			   q->b.rule, id_hex(&id).s);
 		*v = INFER_FAILED;
+		return 0;
+	}
+	if (q->b.is_learned && in->o.asks_more && in->o.asks_more(in->o.arg, &id)) {
+		buf_printf(q->why, "%s: has asked for more in this run already\n", q->b.rule);
+		*v = INFER_UNKNOWN;
 		return 0;
 	}
 	question_hint(q, &id);
