@@ -129,7 +129,7 @@ static const struct step_failure *fails(void *arg, const struct id *thunk)
 
 static bool asks_more(void *arg, const struct id *thunk)
 {
-	return relearn_has_asked(&((struct run *)arg)->d, thunk);
+	return relearn_watches(&((struct run *)arg)->d, thunk);
 }
 
 static bool has_failed(void *arg, const struct id *thunk)

@@ -335,8 +335,9 @@ bool script_answers(const char **args, struct arena *a);
 
 /* A failure that learning again may mend: true if it is kept for that. */
 bool relearn_note(struct drive *d, const struct exec_event *ev);
-/* Has it been noted so, in this run of gg? */
-bool relearn_has_asked(struct drive *d, const struct id *thunk);
+/* Was it noted so and learned again in this run of gg?  When it comes again all the
+ * same its command is to be watched: it would ask for the same again. */
+bool relearn_watches(struct drive *d, const struct id *thunk);
 /* Learn again what failed so; s is the session whose script deferred it.  True
  * if there is something to be wanted anew. */
 bool relearn_all(struct drive *d, struct session *s);

@@ -16,12 +16,12 @@ struct asked {
 
 static const char failed, unrun;        /* marks in drive.gone until moved */
 
-static void mark(struct drive *d, const struct id *thunk, const char *how)
+static void mark(struct drive *d, struct map *in, const struct id *thunk, const char *how)
 {
 	struct id *own = arena_alloc(&d->arena, sizeof *own);
 
 	*own = *thunk;
-	*map_at(&d->gone, id_key(own)) = (void *)how;
+	*map_at(in, id_key(own)) = (void *)how;
 }
 
 bool relearn_note(struct drive *d, const struct exec_event *ev)
@@ -37,7 +37,7 @@ bool relearn_note(struct drive *d, const struct exec_event *ev)
 		if (!ev->cause || id_equal(ev->cause, ev->thunk) ||
 		    !map_get(&d->gone, id_key(ev->cause)))
 			return false;
-		mark(d, ev->thunk, &unrun);
+		mark(d, &d->gone, ev->thunk, &unrun);
 		return true;
 	}
 	k = arena_alloc(&d->arena, sizeof *k);
@@ -46,14 +46,8 @@ bool relearn_note(struct drive *d, const struct exec_event *ev)
 	k->text = arena_str(&d->arena, ev->text ? ev->text : "");
 	k->path = ev->undeclared ? arena_str(&d->arena, ev->undeclared) : NULL;
 	d->asked = k;
-	mark(d, ev->thunk, &failed);
-	*map_at(&d->insatiable, id_key(&k->thunk)) = k;
+	mark(d, &d->gone, ev->thunk, &failed);
 	return true;
-}
-
-bool relearn_has_asked(struct drive *d, const struct id *thunk)
-{
-	return map_get(&d->insatiable, id_key(thunk));
 }
 
 /* Another thunk stands where was stood: what became of that counts no more. */
@@ -75,6 +69,11 @@ static void moved(struct drive *d, const struct id *was)
 	}
 }
 
+bool relearn_watches(struct drive *d, const struct id *thunk)
+{
+	return map_get(&d->insatiable, id_key(thunk)) != NULL;
+}
+
 static void revived(void *arg, const struct id *thunk)
 {
 	moved(arg, thunk);
@@ -90,6 +89,8 @@ static void on_moved(void *arg, const struct id *was, const struct id *now)
 		exec_revive(d->c->exec, was, revived, d);
 		return;
 	}
+	if (map_get(&d->gone, id_key(was)) == &failed)
+		mark(d, &d->insatiable, was, &failed);
 	moved(d, was);
 	if (!id_is_zero(now))
 		drive_saw(d, now);

@@ -33,6 +33,7 @@ struct infer {
 	struct arena arena;             /* lives as long as the inference */
 	struct map failed;              /* helpers that gave nothing, by key */
 	struct map names;               /* name of chance, file -> it holds it */
+	struct map foretold;            /* output -> the learned rule and the command */
 	bool knows_output_dirs;
 };
 

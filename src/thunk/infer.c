@@ -26,6 +26,7 @@ void infer_free(struct infer *in)
 	map_release(&in->output_dirs);
 	map_release(&in->failed);
 	map_release(&in->names);
+	map_release(&in->foretold);
 	arena_release(&in->arena);
 	free(in);
 }
@@ -111,6 +112,73 @@ static int place(struct question *q, const struct output *o, bool is_exec,
 	    place_real(in->o.store, in->o.project, o->path, &ph, value, &missing,
 		       e) < 0 && e->code != ERR_MISSING)
 		return -1;
+	return 0;
+}
+
+/* The rule and the command that it explains, a line each. */
+static const char *rule_and_command(const struct question *q, struct arena *a)
+{
+	const struct command *c = q->g.c;
+	struct buf b = { 0 };
+	const char *text;
+
+	buf_printf(&b, "%s\n%s", q->b.rule, c->cwd);
+	for (size_t i = 0; i < c->n_args; i++)
+		buf_printf(&b, "\n%s", c->args[i]);
+	text = arena_str(a, b.p);
+	buf_release(&b);
+	return text;
+}
+
+static void note_foretold(struct question *q)
+{
+	struct infer *in = q->g.in;
+	const char *by = rule_and_command(q, &in->arena);
+
+	for (size_t i = 0; i < q->t.n_out; i++)
+		*map_at(&in->foretold, bytes_str(arena_str(&in->arena, q->t.out[i].path))) =
+			(void *)by;
+}
+
+/* Has another command than this been foretold to write path, by the same rule? */
+static bool is_foretold(const struct question *q, const char *path)
+{
+	const char *by = map_get(&q->g.in->foretold, bytes_str(path));
+	size_t n = strlen(q->b.rule);
+
+	return by && strncmp(by, q->b.rule, n) == 0 && by[n] == '\n' &&
+	       strcmp(by, rule_and_command(q, q->g.a)) != 0;
+}
+
+static bool reads_output_of(const struct question *q, const struct id *thunk)
+{
+	for (size_t i = 0; i < q->t.n_in; i++)
+		if (q->t.in[i].ref.kind == REF_THUNK && id_equal(&q->t.in[i].ref.id, thunk))
+			return true;
+	return false;
+}
+
+/* Two commands are foretold to write one path by the same learned model, which may
+ * be wrong: of the first, whose output nobody would want any more, that would never
+ * show, and what it does write would be missing.  So it is made before. */
+static int make_other_first(struct question *q, const struct id *id, struct err *e)
+{
+	struct infer *in = q->g.in;
+	struct placeholder *ph = &q->g.helper->first;
+
+	for (size_t i = 0; q->b.is_learned && i < q->t.n_out; i++) {
+		const char *path = q->t.out[i].path;
+		int rc = is_foretold(q, path) ?
+			 placeholder_at(in->o.project->root_fd, path, q->g.a, ph, e) : 0;
+
+		if (rc < 0)
+			return -1;
+		if (rc == 0 || id_equal(&ph->thunk, id) || reads_output_of(q, &ph->thunk))
+			continue;
+		q->g.must_force = true;
+		q->g.helper->path = path;
+		return err_set(e, ERR_RETRY, "%s is to be made first", path);
+	}
 	return 0;
 }
 
@@ -200,9 +268,13 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 		*v = INFER_UNKNOWN;
 		return 0;
 	}
+	if (make_other_first(q, &id, e) < 0)
+		return -1;
 	question_hint(q, &id);
 	if (place_all(q, &id, e) < 0)
 		return -1;
+	if (q->b.is_learned)
+		note_foretold(q);
 	buf_printf(q->why, "%s: deferred as thunk %.12s, %zu in, %zu out\n",
 		   q->b.rule, id_hex(&id).s, q->t.n_in, q->t.n_out);
 	return 0;
