@@ -99,6 +99,8 @@ int session_relearn(struct session *s, const struct id *thunk,
 		    void (*moved)(void *arg, const struct id *was,
 				  const struct id *now),
 		    int *status, struct err *e);
+/* Did a command of this session become this thunk? */
+bool session_has(struct session *s, const struct id *thunk);
 /* Send sig to what still runs. */
 void session_kill(struct session *s, int sig);
 void session_free(struct session *s);

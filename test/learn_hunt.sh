@@ -284,4 +284,35 @@ check "a cache called by hashes, which is there or not: all are made" "$GG" run 
 check "as without gg" as_plain
 check "and by a second run" "$GG" run ./sweep.sh
 check "too" as_plain
+
+begin <<'B'
+mkdir x && seq 3 >x/a && seq 5 >x/b && tar cf x.tar x && rm -r x
+cat >fit.py <<'P'
+import os, sys, tarfile
+if not os.path.exists('cache/x'):
+    os.makedirs('cache')
+    with tarfile.open('x.tar') as t: t.extractall('cache')
+    open('cache/done', 'w').close()
+n = len(open('cache/x/' + sys.argv[1]).read())
+open('m-%s-%s' % tuple(sys.argv[1:]), 'w').write('%s %s' % (n, sys.argv[2]))
+P
+cat >sweep.sh <<'S'
+#!/bin/sh
+rm -f m-*
+for d in a b; do for s in 1 2 3; do python3 fit.py $d $s; done; done
+cat m-* >all
+S
+B
+check "what the first one unpacks and the others find: they are learned" \
+	counts 3 3 0 "$GG" run ./sweep.sh
+check "and right" as_plain
+check "nothing is left to do once all have found it" \
+	eval '"$GG" run --fresh ./sweep.sh && counts 0 6 0 "$GG" run --fresh ./sweep.sh'
+sed -i "s/'m-%s/'m-seed-%s/" fit.py ../plain/fit.py
+(cd ../plain && ./sweep.sh)
+check "it calls its outputs otherwise: they are made" "$GG" run ./sweep.sh
+check "and no others" as_plain
+rm -r cache
+check "what was unpacked is gone: it is there again" "$GG" run --fresh ./sweep.sh
+check "and all is right" as_plain
 plan

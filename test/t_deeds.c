@@ -142,7 +142,7 @@ static void changes(void)
 	CHECK(does("echo 1 >a; (until test -e b; do sleep 0.02; done; echo 2 >>a) & true",
 		   "import os, time\nopen('a').read(); open('b','w').close()\n"
 		   "while os.stat('a').st_size < 4: time.sleep(0.02)\n",
-		   "! a, which it read, was changed by another while it ran\n"));
+		   "! a, which it read, was written anew while it ran\n"));
 }
 
 static void outside(void)

@@ -297,6 +297,7 @@ static int infer_anew(struct run *r, struct err *e)
 	struct exec_counts done;
 	int rc;
 
+	relearn_from_now(&r->d);
 	rc = passes(r, &n, e);
 	exec_counts(c->exec, &done);
 	done.failed -= r->d.n_failed_gone;

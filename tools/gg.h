@@ -338,6 +338,8 @@ bool relearn_note(struct drive *d, const struct exec_event *ev);
 /* Was it noted so and learned again in this run of gg?  When it comes again all the
  * same its command is to be watched: it would ask for the same again. */
 bool relearn_watches(struct drive *d, const struct id *thunk);
+/* The script is about to run: what was noted until now may be no step of it. */
+void relearn_from_now(struct drive *d);
 /* Learn again what failed so; s is the session whose script deferred it.  True
  * if there is something to be wanted anew. */
 bool relearn_all(struct drive *d, struct session *s);

@@ -12,6 +12,7 @@ struct asked {
 	struct asked *next;
 	struct id thunk;
 	const char *label, *text, *path;
+	bool is_old;            /* noted before the script ran */
 };
 
 static const char failed, unrun;        /* marks in drive.gone until moved */
@@ -108,6 +109,15 @@ static void tell_failed(struct drive *d, const struct asked *k, const char *why)
 	arena_release(&a);
 }
 
+/* Its command is another step now, or was and will be issued again. */
+static bool is_of_before(struct session *s, const struct asked *k)
+{
+	struct session_counts n;
+
+	session_counts(s, &n);
+	return (k->is_old || n.untrue) && !session_has(s, &k->thunk);
+}
+
 bool relearn_all(struct drive *d, struct session *s)
 {
 	struct asked *k = d->asked;
@@ -121,6 +131,10 @@ bool relearn_all(struct drive *d, struct session *s)
 
 		if (map_get(&d->gone, id_key(&k->thunk)) != &failed)
 			continue;       /* along with another */
+		if (is_of_before(s, k)) {
+			moved(d, &k->thunk);
+			continue;
+		}
 		ui_clear(d->ui);
 		note("%s asked for %s, which its learned model does not name: once more "
 		     "for real", k->label, k->path ? k->path : "something else");
@@ -138,6 +152,12 @@ bool relearn_all(struct drive *d, struct session *s)
 	if (n.untrue && !d->untrue)
 		d->untrue = arena_str(&d->arena, n.untrue);
 	return is_any;
+}
+
+void relearn_from_now(struct drive *d)
+{
+	for (struct asked *k = d->asked; k; k = k->next)
+		k->is_old = true;
 }
 
 void relearn_give_up(struct drive *d, const char *why)

@@ -45,7 +45,7 @@ static int end_seen(const struct touched *at, const struct now *now, unsigned *d
 	if (at->kind == DEED_DIR)
 		*deeds |= DEED_FOLDER;
 	if (was_file && (!now->is_there || !stamp_equal(&now->stamp, &at->first)))
-		return err_set(e, ERR_RETRY, "%s, which it read, was changed by another "
+		return err_set(e, ERR_RETRY, "%s, which it read, was written anew "
 			       "while it ran", at->path);
 	return 0;
 }

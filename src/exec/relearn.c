@@ -95,6 +95,11 @@ static struct kept *find_kept(struct session *s, const struct id *thunk)
 	return NULL;
 }
 
+bool session_has(struct session *s, const struct id *thunk)
+{
+	return find_kept(s, thunk) != NULL;
+}
+
 int session_thunk(struct session *s, const struct id *id, struct thunk *t,
 		  struct err *e)
 {
@@ -378,16 +383,29 @@ static void note_untrue(struct session *s, const struct thunk *of, const struct 
 
 /* A placeholder that is nobody's stands there, and maybe in the place of what
  * another command has made. */
-static void note_misnamed(struct session *s, const struct thunk *of, const struct thunk *now)
+static void drop_misnamed(struct session *s, const struct id *was, const char *path)
 {
-	for (size_t i = 0; i < of->n_out && !s->counts.untrue; i++) {
+	struct placeholder ph;
+	struct err e;
+
+	if (!s->counts.untrue)
+		s->counts.untrue = arena_printf(&s->keep, "%s was foretold, and is not made",
+						path);
+	if (placeholder_at(s->o.project->root_fd, path, &s->arena, &ph, &e) == 1 &&
+	    id_equal(&ph.thunk, was) && dir_remove(s->o.project->root_fd, path, &e) < 0)
+		s->o.complain(s->o.arg, &e);
+}
+
+static void note_misnamed(struct session *s, const struct id *was, const struct thunk *of,
+			  const struct thunk *now)
+{
+	for (size_t i = 0; i < of->n_out; i++) {
 		bool has = false;
 
 		for (size_t k = 0; k < now->n_out && !has; k++)
 			has = strcmp(now->out[k].path, of->out[i].path) == 0;
 		if (!has)
-			s->counts.untrue = arena_printf(&s->keep, "%s was foretold, and is "
-							"not made", of->out[i].path);
+			drop_misnamed(s, was, of->out[i].path);
 	}
 }
 
@@ -412,7 +430,7 @@ static void compare_names(struct session *s, const struct id *was, const struct 
 	note_untrue(s, &before, &after, "was looked for, and is not made");
 	note_untrue(s, &after, &before, "is made, and was not there to be seen");
 	if (!id_is_zero(now))
-		note_misnamed(s, &before, &after);
+		note_misnamed(s, was, &before, &after);
 	arena_reset(&s->arena);
 }
 

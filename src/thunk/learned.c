@@ -361,32 +361,82 @@ static int uses_of(struct store *s, const struct record *r, struct arena *a,
 	return rc;
 }
 
-/* Derive from all; where older versions of the program stand in the way, from
- * those of this version, and then only they are kept. */
-static int record_derive(struct record *r, const struct strs *uses, struct buf *text,
-			 struct err *e)
+static bool is_of_now(const struct record *r, size_t i, struct arena *a)
 {
-	const struct id now = r->code[r->l.n - 1];
-	struct record same = { 0 };
+	(void)a;
+	return id_equal(&r->code[i], &r->code[r->l.n - 1]);
+}
+
+/* Was something missing on the way to path? */
+static bool was_missed(const struct sighting *s, const char *path, struct arena *a)
+{
+	for (; path && strcmp(path, ".") != 0; path = path_folder(a, path))
+		if (sighting_deeds(s, path) & DEED_ABSENT)
+			return true;
+	return false;
+}
+
+/* Did one look for a file in vain and make it, and the other find it? */
+static bool has_filled(const struct sighting *one, const struct sighting *other,
+		       struct arena *a)
+{
+	for (size_t i = 0; i < one->n; i++) {
+		const char *path = one->v[i].path;
+		unsigned is = one->v[i].deeds, found = sighting_deeds(other, path);
+
+		if (*path != '/' && is & DEED_WROTE && !(is & DEED_FOLDER) &&
+		    found & (DEED_READ | DEED_LOOKED) &&
+		    !(found & (DEED_WROTE | DEED_UPDATED | DEED_REMOVED)) &&
+		    was_missed(one, path, a))
+			return true;
+	}
+	return false;
+}
+
+/* A cache, or data that is fetched once: of those that filled it and those that
+ * found it the sort of the newest is the one that is to be expected now. */
+static bool is_as_filled(const struct record *r, size_t i, struct arena *a)
+{
+	const struct sighting *last = &r->l.v[r->l.n - 1], *s = &r->l.v[i];
+
+	return strcmp(learn_way(s, a), learn_way(last, a)) != 0 ||
+	       (!has_filled(s, last, a) && !has_filled(last, s, a));
+}
+
+/* From those alone for which this holds, and then only they are kept. */
+static int derive_from(struct record *r, bool (*holds)(const struct record *, size_t,
+						       struct arena *),
+		       const struct strs *uses, struct arena *a, struct buf *text)
+{
 	struct sighting v[LEARN_SIGHTINGS_MAX];
 	struct id code[LEARN_SIGHTINGS_MAX];
+	size_t n = 0;
 	struct err later;
 
+	for (size_t i = 0; i < r->l.n; i++)
+		if (holds(r, i, a)) {
+			v[n] = r->l.v[i];
+			code[n++] = r->code[i];
+		}
+	if (n == r->l.n || learn_text(v, n, uses, text, &later) < 0)
+		return -1;
+	memcpy(r->l.v, v, n * sizeof(*v));
+	memcpy(r->code, code, n * sizeof(*code));
+	r->l.n = n;
+	return 0;
+}
+
+/* Derive from all; where older versions of the program stand in the way, or what
+ * is made but once, without those. */
+static int record_derive(struct record *r, const struct strs *uses, struct arena *a,
+			 struct buf *text, struct err *e)
+{
 	if (learn_text(r->l.v, r->l.n, uses, text, e) == 0)
 		return 0;
 	if (e->code != ERR_REFUSED)
 		return -1;
-	for (size_t i = 0; i < r->l.n; i++)
-		if (id_equal(&r->code[i], &now)) {
-			v[same.l.n] = r->l.v[i];
-			code[same.l.n++] = r->code[i];
-		}
-	if (same.l.n == r->l.n || learn_text(v, same.l.n, uses, text, &later) < 0)
-		return -1;
-	memcpy(r->l.v, v, same.l.n * sizeof(*v));
-	memcpy(r->code, code, same.l.n * sizeof(*code));
-	r->l.n = same.l.n;
-	return 0;
+	return derive_from(r, is_of_now, uses, a, text) == 0 ||
+	       derive_from(r, is_as_filled, uses, a, text) == 0 ? 0 : -1;
 }
 
 static int add(struct store *st, struct record *r, const struct sighting *s, struct arena *a,
@@ -400,7 +450,7 @@ static int add(struct store *st, struct record *r, const struct sighting *s, str
 	record_add(st, r, s, a);
 	rc = uses_of(st, r, a, &uses, e);
 	if (rc == 0)
-		rc = record_derive(r, &uses, &text, e);
+		rc = record_derive(r, &uses, a, &text, e);
 	r->l.never = NULL;
 	r->l.text = (struct bytes){ 0 };
 	if (rc == 0)
