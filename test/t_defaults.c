@@ -60,9 +60,10 @@ static struct thunk command(const char **args)
 static double limit_of(const char **args)
 {
 	struct thunk t = command(args);
+	const struct run r = { .node = &node };
 
 	node = (struct node){ .shape = profile_shape(&lone, &t) };
-	return defaults_timeout(&lone, &node, &t);
+	return defaults_timeout(&lone, &r, &t);
 }
 
 static void learn(const char **args, double seconds, int n)
