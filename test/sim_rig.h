@@ -33,7 +33,8 @@ static inline int rig_open(struct sim_rig *r, const char *words, struct err *e)
 	struct backend_opts bo = { 0 };
 	struct exec_opts xo = { 0 };
 
-	if (store_open(".gg", STORE_CREATE, &r->store, e) < 0 ||
+	/* What is only simulated need not outlast a power cut. */
+	if (store_open(".gg", STORE_CREATE | STORE_VOLATILE, &r->store, e) < 0 ||
 	    store_put(r->store, bytes_str("a machine\n"), &r->host, e) < 0 ||
 	    loop_new(&r->loop, e) < 0)
 		return -1;
