@@ -43,3 +43,6 @@ n=${N:-100000}
 read -r ran _ cpu _ < <("$BUILD/test/bench/b_sim" many "$n" 1000) || die 'b_sim failed'
 tell policy "$(awk -v c="$cpu" -v n="$ran" 'BEGIN { printf "%.4f ms", 1000 * c / n }')" - - '< 0.1 ms' \
 	"own CPU for each of $ran thunks, simulated workers: look up, choose, start, keep the result, no disk waited for"
+read -r ran wall _ mib _ < <("$BUILD/test/bench/b_sim" many "${SIM:-1000000}" 10000) || die 'b_sim failed'
+tell policy "$wall s, $mib MiB" - - '< 60 s, 2048 MiB' \
+	"$ran thunks on 10,000 simulated workers in one process"
