@@ -77,6 +77,8 @@ check "learning curves by their name" grep -q '<strong>accuracy</strong>' page.h
 check "of all ten members" grep -q '10 members wrote metrics by step' page.html
 check "the critical path ends in the failure" sh -c 'grep -o "<ol>.*</ol>" page.html | grep -q "vote.sh.*bad.sh"'
 check "each column can be sorted by keyboard" test "$(grep -o '<th scope="col"[^>]*data-key[^>]*><button' page.html | wc -l)" = 10
+check "it is used by keyboard alone, and a screen reader has names for all of it" \
+	/usr/bin/python3 -B "$here/test/keyboard.py" report.html "$work/keyboard"
 check "every canvas says what it shows" sh -c '[ "$(grep -o "<canvas[^>]*>" page.html | grep -vc aria-label)" = 0 ]'
 dom 'report.html#filter=train.sh+seed=7'
 check "#filter= shows what has all the words" test "$(rows)" = 1
