@@ -31,13 +31,14 @@ def above(fd):
 
 class Browser:
     def __init__(self, home):
+        os.makedirs(home, exist_ok=True)
         reads, self.to = (above(fd) for fd in os.pipe())
         self.back, writes = (above(fd) for fd in os.pipe())
         self.process = subprocess.Popen(
             ["chromium", "--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
              "--user-data-dir=" + home, "--remote-debugging-pipe", "about:blank"],
             preexec_fn=lambda: (os.dup2(reads, 3), os.dup2(writes, 4)), close_fds=False,
-            stderr=subprocess.DEVNULL)
+            env={**os.environ, "TMPDIR": home}, stderr=subprocess.DEVNULL)
         os.close(reads)
         os.close(writes)
         self.n, self.rest, self.session = 0, b"", None
