@@ -167,25 +167,34 @@ static int sync_folder(int dirfd, const char *path)
 	return r;
 }
 
-int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
-	       unsigned flags, struct err *e)
+/* All of fd's file, which is closed; mode and flags as for file_write. */
+static int fill(int fd, const char *path, struct bytes b, mode_t mode, unsigned flags,
+		struct err *e)
 {
-	char temp[4096];
-	int fd, failed;
-
-	fd = open_temp(dirfd, path, flags & FILE_USUAL ? mode : 0600, temp, sizeof(temp));
-	if (fd < 0)
-		return err_sys(e, "%s: cannot make a file there", path);
-	failed = file_write_fd(fd, b.p, b.n) < 0 ||
+	int failed = file_write_fd(fd, b.p, b.n) < 0 ||
 		(!(flags & FILE_USUAL) && fchmod(fd, mode) < 0) ||
 		((flags & FILE_SYNC) && fsync(fd) < 0);
+
 	if (failed)
 		err_sys(e, "%s: cannot write", path);
 	if (close(fd) < 0 && !failed)
 		failed = err_sys(e, "%s: cannot write", path);
-	if (!failed && renameat(dirfd, temp, dirfd, path) < 0)
-		failed = err_sys(e, "%s: cannot put the new file in place", path);
-	if (failed) {
+	return failed ? -1 : 0;
+}
+
+int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
+	       unsigned flags, struct err *e)
+{
+	char temp[4096];
+	int fd, rc;
+
+	fd = open_temp(dirfd, path, flags & FILE_USUAL ? mode : 0600, temp, sizeof(temp));
+	if (fd < 0)
+		return err_sys(e, "%s: cannot make a file there", path);
+	rc = fill(fd, path, b, mode, flags, e);
+	if (rc == 0 && renameat(dirfd, temp, dirfd, path) < 0)
+		rc = err_sys(e, "%s: cannot put the new file in place", path);
+	if (rc < 0) {
 		unlinkat(dirfd, temp, 0);
 		return -1;
 	}
@@ -196,16 +205,10 @@ int file_write(int dirfd, const char *path, struct bytes b, mode_t mode,
 
 static int write_into(const char *path, struct bytes b, struct err *e)
 {
-	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY), failed;
+	int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
 
-	if (fd < 0)
-		return err_sys(e, "%s: cannot write", path);
-	failed = file_write_fd(fd, b.p, b.n) < 0;
-	if (failed)
-		err_sys(e, "%s: cannot write", path);
-	if (close(fd) < 0 && !failed)
-		failed = err_sys(e, "%s: cannot write", path);
-	return failed ? -1 : 0;
+	return fd < 0 ? err_sys(e, "%s: cannot write", path) :
+		fill(fd, path, b, 0, FILE_USUAL, e);
 }
 
 int file_put(const char *path, struct bytes b, unsigned flags, struct err *e)
