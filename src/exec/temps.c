@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 #include "file.h"
+#include "learn.h"
 #include "process.h"
 #include "session_private.h"
 
@@ -97,21 +98,13 @@ static const char *suffix_of(pid_t pid, const char *base, struct arena *a)
 
 static bool is_for_temps(const struct session *s, const char *path)
 {
-	static const char *const places[] = { "/tmp/", "/var/tmp/", "/dev/shm/" };
-	size_t n;
+	const char *behind;
+	size_t n = 0;
 
-	for (size_t i = 0; i < sizeof places / sizeof *places; i++)
-		if (strncmp(path, places[i], strlen(places[i])) == 0)
-			return true;
-	for (const char **v = s->o.env; *v; v++) {
-		if (strncmp(*v, "TMPDIR=/", 8) != 0)
-			continue;
-		n = strlen(*v + 7);
-		while (n && (*v + 7)[n - 1] == '/')
-			n--;
-		return n && strncmp(path, *v + 7, n) == 0 && path[n] == '/';
-	}
-	return false;
+	while (s->o.env[n])
+		n++;
+	behind = learn_behind_temps(s->o.env, n, path);
+	return behind && *behind;
 }
 
 void temps_note(struct session *s, const struct trace_event *ev)

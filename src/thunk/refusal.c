@@ -54,15 +54,14 @@ static const char *said_of_temps(const char *name_value, size_t *n)
 	return *dir == '/' && *n ? dir : NULL;
 }
 
-/* What stands behind such a place in path; NULL: it does not lie there. */
-static const char *behind_temps(const struct sighting *s, const char *path)
+const char *learn_behind_temps(const char *const *env, size_t n_env, const char *path)
 {
 	for (size_t i = 0; i < sizeof(for_temps) / sizeof(*for_temps); i++)
 		if (path_is_below(for_temps[i], path))
 			return path + strlen(for_temps[i]);
-	for (size_t i = 0; i < s->command.n_env; i++) {
+	for (size_t i = 0; i < n_env; i++) {
 		size_t n;
-		const char *dir = said_of_temps(s->command.env[i], &n);
+		const char *dir = said_of_temps(env[i], &n);
 
 		if (dir && strncmp(path, dir, n) == 0 && path[n] == '/')
 			return path + n;
@@ -111,7 +110,7 @@ static bool is_exclusive(const struct sighting *s, const char *path, size_t n)
 /* Does writing or removing it leave nothing behind that counts? */
 static bool is_passing(const struct sighting *s, const struct deed_at *d)
 {
-	const char *at = behind_temps(s, d->path);
+	const char *at = learn_behind_temps(s->command.env, s->command.n_env, d->path);
 
 	if (path_is_cache(d->path))
 		return true;
