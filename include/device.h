@@ -77,7 +77,7 @@ struct device *device_host(void);
 int device_cuda(const char *path, enum profile p, struct device **out, struct err *e);
 
 /* What the library offers under the name gg_ml_cuda. */
-enum { DEVICE_PLUG_VERSION = 1 };
+enum { DEVICE_PLUG_VERSION = 2 };
 struct device_plug {
 	unsigned version;
 	int (*open)(enum profile p, struct device **out, struct err *e);

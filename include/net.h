@@ -106,6 +106,8 @@ struct run_of {
 	size_t rows;
 	const float *x;         /* rows x data, borrowed until the backward pass */
 	bool trains;
+	const unsigned char *owned;     /* of kept statistics, which change where it is
+					 * 1; NULL: everywhere (mask.h) */
 	uint64_t seed, step;    /* of dropout */
 	size_t set;             /* all rows are the (set - 1)-th member's of a batch
 				 * ensemble; 0: row i is i mod sets's */

@@ -63,7 +63,7 @@ struct ops {
 	/* w and its state (m, v: as the rule needs them) one step on; g is the
 	 * gradient.  owned, if not NULL: where it is 0 nothing changes. */
 	void (*step)(enum rule rule, const struct coefs *c, size_t n, const float *g,
-		     const float *owned, float *w, float *m, float *v);
+		     const unsigned char *owned, float *w, float *m, float *v);
 	/* The largest of each window of a row of them, and which it is; and back:
 	 * dx, zeros at first, gets dy there. */
 	void (*pool)(const struct windows *v, const float *x, float *y, uint32_t *place);

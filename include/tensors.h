@@ -10,7 +10,7 @@
 
 #include "base.h"
 
-enum dtype { DT_F32, DT_F64, DT_U8, DT_I32, DT_I64, DT_COUNT };
+enum dtype { DT_F32, DT_F64, DT_U8, DT_I32, DT_I64, DT_BOOL, DT_COUNT };
 size_t dtype_bytes(enum dtype t);
 
 struct tensor {

@@ -72,6 +72,8 @@ struct member {
 	float rate, gamma, smoothing;
 	struct coefs coefs;     /* momentum, beta2, epsilon; decay and l1, which
 				 * spare biases and factors of norm layers */
+	const unsigned char *owned;     /* a mask (mask.h): what is 0 there keeps its
+				 * weight and its state; NULL: all is owned */
 };
 
 struct trainer;

@@ -230,6 +230,85 @@ static void augmented(void)
 	}
 }
 
+/* About two weights of three, another choice for each k. */
+static unsigned char *mask_of(const struct net *net, size_t k)
+{
+	unsigned char *mask = malloc(net->n_weights);
+
+	for (size_t i = 0; i < net->n_weights; i++)
+		mask[i] = (i * 7 + k * 13 + i / 11) % 3 != 0;
+	return mask;
+}
+
+/* What is not owned stands as it stood, its state at 0; of the rest much has changed. */
+static bool keeps_to(const struct net *net, const struct member *v, struct trainer *t, size_t i)
+{
+	float *w = malloc(net->n_weights * sizeof *w);
+	size_t n_moved = 0, n_owned = 0;
+	bool keeps = true;
+
+	net_init(net, v->seed, w);
+	for (size_t k = 0; k < net->n_weights; k++) {
+		bool is_same = w[k] == trainer_weights(t, i)[k];
+
+		for (int s = 0; s < 2 && !v->owned[k]; s++)
+			is_same = is_same && (!trainer_state(t, i, s) ||
+					      trainer_state(t, i, s)[k] == 0);
+		keeps = keeps && (v->owned[k] || is_same);
+		n_owned += v->owned[k];
+		n_moved += !is_same;
+	}
+	free(w);
+	return keeps && n_moved <= n_owned && n_moved > n_owned / 2;
+}
+
+static void compare_owned(const char *text, enum rule rule, size_t n_masks)
+{
+	struct recipe r = { .rule = rule, .batch = BATCH, .steps = STEPS };
+	struct team *team = team_new(1, team_best_isa());
+	struct device *d = opened();
+	unsigned char *masks[3];
+	double losses[2][3];
+	struct member v[3];
+	struct trainer *want, *got;
+	struct net net;
+	struct set s;
+	struct err e;
+
+	MUST(net_read(text, &net, &e), e);
+	s = set_of(&net, true, false);
+	for (size_t i = 0; i < 3; i++) {
+		v[i] = member_of(i);
+		masks[i] = mask_of(&net, i);
+		v[i].owned = masks[i % n_masks];
+	}
+	want = trained(&net, &s, &r, v, 3, NULL, team, losses[0]);
+	got = trained(&net, &s, &r, v, 3, d, team, losses[1]);
+	for (size_t i = 0; i < 3; i++) {
+		CHECK(keeps_to(&net, &v[i], want, i));
+		CHECK(is_equal(&net, want, i, got, i) && losses[0][i] == losses[1][i]);
+	}
+	for (size_t i = 0; i < 3; i++)
+		free(masks[i]);
+	trainer_free(want);
+	trainer_free(got);
+	d->ops->close(d);
+	set_end(&s);
+	net_release(&net);
+	team_free(team);
+}
+
+static void owned(void)
+{
+	for (int rule = 0; rule < RULE_COUNT; rule++) {
+		compare_owned("mlp 33-17-10", (enum rule)rule, 3);
+		compare_owned("net 9x9x3: conv 5 3x3 pad 1, norm relu, norm, scale, flatten, fc 7",
+			      (enum rule)rule, 1);
+	}
+	compare_owned(whole_nets[4], RULE_MOMENTUM, 3);
+	compare_owned(whole_nets[6], RULE_ADAM, 2);
+}
+
 static void wide_batches(void)
 {
 	struct recipe r = { .rule = RULE_MOMENTUM, .batch = 300, .steps = STEPS };
@@ -359,6 +438,7 @@ static const struct test contract[] = {
 	{ "by every rule and loss", all_rules },
 	{ "1, 2, 5 or 10 members at once change nothing", fused_and_alone },
 	{ "images are moved and mirrored alike", augmented },
+	{ "what a member does not own keeps weights, statistics and state", owned },
 	{ "batches larger than tiles and pieces too", wide_batches },
 	{ 0 }
 };

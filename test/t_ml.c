@@ -21,6 +21,9 @@ static const struct bound_row rows[] = {
 	  "<d.st >weights0=s0.st >weights1=s1.st >metrics=m.json" },
 	{ "gg-ml train --data d.st --init i.st --resume r.st --state s.st -o w.st --bag",
 	  "<d.st <i.st <r.st >weights=w.st >state=s.st" },
+	{ "gg-ml train --data d.st --init i-{}.st --owned m.st -o w{} --members 2",
+	  "<d.st <i-0.st <i-1.st <m.st >weights0=w0 >weights1=w1" },
+	{ "gg-ml train --data d.st --owned=m-{}.st -o w", "<d.st <m-0.st >weights=w" },
 	{ "gg-ml train --data d.st --resume s.st --state s.st -o w.st",
 	  "<d.st <s.st >weights=w.st >state=s.st" },
 	{ "gg-ml train --data a --data d.st -o x -o w.st", "<d.st >weights=w.st" },
@@ -72,6 +75,10 @@ static void hints(void)
 	bind_line(&o, folder, "gg-ml train --data d --device cuda -o w", NULL);
 	CHECK(o.match == MATCH_BOUND && o.b.hints.cpus == 0 && o.b.hints.gpus == 1);
 	CHECK(o.b.hints.fuse && strstr(o.b.hints.fuse, "--members={n}"));
+	bind_line(&o, folder, "gg-ml train --data d --owned m -o w", NULL);
+	CHECK(o.match == MATCH_BOUND && o.b.hints.fuse);
+	bind_line(&o, folder, "gg-ml train --data d --owned m{} -o w", NULL);
+	CHECK(o.match == MATCH_BOUND && !o.b.hints.fuse);
 	bind_line(&o, folder, "gg-ml eval --data d w", NULL);
 	CHECK(o.match == MATCH_BOUND && !o.b.hints.fuse);
 	bound_release(&o);

@@ -209,12 +209,13 @@ static void rules(void)
 
 	for (int isa = ISA_SCALAR; isa <= (int)team_best_isa(); isa++)
 		for (int rule = 0; rule < RULE_COUNT; rule++) {
-			float *w = noise(N, 6), m[N] = { 0 }, v[N] = { 0 }, owned[N];
+			float *w = noise(N, 6), m[N] = { 0 }, v[N] = { 0 };
+			unsigned char owned[N];
 			double s[N][3] = { { 0 } };
 
 			for (int i = 0; i < N; i++) {
 				s[i][0] = (double)w[i];
-				owned[i] = (float)(i % 3 != 0);
+				owned[i] = i % 3 != 0;
 			}
 			for (uint64_t k = 0; k < STEPS; k++) {
 				float *g = noise(N, 7 + k);

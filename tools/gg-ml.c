@@ -19,7 +19,7 @@ const struct ml_command ml_commands[] = {
 	  "--split and --shards --output is a name with {}, and each part a file." },
 	{ "train", ml_train,
 	  "data model output seed rate rule loss schedule resume state checkpoint "
-	  "init metrics device profile epochs steps batch members threads period "
+	  "init owned metrics device profile epochs steps batch members threads period "
 	  "warm-up snapshots every momentum beta2 epsilon decay l1 smoothing "
 	  "gamma augment bag json",
 	  "",
@@ -77,7 +77,10 @@ const struct ml_option ml_options[] = {
 	TEXT(state, "state", "FILE", "write the state there at the end"),
 	TEXT(checkpoint, "checkpoint", "FILE",
 	     "write the state there if told to end, as gg does; {} as above: one for each"),
-	TEXT(init, "init", "FILE", "begin with these weights"),
+	TEXT(init, "init", "FILE", "begin with these weights; {} as above: one for each"),
+	TEXT(owned, "owned", "FILE",
+	     "masks by the weights' names, as prune writes them: what is 0 there stays as it "
+	     "is; {} as above"),
 	TEXT(metrics, "metrics", "FILE", "losses by step, JSON; {} as above"),
 	TEXT(device, "device", "NAME",
 	     "cpu, cuda, or loops: cuda's source run by the processor (cpu)"),

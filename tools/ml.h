@@ -21,7 +21,8 @@ enum {
 /* Options of all commands.  Lists ("0.1,0.05") give each member its own, the
  * last one to all that are left. */
 struct ml {
-	const char *data, *model, *output, *state, *checkpoint, *resume, *init, *metrics;
+	const char *data, *model, *output, *state, *checkpoint, *resume, *init, *metrics,
+		   *owned;
 	const char *rule, *loss, *schedule, *device, *profile, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
 	const char *gamma, *label, *split, *normalise, *residual, *head, *augment;
@@ -103,9 +104,17 @@ struct tensor *ml_tensors(struct ml *m, const struct net *net, const float *w,
 /* Copy tensors of the file into the slab. */
 int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, float *w,
 	    struct err *e);
+/* A file as a mask (mask.h) of the network's weights, in m's arena; and the members'
+ * masks, as --owned says, with {} replaced by each one's number. */
+int ml_mask(struct ml *m, const char *path, const struct net *net, unsigned char **out,
+	    struct err *e);
+int ml_masks(struct ml *m, const struct net *net, struct member *v, size_t n, struct err *e);
 /* v as a file that appears whole; v is released.  ERR_IO. */
 int ml_write_json(const char *path, json_t *v, struct err *e);
 int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err *e);
+/* Bytes in short, to tell one file from another where nobody lies: Fowler, Noll and
+ * Vo's sum.  SHA-256 would bring a library that takes milliseconds to load. */
+unsigned long long ml_digest(const void *p, size_t n);
 struct team *ml_team(const struct ml *m);
 
 #endif

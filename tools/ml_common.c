@@ -86,6 +86,15 @@ int ml_write_json(const char *path, json_t *v, struct err *e)
 	return rc;
 }
 
+unsigned long long ml_digest(const void *p, size_t n)
+{
+	uint64_t sum = 0xcbf29ce484222325u;
+
+	for (size_t i = 0; i < n; i++)
+		sum = (sum ^ ((const unsigned char *)p)[i]) * 0x100000001b3u;
+	return sum;
+}
+
 struct team *ml_team(const struct ml *m)
 {
 	return team_new((unsigned)m->threads, team_best_isa());

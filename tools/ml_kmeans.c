@@ -54,25 +54,28 @@ static int check(const struct ml *m, struct err *e)
 	if (m->state || m->checkpoint || m->resume || m->snapshots)
 		return err_set(e, ERR_REFUSED, "kmeans has no state and no snapshots: --init "
 			       "goes on from middles");
+	if (m->owned)
+		return err_set(e, ERR_REFUSED, "--owned: kmeans has no weights to own");
 	if (m->device && strcmp(m->device, "cpu") != 0)
 		return err_set(e, ERR_REFUSED, "--device %s: kmeans runs on cpu", m->device);
 	return 0;
 }
 
-static int load(struct clusters *c, struct err *e)
+static int load(struct clusters *c, size_t member, struct err *e)
 {
+	const char *path = ml_numbered(c->m, c->m->init, member);
 	struct tensors t;
 	const struct tensor *v;
 	int rc = 0;
 
-	if (tensors_open(c->m->init, &t, e) < 0)
+	if (tensors_open(path, &t, e) < 0)
 		return -1;
 	v = tensors_want(&t, "middles", DT_F32, 2, e);
 	if (!v)
 		rc = -1;
 	else if (v->dims[0] != c->job.n_middles || v->dims[1] != c->data.size)
 		rc = err_set(e, ERR_BAD, "%s: middles has another shape than the model's",
-			     c->m->init);
+			     path);
 	else
 		memcpy(c->middles, v->data, v->n * sizeof *c->middles);
 	tensors_close(&t);
@@ -136,7 +139,7 @@ static int run(struct clusters *c, struct err *e)
 	for (size_t i = 0; i < members; i++) {
 		struct kmeans_end end;
 
-		if (ml_seed(c->m, i, &c->job.seed, e) < 0 || (c->m->init && load(c, e) < 0))
+		if (ml_seed(c->m, i, &c->job.seed, e) < 0 || (c->m->init && load(c, i, e) < 0))
 			return -1;
 		end = kmeans_run(&c->job, c->middles);
 		if (save(c, i, e) < 0 || (c->m->metrics && tell(c, i, &end, e) < 0))

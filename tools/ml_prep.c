@@ -51,6 +51,7 @@ static int to_floats(struct ml *m, const struct tensor *t, const char *path, flo
 		case DT_U8: v = (float)((const unsigned char *)t->data)[i]; break;
 		case DT_I32: v = (float)((const int32_t *)t->data)[i]; break;
 		case DT_I64: v = (float)((const int64_t *)t->data)[i]; break;
+		case DT_BOOL:
 		case DT_COUNT: break;
 		}
 		if (!isfinite(v))

@@ -208,6 +208,9 @@ static const char *write_plan(const struct job *j, struct some of)
 			   (double)v->coefs.momentum, (double)v->coefs.beta2,
 			   (double)v->coefs.epsilon, (double)v->coefs.decay,
 			   (double)v->coefs.l1, (double)v->smoothing, (double)v->gamma);
+		if (v->owned)
+			buf_printf(&b, " owned %016llx",
+				   ml_digest(v->owned, j->net.n_weights));
 	}
 	plan = arena_str(&j->m->a, b.p);
 	buf_release(&b);
@@ -330,11 +333,12 @@ static int load_init(struct job *j, struct err *e)
 	struct tensors t;
 	int rc = 0;
 
-	if (tensors_open(j->m->init, &t, e) < 0)
-		return -1;
-	for (size_t i = 0; rc == 0 && i < j->n; i++)
+	for (size_t i = 0; rc == 0 && i < j->n; i++) {
+		if (tensors_open(ml_numbered(j->m, j->m->init, i), &t, e) < 0)
+			return -1;
 		rc = ml_fill(&t, &j->net, "", trainer_weights(j->trainer, i), e);
-	tensors_close(&t);
+		tensors_close(&t);
+	}
 	return rc;
 }
 
@@ -518,7 +522,7 @@ static int prepare(struct job *j, struct err *e)
 			return -1;
 		json_array_append_new(j->losses, json_array());
 	}
-	if (ml_device(m, &j->device, e) < 0)
+	if (ml_masks(m, &j->net, j->members, j->n, e) < 0 || ml_device(m, &j->device, e) < 0)
 		return -1;
 	if (j->device && j->device->profile[0])
 		m->numerics = arena_printf(&m->a, "%s, %zu members", j->device->profile, j->n);

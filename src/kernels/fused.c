@@ -56,26 +56,45 @@ static void send_members(struct fused *f)
 {
 	uint64_t *seeds = mem_alloc(f->n_members * sizeof *seeds);
 	float *smoothing = mem_alloc(f->n_members * sizeof *smoothing);
-	unsigned char *kinds = memset(mem_alloc(f->slab), WEIGHT_KEPT, f->slab);
 
 	for (size_t i = 0; i < f->n_members; i++) {
 		seeds[i] = f->members[i].seed;
 		smoothing[i] = f->members[i].smoothing;
 	}
+	f->seeds = sent(f, seeds, f->n_members * sizeof *seeds);
+	f->smoothing = sent(f, smoothing, f->n_members * sizeof *smoothing);
+	free(seeds);
+	free(smoothing);
+}
+
+static void set_kinds(const struct fused *f, const unsigned char *owned, unsigned char *kinds)
+{
+	memset(kinds, WEIGHT_KEPT, f->slab);
 	for (size_t i = 0; i < f->net->n_params; i++) {
 		const struct param *p = &f->net->params[i];
-
 		bool is_weight = p->n_dims > 1 && !p->has_signs;
 
 		if (!p->is_kept)
 			memset(kinds + p->at, is_weight ? WEIGHT_DECAYS : WEIGHT_PLAIN, p->n);
 	}
-	f->seeds = sent(f, seeds, f->n_members * sizeof *seeds);
-	f->smoothing = sent(f, smoothing, f->n_members * sizeof *smoothing);
-	f->kinds = sent(f, kinds, f->slab);
-	free(seeds);
-	free(smoothing);
-	free(kinds);
+	for (size_t i = 0; owned && i < f->net->n_weights; i++)
+		kinds[i] = owned[i] ? kinds[i] : WEIGHT_FROZEN;
+}
+
+static void send_kinds(struct fused *f)
+{
+	unsigned char *all;
+	size_t n = 1;
+
+	for (size_t i = 1; i < f->n_members; i++)
+		if (f->members[i].owned != f->members[0].owned)
+			n = f->n_members;
+	f->kinds_step = n > 1 ? f->slab : 0;
+	all = mem_alloc(n * f->slab);
+	for (size_t i = 0; i < n; i++)
+		set_kinds(f, f->members[i].owned, all + i * f->slab);
+	f->kinds = sent(f, all, n * f->slab);
+	free(all);
 }
 
 /* Windows and their gradients share one size; the fewest members at a time that
@@ -180,6 +199,7 @@ static void make_room(struct fused *f)
 		f->targets = floats(f, batch * f->data->n_targets);
 	make_layers(f);
 	send_members(f);
+	send_kinds(f);
 	send_data(f);
 }
 
@@ -304,7 +324,8 @@ static void one_step(void *arg)
 	fused_backward(f);
 	FUSED_TASK(f, step, f->slab, .clock = f->clock, .rule = f->recipe.rule,
 		   .n_members = (uint32_t)f->n_members, .coefs = f->coefs, .kinds = f->kinds,
-		   .w = f->w, .m = f->states[0], .v = f->states[1], .g = f->g);
+		   .kinds_step = f->kinds_step, .w = f->w, .m = f->states[0],
+		   .v = f->states[1], .g = f->g);
 	f->d->ops->task(f->d, TASK_tick, &(struct do_tick){ f->clock }, 1, 1);
 }
 

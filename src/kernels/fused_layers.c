@@ -23,9 +23,14 @@ static struct on on_layer(struct fused *f, size_t i)
 			    .dy = f->layers[i].dy };
 }
 
+static size_t param_at(const struct on *o, size_t i)
+{
+	return o->f->net->params[o->l->first_param + i].at;
+}
+
 static struct by_member param(const struct on *o, struct by_member slab, size_t i)
 {
-	slab.at += o->f->net->params[o->l->first_param + i].at;
+	slab.at += param_at(o, i);
 	return slab;
 }
 
@@ -349,7 +354,9 @@ static void norm_forward(struct on *o)
 	norm_pieces(o, o->y, o->y);
 	FUSED_TASK(f, norm_factor, cols, .rows = rows, .cols = cols, .pieces = f->pieces,
 		   .mean = mean, .factor = factor, .kept_mean = param(o, f->w, 2),
-		   .kept_var = param(o, f->w, 3));
+		   .kept_var = param(o, f->w, 3), .kinds_step = f->kinds_step,
+		   .mean_kinds = f->kinds + param_at(o, 2),
+		   .var_kinds = f->kinds + param_at(o, 3));
 	FUSED_TASK(f, norm_scale, n_outputs(o), .cols = cols, .x = o->x, .mean = mean,
 		   .factor = factor, .w = param(o, f->w, 0), .b = param(o, f->w, 1),
 		   .y = o->y, .act = o->l->act);

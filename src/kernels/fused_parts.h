@@ -35,6 +35,7 @@ struct fused {
 	double *means, *told;           /* told: the host's copy */
 	struct coefs *coefs;
 	unsigned char *kinds;
+	size_t kinds_step;              /* 0: all members share them */
 	unsigned char *bytes;
 	float *floats, *all_targets, *mean, *factor;
 	int32_t *all_labels, *labels;

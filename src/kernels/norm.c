@@ -47,6 +47,14 @@ static void scale(const struct at *a, const float *mean, const float *factor)
 					  b[j];
 }
 
+/* May the batch change the j-th number of what is kept? */
+static bool is_owned(const struct at *a, size_t param, size_t j)
+{
+	const unsigned char *owned = a->r->owned;
+
+	return !owned || owned[a->p->net->params[a->l->first_param + param].at + j];
+}
+
 /* What evaluation uses: a mean of the batches' means that forgets slowly. */
 static void keep(const struct at *a, const float *mean, const float *var)
 {
@@ -54,8 +62,10 @@ static void keep(const struct at *a, const float *mean, const float *var)
 	float n = (float)n_rows(a), more = n > 1 ? n / (n - 1) : 1;
 
 	for (size_t j = 0; j < a->l->out.c; j++) {
-		kept_mean[j] += pace * (mean[j] - kept_mean[j]);
-		kept_var[j] += pace * (var[j] * more - kept_var[j]);
+		if (is_owned(a, 2, j))
+			kept_mean[j] += pace * (mean[j] - kept_mean[j]);
+		if (is_owned(a, 3, j))
+			kept_var[j] += pace * (var[j] * more - kept_var[j]);
 	}
 }
 

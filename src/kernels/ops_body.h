@@ -168,7 +168,7 @@ enum { PIECE = 256 };
 
 /* Where weights are not owned everything is put back as it was. */
 static void step_owned(enum rule rule, const struct coefs *c, size_t n, const float *g,
-		       const float *owned, float *w, float *m, float *v)
+		       const unsigned char *owned, float *w, float *m, float *v)
 {
 	float was[3][PIECE];
 	float *const now[3] = { w, m, v };
@@ -179,11 +179,11 @@ static void step_owned(enum rule rule, const struct coefs *c, size_t n, const fl
 	step_all(rule, c, n, g, w, m, v);
 	for (int k = 0; k < 3; k++)
 		for (size_t i = 0; now[k] && i < n; i++)
-			now[k][i] = owned[i] != 0.0f ? now[k][i] : was[k][i];
+			now[k][i] = owned[i] ? now[k][i] : was[k][i];
 }
 
 static void step(enum rule rule, const struct coefs *c, size_t n, const float *g,
-		 const float *owned, float *w, float *m, float *v)
+		 const unsigned char *owned, float *w, float *m, float *v)
 {
 	if (!owned) {
 		step_all(rule, c, n, g, w, m, v);

@@ -21,7 +21,7 @@ static const struct {
 	size_t bytes;
 } dtypes[DT_COUNT] = {
 	[DT_F32] = { "F32", 4 }, [DT_F64] = { "F64", 8 }, [DT_U8] = { "U8", 1 },
-	[DT_I32] = { "I32", 4 }, [DT_I64] = { "I64", 8 },
+	[DT_I32] = { "I32", 4 }, [DT_I64] = { "I64", 8 }, [DT_BOOL] = { "BOOL", 1 },
 };
 
 size_t dtype_bytes(enum dtype t)
@@ -67,7 +67,7 @@ static int read_place(const char *path, const char *name, json_t *o, struct plac
 
 	t->n = 1;
 	if (!read_type(json_string_value(json_object_get(o, "dtype")), &t->type))
-		return bad(path, e, "a type that is not F32, F64, U8, I32 or I64 in", name);
+		return bad(path, e, "a type that is not F32, F64, U8, I32, I64 or BOOL in", name);
 	t->n_dims = json_array_size(dims);
 	if (!json_is_array(dims) || t->n_dims > sizeof t->dims / sizeof *t->dims)
 		return bad(path, e, "the shape is wrong of", name);

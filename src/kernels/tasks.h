@@ -105,15 +105,19 @@ struct do_mean_losses {
 	double *out;
 };
 
-enum { WEIGHT_KEPT, WEIGHT_PLAIN, WEIGHT_DECAYS };
+/* What changes a weight: nothing, as it is not owned; the forward pass alone; a step,
+ * without or with decay. */
+enum { WEIGHT_FROZEN, WEIGHT_KEPT, WEIGHT_PLAIN, WEIGHT_DECAYS };
 
-/* Coefficients lie by turn and member.  Places: floats of a slab. */
+/* Coefficients lie by turn and member; kinds_step is 0 where members share them.
+ * Places: floats of a slab. */
 struct do_step {
 	const struct device_clock *clock;
 	enum rule rule;
 	uint32_t n_members;
 	const struct coefs *coefs;
 	const unsigned char *kinds;     /* of each weight */
+	size_t kinds_step;
 	struct by_member w, m, v, g;
 };
 
@@ -199,10 +203,13 @@ struct do_norm_centre {
 	struct by_member x, mean, y;
 };
 
-/* 1 / deviation, from the squares' pieces; what is kept for evaluation. */
+/* 1 / deviation, from the squares' pieces; what is kept for evaluation, of these
+ * kinds. */
 struct do_norm_factor {
 	uint32_t rows, cols;
 	struct by_member pieces, mean, factor, kept_mean, kept_var;
+	const unsigned char *mean_kinds, *var_kinds;
+	size_t kinds_step;
 };
 
 /* y = act((x - mean) factor w + b).  Places: rows x cols. */

@@ -146,10 +146,11 @@ TASK(step)
 	float *w = of(&a->w, member) + i, g = of(&a->g, member)[i];
 	float *m = a->m.at ? of(&a->m, member) + i : NULL;
 	float *v = a->v.at ? of(&a->v, member) + i : NULL;
+	unsigned char kind = a->kinds[member * a->kinds_step + i];
 
-	if (a->kinds[i] == WEIGHT_KEPT)
+	if (kind < WEIGHT_PLAIN)
 		return;
-	if (a->kinds[i] == WEIGHT_PLAIN)
+	if (kind == WEIGHT_PLAIN)
 		c.decay = c.l1 = 0.0f;
 	switch (a->rule) {
 	case RULE_SGD:
@@ -423,8 +424,10 @@ TASK(norm_factor)
 	float *kept_mean = of(&a->kept_mean, member) + i;
 	float *kept_var = of(&a->kept_var, member) + i;
 
-	*kept_mean += pace * (mean - *kept_mean);
-	*kept_var += pace * (var * more - *kept_var);
+	if (a->mean_kinds[member * a->kinds_step + i] != WEIGHT_FROZEN)
+		*kept_mean += pace * (mean - *kept_mean);
+	if (a->var_kinds[member * a->kinds_step + i] != WEIGHT_FROZEN)
+		*kept_var += pace * (var * more - *kept_var);
 	of(&a->factor, member)[i] = 1.0f / sqrtf(var + epsilon);
 }
 

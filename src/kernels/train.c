@@ -203,13 +203,15 @@ static void update_span(void *arg, size_t i, unsigned thread)
 	struct trainer *t = u->t;
 	const struct span *s = &t->spans[i];
 	size_t from = u->member * t->slab + s->at;
+	const unsigned char *owned = t->members[u->member].owned;
 	struct coefs c = u->coefs;
 
 	(void)thread;
 	if (!s->decays)
 		c.decay = c.l1 = 0.0f;
 	ops_for(team_isa(t->team))->step(t->recipe.rule, &c, s->n,
-					 u->gradient + s->at, NULL, t->weights + from,
+					 u->gradient + s->at, owned ? owned + s->at : NULL,
+					 t->weights + from,
 					 t->states[0] ? t->states[0] + from : NULL,
 					 t->states[1] ? t->states[1] + from : NULL);
 }
@@ -244,7 +246,7 @@ static void train_member(struct trainer *t, size_t i, size_t step, struct bench 
 	struct run_of r = {
 		.net = t->net, .team = team, .w = t->weights + i * t->slab,
 		.rows = t->recipe.batch, .x = b->x, .trains = true,
-		.seed = t->members[i].seed, .step = step,
+		.owned = t->members[i].owned, .seed = t->members[i].seed, .step = step,
 	};
 	struct update u = { .t = t, .member = i, .gradient = b->gradient,
 			    .coefs = coefs_at(&t->recipe, &t->members[i], step) };

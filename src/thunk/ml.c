@@ -10,7 +10,7 @@
 
 /* What an option is kept as; PASS and SWITCH name no file. */
 enum act {
-	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, RESUME, STATE, METRICS, RESIDUAL,
+	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, OWNED, RESUME, STATE, METRICS, RESIDUAL,
 	MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, PROFILE, N_ACTS
 };
 
@@ -21,6 +21,7 @@ static const struct opt options[] = {
 	{ "--output", OPT_EQ, OUTPUT, 0, NULL },
 	{ "--data", OPT_EQ, DATA, 0, NULL },
 	{ "--init", OPT_EQ, INIT, 0, NULL },
+	{ "--owned", OPT_EQ, OWNED, 0, NULL },
 	{ "--resume", OPT_EQ, RESUME, 0, NULL },
 	{ "--state", OPT_EQ, STATE, 0, NULL },
 	{ "--metrics", OPT_EQ, METRICS, 0, NULL },
@@ -107,6 +108,18 @@ static void read_option(struct call *l, enum act act)
 		draft_read(&l->d, l->v[act], 0);
 }
 
+/* n of them, their numbers in the place of {}; without {}, one. */
+static void read_numbered(struct call *l, enum act act, size_t n)
+{
+	const char *name = l->v[act], *at = name ? strstr(name, "{}") : NULL;
+
+	if (!at)
+		read_option(l, act);
+	for (size_t i = 0; at && i < n && !l->d.reason; i++)
+		draft_read(&l->d, arena_printf(l->d.a, "%.*s%zu%s", (int)(at - name), name, i,
+					       at + 2), 0);
+}
+
 static void write_option(struct call *l, enum act act, const char *kind)
 {
 	if (l->v[act])
@@ -151,10 +164,11 @@ static void train(struct call *l)
 		draft_refuse(&l->d, "%s is no option", l->files.v[0]);
 	want(l, DATA, "--data");
 	want(l, OUTPUT, "--output");
-	read_option(l, DATA);
-	read_option(l, INIT);
-	read_option(l, RESUME);
 	members = members ? members : 1;
+	read_option(l, DATA);
+	read_numbered(l, INIT, members);
+	read_numbered(l, OWNED, members);
+	read_option(l, RESUME);
 	write_numbered(l, OUTPUT, "weights", snapshots ? snapshots : members);
 	write_numbered(l, METRICS, "metrics", members);
 	write_option(l, STATE, "state");
@@ -250,6 +264,13 @@ static void gather(struct call *l)
 	}
 }
 
+/* Others' {} would stand for other numbers. */
+static bool can_fuse(const struct call *l)
+{
+	return !(l->v[INIT] && strstr(l->v[INIT], "{}")) &&
+	       !(l->v[OWNED] && strstr(l->v[OWNED], "{}"));
+}
+
 static const char **words(struct arena *a, const char *first, const struct strs *l, size_t *n)
 {
 	const char **v = arena_alloc(a, (l->n + 2) * sizeof *v);
@@ -296,7 +317,7 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 	struct draft *d = &l.d;
 	const char *name;
 	double cpus, gpus;
-	bool is_known = false;
+	bool is_known = false, fuses;
 	enum match verdict;
 
 	draft_begin(d, c, a);
@@ -314,6 +335,7 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 	if (!is_known)
 		draft_refuse(d, "no command that gg knows");
 	cpus = (double)count(&l, THREADS);
+	fuses = strcmp(name, "train") == 0 && can_fuse(&l);
 	gpus = l.v[DEVICE] && strncmp(l.v[DEVICE], "cuda", 4) == 0;
 	verdict = draft_end(d, out, why);
 	if (verdict == MATCH_BOUND)
@@ -324,7 +346,7 @@ enum match ml_bind(const struct command *c, struct arena *a, struct binding *out
 	if (verdict != MATCH_BOUND)
 		return MATCH_REAL;
 	out->hints.cpus = cpus;
-	out->hints.fuse = strcmp(name, "train") == 0 ? train_fuse : NULL;
+	out->hints.fuse = fuses ? train_fuse : NULL;
 	out->hints.gpus = gpus;
 	if (strcmp(name, "train") == 0)
 		out->hints.resume = how_it_goes_on(&l);

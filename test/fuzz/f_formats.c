@@ -1,8 +1,10 @@
 /* f_formats.c - examples and weights from outside: refused or whole */
 #include <assert.h>
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include "formats.h"
+#include "mask.h"
 #include "net.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
@@ -31,6 +33,25 @@ static void try_table(struct bytes b, bool is_csv, unsigned how, struct arena *a
 		assert(isfinite(t.x[i]));
 }
 
+/* Masks are 0 and 1 or refused. */
+static void try_mask(struct bytes b)
+{
+	unsigned char mask[64];
+	struct tensors t;
+	struct net net;
+	struct err e;
+
+	if (net_read("mlp 3-2-3", &net, &e) < 0 || net.n_weights > sizeof mask)
+		abort();
+	if (tensors_read(b, "f", &t, &e) == 0) {
+		if (mask_read(&t, &net, mask, &e) == 0)
+			for (size_t i = 0; i < net.n_weights; i++)
+				assert(mask[i] <= 1);
+		tensors_close(&t);
+	}
+	net_release(&net);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
 	struct arena a = { 0 };
@@ -44,7 +65,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 	if (n < 2)
 		return 0;
 	b = (struct bytes){ (const char *)data + 1, n - 1 };
-	switch (data[0] % 6) {
+	switch (data[0] % 7) {
 	case 0:
 		if (idx_read(b, "f", &a, &t, &e) == 0)
 			touch(&t);
@@ -76,6 +97,9 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 			assert(net.n_layers > 1 && net.n_heads > 0);
 			net_release(&net);
 		}
+		break;
+	case 6:
+		try_mask(b);
 	}
 	arena_release(&a);
 	return 0;

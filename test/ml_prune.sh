@@ -1,0 +1,130 @@
+#!/bin/bash
+# ml_prune.sh - gg-ml: weights that are owned, pruned and frozen
+. "$(dirname "$0")/lib.sh"
+ML=$BUILD/gg-ml
+cd "$work" || exit 1
+
+train() { "$ML" train --data d.st --batch 20 "$@"; }
+refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$want" err; }
+
+"$ML" data --kind rings --examples 400 --features 12 --classes 4 --seed 1 -o d.st
+mlp='mlp 12-24-4'
+cnn='net 2x6x1: conv 5 2x3 pad 1 relu, norm, pool 2, drop 0.2, fc 4'
+
+# ---- what is owned
+
+cat >tensors.py <<'END2'
+import json, struct
+import numpy as np
+types = {'F32': 'f4', 'I32': 'i4', 'U8': 'u1', 'BOOL': '?'}
+def read(path):
+    b = open(path, 'rb').read()
+    n = int.from_bytes(b[:8], 'little')
+    return {k: np.frombuffer(b[8 + n:][slice(*v['data_offsets'])], types[v['dtype']]).reshape(v['shape'])
+            for k, v in json.loads(b[8:8 + n]).items() if k != '__metadata__'}
+def write(path, t, text=None):
+    h, data = {'__metadata__': {'network': text}} if text else {}, b''
+    for k, v in sorted(t.items(), key=lambda kv: -kv[1].itemsize):
+        h[k] = {'dtype': next(n for n, c in types.items() if np.dtype(c) == v.dtype), 'shape': v.shape,
+                'data_offsets': [len(data), len(data) + v.nbytes]}
+        data += v.tobytes()
+    h = json.dumps(h).encode()
+    h += b' ' * (-(len(h) + 8) % 64)
+    open(path, 'wb').write(struct.pack('<Q', len(h)) + h + data)
+END2
+cat >masks.py <<'END2'
+from tensors import *
+for name, of in ('m', 'start.st'), ('c', 'cstart.st'):
+    w = read(of)
+    for i in range(3):
+        dice = np.random.RandomState(i)
+        write(f'{name}-{i}.st', {k: (dice.rand(*v.shape) < 0.5).astype('?' if i else 'u1') for k, v in w.items()})
+w = read('start.st')
+one = np.ones((12, 24), 'u1')
+write('name.st', {'fc1.wieght': one})
+write('shape.st', {'fc1.weight': one[:, :3].copy()})
+write('floats.st', {'fc1.weight': one.astype('f4')})
+two = one.copy()
+two[3, 5] = 2
+write('two.st', {'fc1.weight': two})
+write('none.st', {})
+write('some.st', {'fc1.weight': one * 0})
+END2
+train --model "$mlp" --steps 3 --seed 5 -o start.st
+train --model "$cnn" --steps 3 --seed 5 -o cstart.st
+/usr/bin/python3 masks.py
+
+cat >kept.py <<'END2'
+import sys
+from tensors import *
+a, b, m = map(read, sys.argv[1:])
+moved = 0
+for k in a:
+    was, now, mask = a[k].view('u4'), b[k].view('u4'), m[k].astype(bool)
+    assert (was[~mask] == now[~mask]).all(), k
+    moved += (was[mask] != now[mask]).sum()
+assert moved > sum(m[k].sum() for k in m) / 3, moved
+END2
+kept() { /usr/bin/python3 kept.py "$@"; }
+
+stays()
+{
+	local rule
+
+	for rule in sgd momentum nesterov adam adamw; do
+		train --model "$mlp" --init start.st --owned m-1.st --rule $rule --rate 0.01 \
+			--decay 0.01 --l1 0.001 --steps 40 -o $rule.st && kept start.st $rule.st m-1.st || return 1
+	done
+}
+check "what is not owned stays, bit for bit, by every rule with decay" stays
+everywhere()
+{
+	local rule=$1
+
+	train --model "$cnn" --init cstart.st --owned c-2.st --rule "$rule" --rate 0.01 --decay 0.01 \
+		--steps 40 --seed 2 -o alone.st && kept cstart.st alone.st c-2.st &&
+		train --model "$cnn" --init cstart.st --owned 'c-{}.st' --rule "$rule" --rate 0.01 \
+		--decay 0.01 --steps 40 --members 3 -o 'f-{}.st' && cmp alone.st f-2.st &&
+		train --model "$cnn" --init cstart.st --owned c-2.st --rule "$rule" --rate 0.01 --decay 0.01 \
+		--steps 40 --seed 2 --threads 1 -o one.st && cmp alone.st one.st &&
+		train --model "$cnn" --init cstart.st --owned 'c-{}.st' --rule "$rule" --rate 0.01 \
+		--decay 0.01 --steps 40 --members 3 --device loops -o 'l-{}.st' && cmp alone.st l-2.st &&
+		train --model "$cnn" --init cstart.st --owned c-2.st --rule "$rule" --rate 0.01 \
+		--decay 0.01 --steps 40 --seed 1 --members 2 --device loops -o 'l-{}.st' && cmp alone.st l-1.st
+}
+check "alone, fused with masks of each, by one thread, on a device: the same bytes" everywhere adamw
+check "kept means of norm layers are owned like weights" everywhere momentum
+resumed()
+{
+	local how="--init start.st --owned m-0.st --steps 6000 --rate 0.001"
+
+	train --model "$mlp" $how -o whole.st && rm -f s.st && {
+		"$ML" train --data d.st --batch 20 --model "$mlp" $how -o part.st --state s.st 2>err &
+		pid=$!
+		sleep 0.1
+		kill -TERM $pid
+		wait $pid
+		[ $? = 75 ] || [ -e part.st ]
+	} && ! train --model "$mlp" ${how/m-0/m-1} -o x --resume s.st 2>err &&
+		grep -q 'another training' err && train --model "$mlp" $how -o part.st --resume s.st &&
+		cmp whole.st part.st
+}
+check "a state goes on by the mask it was begun with, and by no other" resumed
+part()
+{
+	train --model "$mlp" --init start.st --owned some.st --steps 20 -o p.st && /usr/bin/python3 -c '
+from tensors import *
+a, b = read("start.st"), read("p.st")
+assert (a["fc1.weight"] == b["fc1.weight"]).all() and (a["fc1.bias"] != b["fc1.bias"]).any()'
+}
+check "what a mask does not name is owned whole" part
+check "a name that the network has not is told of" refused 'name.st: the network has no weights called fc1.wieght' \
+	train --data d.st --model "$mlp" --owned name.st -o x
+check "another shape" refused 'shape.st: fc1.weight has another shape' train --data d.st --model "$mlp" --owned shape.st -o x
+check "another type" refused 'floats.st: fc1.weight is no mask' train --data d.st --model "$mlp" --owned floats.st -o x
+check "a number that is neither 0 nor 1" refused 'two.st: fc1.weight: number 77 is 2' \
+	train --data d.st --model "$mlp" --owned two.st -o x
+check "a file without masks" refused 'none.st: it holds no masks' train --data d.st --model "$mlp" --owned none.st -o x
+check "k-means owns nothing" refused 'kmeans has no weights' train --data d.st --model 'kmeans 12-3' --owned m-0.st -o x
+check "and nothing was written by these" [ ! -e x ]
+plan
