@@ -77,6 +77,27 @@ static void krum(void)
 	}
 }
 
+/* Four that lie on a line and one liar, who comes first: one in the middle is
+ * nearest to the others. */
+static void krum_of_no_numbers(void)
+{
+	const float lies[] = { NAN, INFINITY, -INFINITY, 3e38f };
+
+	for (size_t l = 0; l < sizeof lies / sizeof *lies; l++)
+		for (size_t liar = 0; liar < 5; liar++) {
+			size_t honest = 0, k;
+
+			for (size_t v = 0; v < 5; v++) {
+				float x = v == liar ? lies[l] : 1 + 0.01f * (float)honest++;
+
+				for (int i = 0; i < N; i++)
+					vectors[v][i] = x;
+			}
+			k = combine_krum((const float *const *)vectors, 5, 1, N);
+			CHECK(k != liar && vectors[k][0] > 1.005f && vectors[k][0] < 1.025f);
+		}
+}
+
 static void largest(void)
 {
 	static const size_t counts[] = { 0, 1, 7, 500, 999, 1000, 2000 };
@@ -109,6 +130,7 @@ static const struct test tests[] = {
 	{ "an average and a tree give the mean", means },
 	{ "parts that are summed elsewhere give the bits of the whole", parts },
 	{ "krum takes none of those that lie", krum },
+	{ "one that holds no numbers does not sway krum", krum_of_no_numbers },
 	{ "the largest stay, the rest is kept for the next step", largest },
 	{ 0 }
 };

@@ -35,6 +35,7 @@ void combine_tree(const float *const *v, size_t n_vectors, size_t n, float *out)
 		out[i] = tree(v, n_vectors, i) / (float)n_vectors;
 }
 
+/* What is no number is far from all: a liar's NaN must not order the others. */
 static double distance(const float *a, const float *b, size_t n)
 {
 	double sum = 0;
@@ -44,7 +45,7 @@ static double distance(const float *a, const float *b, size_t n)
 
 		sum = sum + d * d;
 	}
-	return sum;
+	return isfinite(sum) ? sum : INFINITY;
 }
 
 static int compare(const void *x, const void *y)
@@ -66,7 +67,7 @@ size_t combine_krum(const float *const *v, size_t n_vectors, size_t n_faulty, si
 	for (size_t i = 0; i < n_vectors; i++) {
 		double *row = d + i * n_vectors, score = 0;
 
-		/* Itself comes first, with 0. */
+		/* Itself comes first, with 0; a liar has none that is near. */
 		qsort(row, n_vectors, sizeof *row, compare);
 		for (size_t k = 1; k <= n_vectors - n_faulty - 2; k++)
 			score += row[k];
