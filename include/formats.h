@@ -40,11 +40,12 @@ struct csv_opts {
 	unsigned hash_bits;     /* words of other columns go to one of 2^bits
 				 * features (hashing trick); 0: refused */
 	bool one_hot;           /* they become one feature for each word */
+	bool wants_targets;     /* labels that are words are refused */
 };
-/* Parted by commas, or by semicolons or tabs if the first line has none. */
+/* Parted by commas, semicolons or tabs: what the first line has most of. */
 int csv_read(struct bytes b, const char *path, const struct csv_opts *o,
 	     struct arena *a, struct table *out, struct err *e);
-/* Does its first line but comments begin with LABEL INDEX:? */
+/* Does its first line but comments and bare labels begin with LABEL WORD:? */
 bool libsvm_is(struct bytes b);
 /* LABEL INDEX:VALUE...; indices from 1, rising; features 0: the largest seen. */
 int libsvm_read(struct bytes b, const char *path, size_t features, struct arena *a,

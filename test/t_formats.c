@@ -131,6 +131,8 @@ static bool csv_says(const char *text, const struct csv_opts *o, const char *say
 static void csv(void)
 {
 	const struct csv_opts last = { .label = "last" }, none = { 0 };
+	const struct csv_opts named_one_hot = { .label = "last", .one_hot = true };
+	const struct csv_opts targets = { .label = "last", .wants_targets = true };
 	const struct csv_opts named = { .label = "kind", .one_hot = true };
 	struct table t;
 
@@ -150,14 +152,22 @@ static void csv(void)
 	CHECK(is_table(&t, 1, 1, (float[]){ 5 }, (float[]){ 6 }));
 	MUST(csv_read(BYTES("5\t6\n"), "f", &last, &a, &t, &e), e);
 	CHECK(is_table(&t, 1, 1, (float[]){ 5 }, (float[]){ 6 }));
+	MUST(csv_read(BYTES("\n\"a,b\";c\n5;6\n"), "f", &last, &a, &t, &e), e);
+	CHECK(is_table(&t, 1, 1, (float[]){ 5 }, (float[]){ 6 }));
+	CHECK(csv_says("1,5;2,5;0\n", &last, "f.csv:1: column 1 is \"1,5\", a word"));
 	CHECK(csv_says("1,2\n3;4\n", &last, "f.csv:2: has 1 cells, the first line 2"));
 	CHECK(csv_says("", &last, "there is nothing"));
 	CHECK(csv_says("1,2\n3\n", &last, "f.csv:2: has 1 cells, the first line 2"));
 	CHECK(csv_says("1,2\n3,\"x\n", &last, "f.csv:2: a quoted cell does not end well"));
 	CHECK(csv_says("1,2\n3,", &last, "the last line is cut"));
-	CHECK(csv_says("1,2\n,4\n", &last, "f.csv:2: column 1 has no number"));
-	CHECK(csv_says("1,2\nnan,4\n", &last, "f.csv:2: column 1 has no number"));
-	CHECK(csv_says("1,2\nred,4\n", &last, "f.csv:2: column 1 is the word \"red\""));
+	CHECK(csv_says("1,2\n,4\n", &last, "f.csv:2: column 1 is \"\", no finite number"));
+	CHECK(csv_says("1,2\nnan,4\n", &last, "f.csv:2: column 1 is \"nan\", no finite"));
+	CHECK(csv_says("1,2\n1e400,4\n", &named_one_hot, "is \"1e400\", no finite"));
+	CHECK(csv_says("1,2\n3,-Infinity\n", &last, "column 2 is \"-Infinity\", no finite"));
+	CHECK(csv_says("1,2\n3,four\n", &targets, "column 2 is \"four\", no number"));
+	CHECK(csv_says("1 2\n3 4\n", &last, "parted by commas, semicolons or tabs"));
+	CHECK(csv_says("1,2\nred,4\n", &last, "f.csv:2: column 1 is \"red\", a word"));
+	CHECK(csv_says("1,2\n\"r\ne\",4\n", &last, "is \"r e\", a word"));
 	CHECK(csv_says("a,b\n1,2\n", &named, "has no column kind"));
 }
 
@@ -179,6 +189,8 @@ static void libsvm(void)
 	MUST(libsvm_read(BYTES(text), "f", 4, &a, &t, &e), e);
 	CHECK(is_table(&t, 2, 4, (float[]){ 0.5f, 0, 2, 0, 0, 10, 0, 0 }, (float[]){ 1, -1 }));
 	CHECK(libsvm_is(BYTES(text)) && libsvm_is(BYTES("# by whom\n\n# when\n-1 2:1")));
+	CHECK(libsvm_is(BYTES("1\n0 2:1")) && libsvm_is(BYTES("2 qid:1 1:0.5\n")) &&
+	      !libsvm_is(BYTES("1\n2\n")) && !libsvm_is(BYTES("1 2 3:1\n")));
 	CHECK(!libsvm_is(BYTES("12:30;1\n")) && !libsvm_is(BYTES("1,1:2\n")) &&
 	      !libsvm_is(BYTES("# 1 1:1")) && !libsvm_is(BYTES("")));
 	CHECK(libsvm_says("", 0, "holds no examples"));

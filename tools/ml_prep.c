@@ -125,25 +125,39 @@ static int read_arrays(struct ml *m, int argc, char **argv, struct bytes first,
 	return to_floats(m, &y, argv[1], &v, e) < 0 ? -1 : set_labels(m, r, v, argv[1], e);
 }
 
-static struct bytes skip_lines(struct bytes b, size_t n)
+/* They stay as empty ones, so that what is said of a line behind them has its
+ * number. */
+static struct bytes skip_lines(struct ml *m, struct bytes b, size_t n)
 {
-	while (n-- && b.n) {
-		const char *end = memchr(b.p, '\n', b.n);
-		size_t line = end ? (size_t)(end - b.p) + 1 : b.n;
+	struct bytes rest = b;
+	size_t skipped = 0;
+	char *all;
 
-		b = (struct bytes){ b.p + line, b.n - line };
+	for (; skipped < n && rest.n; skipped++) {
+		const char *end = memchr(rest.p, '\n', rest.n);
+		size_t line = end ? (size_t)(end - rest.p) + 1 : rest.n;
+
+		rest = (struct bytes){ rest.p + line, rest.n - line };
 	}
-	return b;
+	if (!skipped)
+		return b;
+	all = arena_alloc(&m->a, skipped + rest.n + 1);
+	memset(all, '\n', skipped);
+	memcpy(all + skipped, rest.p, rest.n);
+	return (struct bytes){ all, skipped + rest.n };
 }
 
 static int read_table(struct ml *m, char **argv, struct bytes b, struct raw *r,
 		      struct err *e)
 {
 	struct csv_opts o = { .label = m->label ? m->label : "last",
-			      .hash_bits = (unsigned)m->hash_bits, .one_hot = m->one_hot };
+			      .hash_bits = (unsigned)m->hash_bits, .one_hot = m->one_hot,
+			      .wants_targets = m->wants_targets };
 	struct table t;
 
-	b = skip_lines(b, m->skip);
+	b = skip_lines(m, b, m->skip);
+	if (m->hash_bits && m->one_hot)
+		return err_set(e, ERR_REFUSED, "--hash and --one-hot: one of them");
 	if (strcmp(o.label, "none") == 0)
 		o.label = NULL;
 	if (libsvm_is(b) ? libsvm_read(b, argv[0], m->features, &m->a, &t, e) :
@@ -273,6 +287,9 @@ static int part_ends(struct ml *m, size_t n, size_t *ends, size_t *n_parts, stru
 			return err_set(e, ERR_REFUSED, "--split wants parts of 1, such as "
 				       "0.8,0.2");
 		ends[i] = (size_t)(sum * (double)n + 0.5);
+		if (ends[i] == (i ? ends[i - 1] : 0))
+			return err_set(e, ERR_REFUSED, "--split %s: part %zu of %zu examples "
+				       "is empty", m->split, i, n);
 	}
 	if (*n_parts > 1 && !strstr(m->output, "{}"))
 		return err_set(e, ERR_REFUSED, "--output wants {} where the part's number "

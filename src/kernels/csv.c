@@ -46,17 +46,26 @@ static void add_cell(struct sheet *s, const char *cell)
 	s->cells[s->n_cells++] = cell;
 }
 
-/* What the first line has most right to be parted by. */
+/* What parts the first line into most cells; of two semicolons or tabs, as commas
+ * may be those of decimals. */
 static char find_separator(struct bytes b)
 {
 	static const char all[] = ",;\t";
-	const char *end = memchr(b.p, '\n', b.n);
-	size_t n = end ? (size_t)(end - b.p) : b.n;
+	size_t counts[sizeof all] = { 0 }, best = 0;
+	bool is_quoted = false, is_begun = false;
 
-	for (const char *c = all; *c; c++)
-		if (memchr(b.p, *c, n))
-			return *c;
-	return all[0];
+	for (size_t i = 0; i < b.n && !(b.p[i] == '\n' && is_begun && !is_quoted); i++) {
+		const char *c = b.p[i] ? strchr(all, b.p[i]) : NULL;
+
+		is_quoted ^= b.p[i] == '"';
+		is_begun |= b.p[i] != '\n' && b.p[i] != '\r';
+		if (c && !is_quoted)
+			counts[c - all]++;
+	}
+	for (size_t k = 1; k < sizeof all - 1; k++)
+		if (counts[k] && counts[k] >= counts[best])
+			best = k;
+	return all[best];
 }
 
 /* A cell from p on; what is behind it comes back. */
@@ -139,10 +148,15 @@ static bool number(const char *s, float *out)
 	return end != s && !*end && isfinite((double)*out);
 }
 
+/* Nothing, what stands for it, or what no float holds: 1e400, Infinity. */
 static bool is_not_a_number(const char *s)
 {
-	static const char *const words[] = { "", "nan", "NaN", "NA", "inf", "-inf", "?" };
+	static const char *const words[] = { "", "NA", "?" };
+	char *end;
 
+	strtod(s, &end);
+	if (end != s && !end[strspn(end, " \t")])
+		return true;
 	s += strspn(s, " \t");
 	for (size_t i = 0; i < sizeof words / sizeof *words; i++)
 		if (strcmp(s, words[i]) == 0)
@@ -195,6 +209,17 @@ static uint32_t hash_word(const char *s, size_t column)
 	return h ^ h >> 15;
 }
 
+/* The row and column of a cell that cannot be used, and why. */
+static int bad_cell(struct sheet *s, size_t i, const char *why)
+{
+	char word[41] = "";
+
+	for (size_t k = 0; k < sizeof word - 1 && s->cells[i][k]; k++)
+		word[k] = (unsigned char)s->cells[i][k] < ' ' ? ' ' : s->cells[i][k];
+	return err_set(s->e, ERR_BAD, "%s:%zu: column %zu is \"%s\"%s", s->path,
+		       s->lines[i / s->n_columns], i % s->n_columns + 1, word, why);
+}
+
 /* See which columns have words, and give each column its features. */
 static int plan(struct sheet *s, const struct csv_opts *o, size_t first_row, size_t label,
 		size_t *features)
@@ -207,14 +232,12 @@ static int plan(struct sheet *s, const struct csv_opts *o, size_t first_row, siz
 		if (number(s->cells[i], &unused))
 			continue;
 		if (is_not_a_number(s->cells[i]))
-			return err_set(s->e, ERR_BAD, "%s:%zu: column %zu has no number",
-				       s->path, s->lines[i / s->n_columns],
-				       i % s->n_columns + 1);
+			return bad_cell(s, i, ", no finite number");
+		if (i % s->n_columns == label && o->wants_targets)
+			return bad_cell(s, i, ", no number as targets are");
 		if (i % s->n_columns != label && !o->hash_bits && !o->one_hot)
-			return err_set(s->e, ERR_BAD, "%s:%zu: column %zu is the word \"%.40s\""
-				       "; --one-hot or --hash BITS make numbers of words",
-				       s->path, s->lines[i / s->n_columns],
-				       i % s->n_columns + 1, s->cells[i]);
+			return bad_cell(s, i, ", a word; --one-hot or --hash BITS make "
+					"numbers of words");
 		c->has_words = true;
 	}
 	for (size_t i = first_row * s->n_columns; i < s->n_cells; i++)
@@ -262,7 +285,10 @@ static int fill(struct sheet *s, const struct csv_opts *o, size_t first_row, siz
 		return -1;
 	out->n = s->n_rows - first_row;
 	out->features = features;
-	if (!out->n || !features || out->n > ((size_t)1 << 34) / features)
+	if (!features)
+		return err_set(s->e, ERR_BAD, "%s: has no column but the label: cells are "
+			       "parted by commas, semicolons or tabs", s->path);
+	if (!out->n || out->n > ((size_t)1 << 34) / features)
 		return err_set(s->e, ERR_BAD, "%s: %zu examples of %zu features", s->path,
 			       out->n, features);
 	out->x = arena_alloc(s->a, out->n * features * sizeof *out->x);

@@ -1,6 +1,5 @@
 /* libsvm.c - LABEL INDEX:VALUE... lines, as svm-train and xgboost read them */
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "formats.h"
@@ -78,26 +77,39 @@ static int read_line(struct reader *r, char *s, float *y, float *x, size_t *feat
 
 static bool is_blank(const char *s)
 {
-	return !s[strspn(s, " \t\r")];
+	return !s[strspn(s, " \t\r\n")];
 }
 
+/* Where the next line begins, or the end. */
+static size_t line_after(struct bytes b, size_t at)
+{
+	const char *end = memchr(b.p + at, '\n', b.n - at);
+
+	return end ? (size_t)(end - b.p) + 1 : b.n;
+}
+
+/* An example without features, all of which are 0, says nothing yet. */
 bool libsvm_is(struct bytes b)
 {
-	char head[64], colon;
-	unsigned long index;
-	double label;
-	size_t at = 0, n;
+	for (size_t at = 0, next; at < b.n; at = next) {
+		char head[64], *s;
+		size_t n;
 
-	while (at < b.n && (b.p[at] == '#' || b.p[at] == '\n')) {
-		const char *end = memchr(b.p + at, '\n', b.n - at);
-
-		at = end ? (size_t)(end - b.p) + 1 : b.n;
+		next = line_after(b, at);
+		n = next - at < sizeof head - 1 ? next - at : sizeof head - 1;
+		memcpy(head, b.p + at, n);
+		head[n] = 0;
+		head[strcspn(head, "#")] = 0;
+		if (is_blank(head))
+			continue;
+		strtod(head, &s);
+		if (s == head || !strchr(" \t\r\n", *s))
+			return false;
+		s += strspn(s, " \t\r\n");
+		if (*s)
+			return s[strcspn(s, " ,;:\t\n")] == ':' && *s != ':';
 	}
-	n = b.n - at < sizeof head - 1 ? b.n - at : sizeof head - 1;
-	memcpy(head, b.p + at, n);
-	head[n] = 0;
-	head[strcspn(head, "\n")] = 0;
-	return sscanf(head, "%lf %lu%c", &label, &index, &colon) == 3 && colon == ':';
+	return false;
 }
 
 int libsvm_read(struct bytes b, const char *path, size_t features, struct arena *a,

@@ -84,7 +84,7 @@ int npy_read(struct bytes b, const char *path, struct arena *a, struct tensor *o
 	shape = value_of(text, "'shape'");
 	if (!type || (*type != '\'' && *type != '"') || !read_type(type + 1, &out->type))
 		return err_set(e, ERR_BAD, "%s: elements are not f4, f8, u1, i4 or i8 in "
-			       "little-endian order", path);
+			       "little-endian order; save it with .astype('<f4')", path);
 	if (!order || strncmp(order, "False", 5) != 0)
 		return err_set(e, ERR_BAD, "%s: is in Fortran order; save it with "
 			       "np.ascontiguousarray", path);
