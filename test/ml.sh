@@ -30,21 +30,33 @@ check "members may differ in their coefficients" same alone.st f-1.st
 
 # Ended by a signal at some moment, and continued to the same bytes.
 train --model "$cnn" --steps 3000 --seed 2 -o whole.st
+mkfifo lines
+# told_to_end N OPTION...: after N lines of the losses that it tells, as no pipe takes
+# them all before somebody reads: so it is never too early or too late.
+told_to_end()
+{
+	local lines=$1 pid
+	shift
+	rm -f part.st s.st
+	"$ML" train --data d.st --batch 20 -o part.st --state s.st --json --every 1 "$@" \
+		>lines 2>err &
+	pid=$!
+	exec 3<lines
+	head -n "$lines" <&3 >/dev/null
+	kill -TERM $pid
+	cat <&3 >/dev/null
+	exec 3<&-
+	wait $pid
+	[ $? = 75 ] && ! [ -e part.st ] && [ -e s.st ]
+}
 stopped()
 {
-	rm -f part.st s.st
-	"$ML" train --data d.st --batch 20 --model "$cnn" --steps 3000 --seed 2 -o part.st \
-		--state s.st 2>err &
-	pid=$!
-	sleep "0.$1"
-	kill -TERM $pid
-	wait $pid
-	[ $? = 75 ] && ! [ -e part.st ] && [ -e s.st ] || return 1
-	"$ML" train --data d.st --batch 20 --model "$cnn" --steps 3000 --seed 2 -o part.st \
-		--resume s.st && cmp part.st whole.st
+	told_to_end "$1" --model "$cnn" --steps 3000 --seed 2 &&
+		train --model "$cnn" --steps 3000 --seed 2 -o part.st --resume s.st &&
+		cmp part.st whole.st
 }
-for at in 05 1; do
-	check "told to end it exits with 75, and goes on to the same bytes ($at)" stopped $at
+for n in 1 400; do
+	check "told to end it exits with 75, and goes on to the same bytes ($n)" stopped $n
 done
 
 # A killed trainer leaves nothing under the final name.
@@ -97,9 +109,9 @@ check "a seed has all its 64 bits, and no other number is taken for one" large_s
 as_json()
 {
 	train --model "$mlp" --steps 40 --every 20 --members 2 --json --metrics 'j-{}.json' \
-		-o 'j-{}.st' >lines &&
-		[ "$(jq -c '[.step, .steps]' lines | xargs)" = '[20,40] [40,40]' ] &&
-		[ "$(jq -c .loss[1] lines)" = "$(jq -c .[].loss j-1.json)" ]
+		-o 'j-{}.st' >told &&
+		[ "$(jq -c '[.step, .steps]' told | xargs)" = '[20,40] [40,40]' ] &&
+		[ "$(jq -c .loss[1] told)" = "$(jq -c .[].loss j-1.json)" ]
 }
 check "--json tells the losses as they come, a line each" as_json
 into_devices()
@@ -133,16 +145,9 @@ snapshots_on_device()
 check "and snapshots" snapshots_on_device
 stopped_on_device()
 {
-	rm -f part.st s.st
-	"$ML" train --data d.st --batch 20 --model "$mlp" --rule adam --rate 0.001 --steps 6000 \
-		-o part.st --state s.st --device loops 2>err &
-	pid=$!
-	sleep 0.15
-	kill -TERM $pid
-	wait $pid
-	[ $? = 75 ] && [ -e s.st ] && train --model "$mlp" --rule adam --rate 0.001 --steps 6000 \
-		-o part.st --resume s.st && train --model "$mlp" --rule adam --rate 0.001 \
-		--steps 6000 -o whole-mlp.st && cmp part.st whole-mlp.st
+	set -- --model "$mlp" --rule adam --rate 0.001 --steps 3000
+	told_to_end 1 "$@" --device loops && train "$@" -o part.st --resume s.st &&
+		train "$@" -o whole-mlp.st && cmp part.st whole-mlp.st
 }
 check "told to end on a device, it goes on on the processor to the same bytes" stopped_on_device
 
@@ -183,6 +188,25 @@ check "two heads, fused, alone and by one thread: the same bytes" two_heads
 check "the first head has learned" learned
 check "the second head has learned" learned --head side
 
+# What was trained to give numbers gives them, and is not taken for classes.
+numbers()
+{
+	"$ML" data --kind line --examples 200 --features 3 --seed 2 -o line.st &&
+		"$ML" train --data line.st --model 'linear 3-1' --loss mse --steps 300 --members 2 \
+			-o 'n-{}.st' && "$ML" predict --data line.st n-0.st n-1.st >said || return
+	/usr/bin/python3 - <<-'END'
+	exec(open('heads.py').read().split('d = read')[0])
+	d, said = read('line.st'), np.loadtxt('said')
+	w = [read('n-%d.st' % i) for i in (0, 1)]
+	b = bytearray(open('n-0.st', 'rb').read())
+	for name, bad in ('nan-w.st', np.float32('nan')), ('far-w.st', np.float32(3e38)):
+	    open(name, 'wb').write(b[:-12] + bad.tobytes() * 3)
+	ours = np.mean([d['x'].astype('f8') @ v['fc1.weight'] + v['fc1.bias'] for v in w], 0)[:, 0]
+	assert np.abs(said - ours).max() < 1e-5 and np.corrcoef(said, d['y'].ravel())[0, 1] > 0.9
+	END
+}
+check "a regression's predictions are its numbers, and the mean of members' ones" numbers
+
 # k-means: the same middles by any threads, with others or alone, and settled.
 clusters() { "$ML" train --data bare.st --model 'kmeans 12-7' "$@"; }
 kmeans_same()
@@ -194,6 +218,23 @@ kmeans_same()
 check "k-means: fused, alone, one thread, and begun at its own end" kmeans_same
 check "predict tells the cluster of each example" sh -c \
 	"'$ML' predict --data bare.st k.st | sort -un | tr '\n' ' ' | grep -qx '0 1 2 3 4 5 6 '"
+
+# Where floats have few digits left the nearest middle is still the one that is told.
+far_from_0()
+{
+	/usr/bin/python3 - <<-'END' && "$ML" train --data far.st --model 'kmeans 3-3' -o far-k.st &&
+	exec(open('heads.py').read().split('d = read')[0])
+	rng = np.random.default_rng(1)
+	c = np.array([[1000, 1000, 1000], [1001, 1000, 1000], [1000, 1001, 1000]])
+	write('far.st', x=(c[rng.integers(0, 3, 300)] + rng.normal(size=(300, 3)) * .15).astype('f4'))
+	END
+		"$ML" predict --data far.st far-k.st >said && /usr/bin/python3 - <<-'END'
+	exec(open('heads.py').read().split('d = read')[0])
+	x, m = read('far.st')['x'].astype('f8'), read('far-k.st')['middles'].astype('f8')
+	assert (((x[:, None] - m) ** 2).sum(2).argmin(1) == np.loadtxt('said')).all()
+	END
+}
+check "far from 0 as well" far_from_0
 
 train --model "$mlp" --snapshots 3 --steps 90 -o 's-{}.st'
 check "a cyclic run gives its snapshots as members" [ -e s-0.st -a -e s-2.st ]
@@ -270,5 +311,27 @@ check "a device nobody knows is refused" refused '--device is cpu, cuda or loops
 check "a cut file is refused" refused 'no safetensors file' train --data cut.st --model "$mlp" -o x
 check "a loss that is no number any more ends the run" refused 'no finite number' train \
 	--data d.st --model "$mlp" --rate 1e30 --steps 50 -o x
+check "numbers are not judged as classes" refused 'gives numbers, not classes' eval \
+	--data line.st n-0.st
+"$ML" data --examples 200 --features 3 --classes 2 -o c3.st
+"$ML" train --data c3.st --model 'linear 3-2' --steps 1 -o lc.st
+check "classes and numbers have no mean" refused 'the members before it' predict --data line.st \
+	n-0.st lc.st
+check "weights that are no numbers are refused" refused 'fc1.weight: number 0 is not finite' \
+	predict --data line.st nan-w.st
+check "outputs that are none are" refused 'is no finite number: its weights' eval --data line.st \
+	far-w.st
+check "more values than members are refused" refused 'rate has 2 values, --members is 1' train \
+	--data d.st --model "$mlp" --rate 0.1,0.2 -o x
+check "a coefficient that has no sense is" refused 'momentum goes from 0 to below 1' train \
+	--data d.st --model "$mlp" --momentum 1.5 -o x
+check "a linear model of three sizes is" refused 'linear wants sizes' train --data d.st \
+	--model 'linear 12-8-4' -o x
+check "more members than memory has room for are" refused 'MB of memory' train --data d.st \
+	--model "$mlp" --members 1000000000 -o 'x{}'
+printf 'by whom\n\n1,2,0\n3,four,1\n' >bad.csv
+check "lines left out are counted" refused 'bad.csv:4: column 2' prep --skip 1 bad.csv -o x
+printf '1,2,0\n3,4,1\n' >two.csv
+check "no part stays empty" refused 'part 1 of 2 examples is empty' prep two.csv --split 0.9,0.1 -o 'x{}'
 check "and nothing was written by all these" [ ! -e x ]
 plan

@@ -40,7 +40,8 @@ const struct ml_command ml_commands[] = {
 	  "error of each member, of their mean and of their vote." },
 	{ "predict", ml_predict, "data output threads json head proba", "WEIGHTS...",
 	  "what an ensemble says of examples",
-	  "A line for each example: the class, or with --proba the mean probability of each." },
+	  "A line for each example: the class, or with --proba the mean probability of each; "
+	  "of what was trained with --loss mse the mean of the numbers themselves." },
 	{ "combine", ml_combine, "output faulty keep residual",
 	  "average|tree|krum|topk FILE...",
 	  "one set of weights or gradients out of several",

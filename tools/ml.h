@@ -85,6 +85,8 @@ int ml_kmeans(struct ml *m, struct err *e);
  * the option. */
 int ml_number(const char *list, size_t i, double fallback, const char *option,
 	      double *out, struct err *e);
+/* ERR_REFUSED if the list has values that none of n members would be given. */
+int ml_list_fits(const char *list, size_t n, const char *option, struct err *e);
 /* The i-th member's seed: its own of a list, or else so many after the first, 64 bits
  * as they are written.  ERR_REFUSED. */
 int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "file.h"
@@ -23,6 +24,17 @@ int ml_number(const char *list, size_t i, double fallback, const char *option,
 		return err_set(e, ERR_REFUSED, "--%s wants a number or several with commas, "
 			       "not %s", option, list);
 	return 0;
+}
+
+int ml_list_fits(const char *list, size_t n, const char *option, struct err *e)
+{
+	size_t values = 1;
+
+	for (const char *s = list; s && (s = strchr(s, ',')); s++)
+		values++;
+	return values <= n ? 0 :
+	       err_set(e, ERR_REFUSED, "--%s has %zu values, --members is %zu", option, values,
+		       n);
 }
 
 int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e)
@@ -119,11 +131,24 @@ struct tensor *ml_tensors(struct ml *m, const struct net *net, const float *w,
 int ml_save(struct ml *m, const char *path, const struct net *net, const float *w,
 	    struct err *e)
 {
-	struct remark r[] = { { "network", net->text }, { "format", "gg-ml 1" },
-			      { "profile", m->numerics } };
+	struct remark r[4] = { { "network", net->text }, { "format", "gg-ml 1" } };
+	size_t n = 2;
 
-	return tensors_write(path, ml_tensors(m, net, w, ""), net->n_params, r,
-			     m->numerics ? 3 : 2, e);
+	if (m->numerics)
+		r[n++] = (struct remark){ "profile", m->numerics };
+	/* Outputs that are numbers must not be read as classes. */
+	if (m->loss && strstr(m->loss, "mse"))
+		r[n++] = (struct remark){ "loss", m->loss };
+	return tensors_write(path, ml_tensors(m, net, w, ""), net->n_params, r, n, e);
+}
+
+static int check_finite(const struct tensors *t, const struct tensor *v, struct err *e)
+{
+	for (size_t i = 0; i < v->n; i++)
+		if (!isfinite(((const float *)v->data)[i]))
+			return err_set(e, ERR_BAD, "%s: %s: number %zu is not finite", t->path,
+				       v->name, i);
+	return 0;
 }
 
 int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, float *w,
@@ -141,7 +166,7 @@ int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, 
 		if (v && !fits)
 			err_set(e, ERR_BAD, "%s: %s has another shape than the network's",
 				t->path, p->name);
-		if (!fits) {
+		if (!fits || check_finite(t, v, e) < 0) {
 			arena_release(&a);
 			return -1;
 		}

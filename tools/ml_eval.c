@@ -1,5 +1,6 @@
 /* ml_eval.c - gg-ml eval and predict: members and their ensemble */
 #include <jansson.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "file.h"
@@ -13,6 +14,7 @@ struct judge {
 	struct team *team;
 	size_t classes, head;           /* head: column of y */
 	size_t n;                       /* members, those within a file too */
+	bool is_numbers;                /* the head's outputs are no classes */
 	int32_t *labels;
 	float *p, *mean, *votes;        /* n x classes: of a member, of all */
 	json_t *members;
@@ -36,12 +38,22 @@ static void to_probabilities(struct judge *j, size_t cols)
 	}
 }
 
+/* Weights say so of what MSE was the loss of. */
+static bool gives_numbers(const struct judge *j, const struct tensors *t)
+{
+	const char *s = tensors_remark(t, "loss");
+
+	for (size_t h = 0; s && h < j->head && strchr(s, ','); h++)
+		s = strchr(s, ',') + 1;
+	return s && strncmp(s, "mse", 3) == 0;
+}
+
 /* The head's column of y. */
 static int take_labels(struct judge *j, size_t classes, const char *path, struct err *e)
 {
 	const struct dataset *d = &j->data;
 
-	if (!d->labels)
+	if (!d->labels || j->is_numbers)
 		return 0;
 	if (j->head >= d->n_targets)
 		return err_set(e, ERR_BAD, "%s: y has no column %zu", j->m->data, j->head + 1);
@@ -94,6 +106,17 @@ static int find_head(struct judge *j, const struct net *net, const char *path,
 	return err_set(e, ERR_BAD, "%s: has no head %s", path, name);
 }
 
+static int check_outputs(const struct judge *j, size_t cols, const char *path,
+			 struct err *e)
+{
+	for (size_t i = 0; i < j->data.n * cols; i++)
+		if (!isfinite(j->p[i]))
+			return err_set(e, ERR_BAD, "%s: what it says of example %zu is no "
+				       "finite number: its weights are no good for these "
+				       "examples", path, i / cols);
+	return 0;
+}
+
 /* The probabilities of one member go into the sums. */
 static void take(struct judge *j, const char *path)
 {
@@ -123,8 +146,13 @@ static int judge_member(struct judge *j, const char *path, struct err *e)
 		return -1;
 	rc = find_head(j, &net, path, e);
 	cols = net_head_size(&net, j->head);
+	if (rc == 0 && j->classes && j->is_numbers != gives_numbers(j, &t))
+		rc = err_set(e, ERR_BAD, "%s: %s", path, j->is_numbers ?
+			     "gives classes, the members before it numbers" :
+			     "gives numbers, the members before it classes");
+	j->is_numbers = gives_numbers(j, &t);
 	if (rc == 0)
-		rc = begin(j, cols > 1 ? cols : 2, path, e);
+		rc = begin(j, cols > 1 || j->is_numbers ? cols : 2, path, e);
 	if (rc == 0 && shape_size(net.layers[0].out) != j->data.size)
 		rc = err_set(e, ERR_BAD, "%s: reads %zu numbers, examples have %zu", path,
 			     shape_size(net.layers[0].out), j->data.size);
@@ -133,7 +161,11 @@ static int judge_member(struct judge *j, const char *path, struct err *e)
 					.head = j->head, .n = j->data.n, .set = set + 1 };
 
 		predict(&q, j->team, j->p);
-		to_probabilities(j, cols);
+		rc = check_outputs(j, cols, path, e);
+		if (rc < 0)
+			break;
+		if (!j->is_numbers)
+			to_probabilities(j, cols);
 		take(j, net.n_sets > 1 ? arena_printf(&j->m->a, "%s#%zu", path, set) : path);
 	}
 	free(w);
@@ -246,7 +278,9 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
 	int rc = judge_all(&j, argc, argv, e);
 
 	if (rc == 0 && !j.labels)
-		rc = err_set(e, ERR_BAD, "%s: y is no classes", m->data);
+		rc = err_set(e, ERR_BAD, "%s: %s", j.is_numbers ? argv[0] : m->data,
+			     j.is_numbers ? "gives numbers, not classes: gg-ml predict "
+			     "tells them" : "y is no classes");
 	if (rc == 0) {
 		size_t n = j.classes * j.classes * sizeof(uint64_t);
 		uint64_t *confusion = memset(mem_alloc(n), 0, n);
@@ -277,12 +311,14 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e)
 
 static void write_answers(const struct judge *j, struct buf *out)
 {
+	bool wants_all = j->m->wants_proba || j->is_numbers;
+
 	for (size_t i = 0; i < j->data.n; i++) {
 		const float *p = j->mean + i * j->classes;
 
-		for (size_t c = 0; j->m->wants_proba && c < j->classes; c++)
+		for (size_t c = 0; wants_all && c < j->classes; c++)
 			buf_printf(out, "%s%.9g", c ? "," : "", (double)p[c]);
-		if (!j->m->wants_proba)
+		if (!wants_all)
 			buf_printf(out, "%zu", metrics_best(p, j->classes));
 		buf_char(out, '\n');
 	}

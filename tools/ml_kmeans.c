@@ -2,7 +2,9 @@
  *
  * The middles are written as they are, and beside them as the linear network
  * whose largest output is the nearest of them: |x - m|^2 = |x|^2 - (2 m x - |m|^2).
- * So predict and show need to know nothing of them.
+ * So predict and show need to know nothing of them.  2 c x - |c|^2, c the mean of
+ * the middles, is taken from all outputs: far from 0 they would differ by less than
+ * floats can tell.
  */
 #include <jansson.h>
 #include <stdlib.h>
@@ -23,17 +25,18 @@ struct clusters {
 
 bool ml_is_kmeans(const char *model)
 {
-	return strncmp(model, "kmeans ", 7) == 0;
+	return strncmp(model, "kmeans", 6) == 0 && (!model[6] || model[6] == ' ');
 }
 
 static int read_model(struct clusters *c, struct err *e)
 {
-	const char *s = c->m->model + 7;
+	const char *s = c->m->model + 6 + strspn(c->m->model + 6, " ");
 	char *end;
 	size_t features = strtoull(s, &end, 10), n;
 
 	if (*s < '0' || *s > '9' || *end != '-' || end[1] < '0' || end[1] > '9')
-		return err_set(e, ERR_BAD, "kmeans wants features and clusters such as 784-10");
+		return err_set(e, ERR_BAD, "network: kmeans wants features and clusters "
+			       "such as 784-10");
 	n = strtoull(end + 1, &end, 10);
 	if (*end || !n || features != c->data.size)
 		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, kmeans of --model "
@@ -82,6 +85,30 @@ static int load(struct clusters *c, size_t member, struct err *e)
 	return rc;
 }
 
+/* weights are size x middles. */
+static void set_network(const struct clusters *c, float *weights, float *bias)
+{
+	size_t k = c->job.n_middles, size = c->data.size;
+	double *norms = memset(mem_alloc(k * sizeof *norms), 0, k * sizeof *norms);
+
+	for (size_t j = 0; j < size; j++) {
+		double centre = 0;
+
+		for (size_t i = 0; i < k; i++)
+			centre += (double)c->middles[i * size + j];
+		centre /= (double)k;
+		for (size_t i = 0; i < k; i++) {
+			double x = (double)c->middles[i * size + j];
+
+			norms[i] += (x - centre) * (x + centre);
+			weights[j * k + i] = (float)(2 * (x - centre));
+		}
+	}
+	for (size_t i = 0; i < k; i++)
+		bias[i] = (float)-norms[i];
+	free(norms);
+}
+
 static int save(struct clusters *c, size_t member, struct err *e)
 {
 	size_t k = c->job.n_middles, size = c->data.size;
@@ -101,17 +128,7 @@ static int save(struct clusters *c, size_t member, struct err *e)
 	};
 	int rc;
 
-	for (size_t i = 0; i < k; i++) {
-		double norm = 0;
-
-		for (size_t j = 0; j < size; j++) {
-			float x = c->middles[i * size + j];
-
-			norm += (double)x * (double)x;
-			weights[j * k + i] = 2.0f * x;
-		}
-		bias[i] = (float)-norm;
-	}
+	set_network(c, weights, bias);
 	rc = tensors_write(ml_numbered(c->m, c->m->output, member), v, 3, r, 3, e);
 	free(weights);
 	free(bias);

@@ -6,7 +6,7 @@
 #include <unistd.h>
 #include "ml.h"
 
-enum { STEPS_MAX = 16 };        /* between two looks for signals */
+enum { STEPS_MAX = 16 };        /* of several members, between two looks for signals */
 
 static volatile sig_atomic_t was_told;
 
@@ -110,32 +110,43 @@ static int read_recipe(struct job *j, struct err *e)
 	return 0;
 }
 
+/* The largest of single precision below it: so its complement divides. */
+static const double below_1 = 0x1.fffffep-1;
+
 static int read_member(struct job *j, size_t i, struct err *e)
 {
 	const struct ml *m = j->m;
 	struct member *v = &j->members[i];
 	const struct {
 		const char *list, *name;
-		double fallback;
+		double fallback, most;
 		float *out;
 	} lists[] = {
-		{ m->rate, "rate", 0.05, &v->rate },
-		{ m->momentum, "momentum", 0.9, &v->coefs.momentum },
-		{ m->beta2, "beta2", 0.999, &v->coefs.beta2 },
-		{ m->epsilon, "epsilon", 1e-8, &v->coefs.epsilon },
-		{ m->decay, "decay", 0, &v->coefs.decay },
-		{ m->l1, "l1", 0, &v->coefs.l1 },
-		{ m->smoothing, "smoothing", 0, &v->smoothing },
-		{ m->gamma, "gamma", 0.1, &v->gamma },
+		{ m->rate, "rate", 0.05, 1e38, &v->rate },
+		{ m->momentum, "momentum", 0.9, below_1, &v->coefs.momentum },
+		{ m->beta2, "beta2", 0.999, below_1, &v->coefs.beta2 },
+		{ m->epsilon, "epsilon", 1e-8, 1e38, &v->coefs.epsilon },
+		{ m->decay, "decay", 0, 1e38, &v->coefs.decay },
+		{ m->l1, "l1", 0, 1e38, &v->coefs.l1 },
+		{ m->smoothing, "smoothing", 0, 1, &v->smoothing },
+		{ m->gamma, "gamma", 0.1, 1e38, &v->gamma },
 	};
 	double x;
 
 	for (size_t k = 0; k < sizeof lists / sizeof *lists; k++) {
-		if (ml_number(lists[k].list, i, lists[k].fallback, lists[k].name, &x, e) < 0)
+		if (ml_list_fits(lists[k].list, j->n, lists[k].name, e) < 0 ||
+		    ml_number(lists[k].list, i, lists[k].fallback, lists[k].name, &x, e) < 0)
 			return -1;
+		if (x < 0 || x > lists[k].most)
+			return err_set(e, ERR_REFUSED, "--%s goes from 0 to %s%g, %g is "
+				       "outside", lists[k].name,
+				       lists[k].most < 1 ? "below " : "",
+				       lists[k].most < 1 ? 1.0 : lists[k].most, x);
 		*lists[k].out = (float)x;
 	}
-	return ml_seed(m, i, &v->seed, e);
+	if (v->gamma <= 0)
+		return err_set(e, ERR_REFUSED, "--gamma wants a number above 0");
+	return ml_list_fits(m->seed, j->n, "seed", e) < 0 ? -1 : ml_seed(m, i, &v->seed, e);
 }
 
 /* Does y's part for the h-th head, which has `out` outputs, fit its loss? */
@@ -366,8 +377,9 @@ static size_t least(size_t a, size_t b)
 /* As many steps as nobody wants to look between; a signal waits for them. */
 static int advance(struct job *j, struct err *e)
 {
-	size_t at = trainer_at(j->trainer), n = j->fused ? FUSED_STEPS_MAX : STEPS_MAX;
+	size_t at = trainer_at(j->trainer), n = j->n > 1 ? STEPS_MAX : 1;
 
+	n = j->fused ? FUSED_STEPS_MAX : n;
 	n = least(n, j->recipe.steps - at);
 	n = least(n, every(j) - at % every(j));
 	if (j->m->snapshots)
@@ -459,10 +471,6 @@ static int leave(struct job *j, struct err *e)
 
 static int train(struct job *j, struct err *e)
 {
-	struct sigaction sa = { .sa_handler = told };
-
-	sigaction(SIGINT, &sa, NULL);
-	sigaction(SIGTERM, &sa, NULL);
 	while (trainer_at(j->trainer) < j->recipe.steps) {
 		if (was_told)
 			return leave(j, e);
@@ -486,6 +494,7 @@ static int check_room(const struct job *j, struct err *e)
 	for (size_t i = 0; i < n->n_layers; i++)
 		numbers += (double)shape_size(n->layers[i].out);
 	bytes = (double)n->n_weights * (3 * (double)j->n + threads) * sizeof(float);
+	bytes += 2 * (double)j->n * sizeof *j->members;
 	bytes += 2 * numbers * (double)j->recipe.batch * threads * sizeof(float);
 	room = bytes < 1e18 ? malloc((size_t)bytes) : NULL;
 	if (!room)
@@ -514,6 +523,9 @@ static int prepare(struct job *j, struct err *e)
 	    ml_open_data(m, &j->file, &j->data, e) < 0 || read_recipe(j, e) < 0 ||
 	    check_fit(j, e) < 0)
 		return -1;
+	j->team = ml_team(m);
+	if (check_room(j, e) < 0)
+		return -1;
 	j->members = arena_alloc(&m->a, j->n * sizeof *j->members);
 	memset(j->members, 0, j->n * sizeof *j->members);
 	j->losses = json_array();
@@ -526,9 +538,6 @@ static int prepare(struct job *j, struct err *e)
 		return -1;
 	if (j->device && j->device->profile[0])
 		m->numerics = arena_printf(&m->a, "%s, %zu members", j->device->profile, j->n);
-	j->team = ml_team(m);
-	if (check_room(j, e) < 0)
-		return -1;
 	j->trainer = trainer_new(&j->net, &j->data, &j->recipe, j->members, j->n, j->team);
 	if (m->init && load_init(j, e) < 0)
 		return -1;
@@ -545,6 +554,7 @@ static int prepare(struct job *j, struct err *e)
 
 int ml_train(struct ml *m, int argc, char **argv, struct err *e)
 {
+	struct sigaction sa = { .sa_handler = told, .sa_flags = SA_RESTART };
 	struct job j = { .m = m };
 	int rc;
 
@@ -552,6 +562,8 @@ int ml_train(struct ml *m, int argc, char **argv, struct err *e)
 		return err_set(e, ERR_REFUSED, "train takes no argument %s", argv[0]);
 	if (m->model && ml_is_kmeans(m->model))
 		return ml_kmeans(m, e);
+	sigaction(SIGINT, &sa, NULL);
+	sigaction(SIGTERM, &sa, NULL);
 	rc = prepare(&j, e);
 	if (rc == 0)
 		rc = train(&j, e);

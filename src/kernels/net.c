@@ -453,6 +453,8 @@ static int write_mlp(struct net *n, const char *name, const char *rest, struct b
 
 		if (v == 0 || v > 1 << 24 || (*end && *end != '-'))
 			break;
+		if (*end == '-' && (!end[1] || (i > 0 && strcmp(name, "linear") == 0)))
+			break;
 		sizes = end + (*end == '-');
 		if (i == 0) {
 			add_data(n, (struct shape){ 1, 1, (uint32_t)v });
