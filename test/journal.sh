@@ -27,11 +27,17 @@ check "each run begins" event start 'length == 2 and all(.slot == 0 and .engine 
 check "and ends, with what it took" event ran 'all(.status == "ok" and .seconds > 0 and .rss > 0)'
 check "the outputs that were wanted" event targets '.[0].paths | map(.[0]) == ["model", "prepared"] or map(.[0]) == ["prepared", "model"]'
 check "the last line is the summary" sh -c 'tail -1 events | jq -e ".event == \"end\" and .forced == 2 and .failed == 0 and .status == 0"'
+check "numbers are as JSON has them" event ran 'all((.t, .seconds, .cpu | type == "number") and .seconds < 600 and .cpu < 600 and .code == 0)'
 check "times do not go back" jq -es 'map(select(.t).t) | . == sort' events
 log=$(jq -r 'select(.event == "ran" and .log) | .log' events | head -1)
 check "what a step printed can be read by its name" says "sorting data" 0 "$GG" cat "$log"
 check "the journal holds the same" cmp events "$(ls .gg/runs/*.jsonl)"
 
+"$GG" run --json sh -c 'sh prep.sh data "$0"' $'q"u\\o\xff\u00e9' >odd 2>/dev/null
+check "a step whose name has quotes, backslashes and odd bytes is told as the run is" \
+	jq -es '(map(select(.event == "run"))[0].command[-1] == "q\"u\\x5co\\xffé") and
+		(map(select(.event == "start"))[0].label | contains("q\"u\\x5co") and contains("é"))' odd
+rm ".gg/runs/$(ls .gg/runs | tail -1)"
 "$GG" run --fresh --trace t.json sh -c "$(train 0.15)" >/dev/null
 check "--trace writes a slice for each run" jq -e '.traceEvents | map(select(.ph == "X")) | length > 0 and all(.dur > 0 and .pid > 0)' t.json
 check "with the command as its name" jq -e '.traceEvents | any(.name == "sh train.sh --rate=0.15 prepared model")' t.json

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 #include "file.h"
+#include "line.h"
 #include "live.h"
 #include "shown.h"
 
@@ -79,16 +80,10 @@ static int dump(const char *p, size_t n, void *arg)
 	return 0;
 }
 
-/* o is gone.  Passing lines are for those who look on only. */
-static void put(struct journal *j, json_t *o, bool is_passing)
+/* A line stands at the end of what is pending.  Passing ones are for those who
+ * look on only. */
+static void tell(struct journal *j, size_t from, bool is_passing)
 {
-	size_t from = j->pending.n;
-
-	if (!o || json_dump_callback(o, dump, &j->pending, JSON_COMPACT |
-				     JSON_REAL_PRECISION(9)) < 0)
-		abort();
-	json_decref(o);
-	buf_char(&j->pending, '\n');
 	if (j->o.line)
 		j->o.line(j->o.arg, (struct bytes){ j->pending.p + from,
 						    j->pending.n - from });
@@ -98,6 +93,19 @@ static void put(struct journal *j, json_t *o, bool is_passing)
 		write_pending(j);
 	else if (!j->timer)
 		j->timer = loop_after(j->o.loop, WRITE_MS, write_is_due, j);
+}
+
+/* o is gone. */
+static void put(struct journal *j, json_t *o, bool is_passing)
+{
+	size_t from = j->pending.n;
+
+	if (!o || json_dump_callback(o, dump, &j->pending, JSON_COMPACT |
+				     JSON_REAL_PRECISION(9)) < 0)
+		abort();
+	json_decref(o);
+	buf_char(&j->pending, '\n');
+	tell(j, from, is_passing);
 }
 
 /* A word of a command, without the password in an address: scheme://WHO:IT@host. */
@@ -221,62 +229,78 @@ static size_t give_slot(struct journal *j, const struct exec_event *ev)
 	return i;
 }
 
-static void put_number(json_t *o, const char *key, double value)
+static size_t slot_with(struct journal *j, const struct exec_event *ev)
 {
-	if (value > 0)
-		json_object_set_new(o, key, json_real(value));
+	return slot_of(slots_of(j, ev->engine), ev->with, false);
 }
 
-static void put_with(json_t *o, const struct exec_event *ev)
+static void add_which(struct buf *b, const struct exec_event *ev)
 {
 	if (ev->with)
-		json_object_set_new(o, "with", json_string(id_hex(ev->with).s));
+		line_id(b, "with", ev->with);
+	if (ev->is_second)
+		line_true(b, "second");
 }
 
 static void put_start(struct journal *j, const struct exec_event *ev)
 {
-	json_t *o = json_pack("{s:s s:f s:s s:o s:o s:I}", "event", "start", "t", now(j), "thunk",
-			      id_hex(ev->thunk).s, "label", json_name(ev->label), "engine",
-			      json_name(ev->engine), "slot", (json_int_t)
-			      (ev->with ? slot_of(slots_of(j, ev->engine), ev->with, false) :
-			       take_slot(j, ev)));
+	struct buf *b = &j->pending;
+	size_t from = b->n;
 
-	put_with(o, ev);
-	if (ev->is_second)
-		json_object_set_new(o, "second", json_true());
+	line_begin(b, "start");
+	line_real(b, "t", now(j));
+	line_id(b, "thunk", ev->thunk);
+	line_name(b, "label", ev->label);
+	line_name(b, "engine", ev->engine);
+	line_int(b, "slot", (int64_t)(ev->with ? slot_with(j, ev) : take_slot(j, ev)));
+	add_which(b, ev);
 	if (ev->continues)
-		json_object_set_new(o, "continued", json_true());
-	put(j, o, false);
+		line_true(b, "continued");
+	line_end(b);
+	tell(j, from, false);
+}
+
+/* What most runs have nothing of. */
+static void add_rest(struct journal *j, const struct run_report *r)
+{
+	struct buf *b = &j->pending;
+	struct err ignored;
+	struct id log;
+
+	if (r->place && *r->place)
+		line_name(b, "place", r->place);
+	if (r->waited_s > 0)
+		line_real(b, "waited", r->waited_s);
+	if (r->dollars > 0)
+		line_real(b, "dollars", r->dollars);
+	if (r->is_cold)
+		line_true(b, "cold");
+	if (r->text && *r->text)
+		line_name(b, "text", r->text);
+	if (r->log.n && store_put(j->o.store, r->log, &log, &ignored) == 0)
+		line_id(b, "log", &log);
 }
 
 static void put_ran(struct journal *j, const struct exec_event *ev)
 {
 	const struct run_report *r = ev->report;
-	json_t *o = json_pack("{s:s s:f s:s s:o s:I s:s s:i s:f s:f s:I}", "event", "ran", "t",
-			      now(j), "thunk", id_hex(ev->thunk).s, "engine",
-			      json_name(ev->engine), "slot",
-			      (json_int_t)(ev->with ?
-					   slot_of(slots_of(j, ev->engine), ev->with, false) :
-					   give_slot(j, ev)), "status",
-			      run_status_name(r->status), "code", r->code, "seconds", r->seconds,
-			      "cpu", r->cpu_seconds, "rss", (json_int_t)r->max_rss_bytes);
-	struct err ignored;
-	struct id log;
+	struct buf *b = &j->pending;
+	size_t from = b->n;
 
-	put_with(o, ev);
-	if (ev->is_second)
-		json_object_set_new(o, "second", json_true());
-	if (r->place && *r->place)
-		json_object_set_new(o, "place", json_name(r->place));
-	put_number(o, "waited", r->waited_s);
-	put_number(o, "dollars", r->dollars);
-	if (r->is_cold)
-		json_object_set_new(o, "cold", json_true());
-	if (r->text && *r->text)
-		json_object_set_new(o, "text", json_name(r->text));
-	if (r->log.n && store_put(j->o.store, r->log, &log, &ignored) == 0)
-		json_object_set_new(o, "log", json_string(id_hex(&log).s));
-	put(j, o, false);
+	line_begin(b, "ran");
+	line_real(b, "t", now(j));
+	line_id(b, "thunk", ev->thunk);
+	line_name(b, "engine", ev->engine);
+	line_int(b, "slot", (int64_t)(ev->with ? slot_with(j, ev) : give_slot(j, ev)));
+	line_word(b, "status", run_status_name(r->status));
+	line_int(b, "code", r->code);
+	line_real(b, "seconds", r->seconds);
+	line_real(b, "cpu", r->cpu_seconds);
+	line_int(b, "rss", (int64_t)r->max_rss_bytes);
+	add_which(b, ev);
+	add_rest(j, r);
+	line_end(b);
+	tell(j, from, false);
 }
 
 static void put_failed(struct journal *j, const struct exec_event *ev)
