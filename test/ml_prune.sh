@@ -127,4 +127,72 @@ check "a number that is neither 0 nor 1" refused 'two.st: fc1.weight: number 77 
 check "a file without masks" refused 'none.st: it holds no masks' train --data d.st --model "$mlp" --owned none.st -o x
 check "k-means owns nothing" refused 'kmeans has no weights' train --data d.st --model 'kmeans 12-3' --owned m-0.st -o x
 check "and nothing was written by these" [ ! -e x ]
+
+# ---- what goes
+
+pruned()
+{
+	train --model "$cnn" --steps 60 -o w.st && "$ML" prune --keep 0.3 w.st -o p.st --mask stay.st --free went.st &&
+		/usr/bin/python3 -c '
+import math
+from tensors import *
+w, p, m, f = map(read, ("w.st", "p.st", "stay.st", "went.st"))
+for k in w:
+    stays = m[k].astype(bool)
+    assert (p[k] == np.where(stays, w[k], 0)).all() and (m[k] + f[k] == 1).all()
+    n = w[k].size
+    assert stays.sum() == (math.ceil(0.3 * n) if w[k].ndim > 1 else n), k
+    if not stays.all():
+        assert abs(w[k][stays]).min() >= abs(w[k][~stays]).max()'
+}
+check "the largest weights of each layer stay, biases and norms whole; masks say which" pruned
+owned_choice()
+{
+	"$ML" prune --keep 0.5 w.st -o q.st --owned went.st --mask stay2.st --free went2.st &&
+		/usr/bin/python3 -c '
+import math
+from tensors import *
+w, q, o, m, f = map(read, ("w.st", "q.st", "went.st", "stay2.st", "went2.st"))
+for k in w:
+    mine = o[k].astype(bool)
+    assert (w[k][~mine] == q[k][~mine]).all() and not m[k][~mine].any() and not f[k][~mine].any()
+    assert m[k].sum() == math.ceil(0.5 * mine.sum()) and (m[k] + f[k] == o[k]).all()
+    assert (q[k][f[k].astype(bool)] == 0).all()'
+}
+check "only of what is owned some goes" owned_choice
+whole()
+{
+	"$ML" prune --keep 0.25 --whole w.st -o p.st && "$ML" show --json p.st | jq -e '
+		[.tensors[] | select(.shape | length > 1)] | length > 1' >/dev/null &&
+		/usr/bin/python3 -c '
+import math
+from tensors import *
+w, p = read("w.st"), read("p.st")
+all = np.concatenate([w[k].ravel() for k in w if w[k].ndim > 1])
+left = np.concatenate([p[k].ravel() for k in w if w[k].ndim > 1])
+assert (left != 0).sum() == math.ceil(all.size / 4)
+assert (np.sort(abs(left))[-len(all) // 4:] == np.sort(abs(all))[-len(all) // 4:]).all()'
+}
+check "--whole chooses among all layers at once" whole
+smaller()
+{
+	"$ML" prune --keep 0.4 --by filters w.st -o small.st 2>said && grep -q '^gg-ml: fc1 stays whole' said &&
+		! grep -q conv said && "$ML" show small.st | grep -q 'network: net 2x6x1: conv 2 2x3 pad 1' &&
+		"$ML" eval --data d.st --json small.st | jq -e '.mean.accuracy > 0.2' &&
+		train --model 'net 2x6x1: conv 2 2x3 pad 1 relu, norm, pool 2, drop 0.2, fc 4' --init small.st \
+		--steps 10 -o x2.st
+}
+check "by filters a smaller network is left, that is trained on" smaller
+/usr/bin/python3 -c '
+from tensors import *
+w = {k: v.copy() for k, v in read("w.st").items()}
+w["fc1.weight"][3, 1] = np.nan
+write("nan.st", w, "'"$cnn"'")'
+check "a NaN is told of with its place" refused 'nan.st: fc1.weight: number 13 is NaN' prune --keep 0.5 nan.st -o x
+check "also by filters" refused 'nan.st: fc1.weight: number 13 is NaN' prune --keep 0.5 --by filters nan.st -o x
+check "another network's mask is refused" refused 'start.st: fc1.bias is no mask' prune --keep 0.5 w.st --owned start.st -o x
+check "a share above 1 is refused" refused 'keep wants the share' prune --keep 50 w.st -o x
+check "middles of clusters are not pruned" sh -c "'$ML' train --data d.st --model 'kmeans 12-3' -o k.st &&
+	! '$ML' prune --keep 0.5 k.st -o x 2>err && grep 'middles of clusters' err"
+check "nor is anything written then" [ ! -e x ]
 plan

@@ -9,9 +9,9 @@ options_known()
 {
 	local command option value args
 
-	for command in prep train eval predict combine show data; do
+	for command in prep train eval predict combine prune show data; do
 		case $command in
-		prep | show) args=x ;;
+		prep | prune | show) args=x ;;
 		combine) args='average x' ;;
 		eval | predict) args='x --data d' ;;
 		train) args='--data d' ;;
@@ -49,6 +49,10 @@ write_script()
 	gg-ml predict --data part-1.st p.st -o classes.csv
 	gg-ml eval --data all.st --json w-*.st mean.st s-0.st s-1.st >eval.json
 	gg-ml show --json mean.st >show.json
+	gg-ml prune --keep 0.5 w-0.st -o half.st --mask stay.st --free free.st
+	gg-ml train --data all.st --model "$mlp" --steps 40 --init half.st --owned stay.st -o again.st
+	gg-ml prune --keep 0.5 --by filters again.st -o small.st
+	gg-ml prune --without free.st again.st -o alone.st
 	END
 	for i in $(seq 90); do
 		echo "$((i * 7 % 13)),$((i * 5 % 11)),$((i * 3 % 7)),$i,$((i * i % 17)),1,$((i % 3))"
@@ -63,11 +67,11 @@ write_script
 cp -r . "$work/plain"
 check "the script runs for real without gg" sh -c "cd '$work/plain' && sh run.sh"
 
-all_deferred() { [ "$("$GG" infer --explain sh run.sh 2>&1 | grep -c '^deferred: gg-ml')" = 12 ]; }
+all_deferred() { [ "$("$GG" infer --explain sh run.sh 2>&1 | grep -c '^deferred: gg-ml')" = 16 ]; }
 check "each of its commands is deferred" all_deferred
 check "what they write is a placeholder" grep -qx 'gg-placeholder 1' w-2.st
 check "all numbered files are" sh -c 'grep -lx "gg-placeholder 1" part-1.st shard-1.st s-1.st m-2.json i.state eval.json'
-check "forcing does what is needed" counts 12 0 0 "$GG" run sh run.sh
+check "forcing does what is needed" counts 16 0 0 "$GG" run sh run.sh
 same_files()
 {
 	local f n=0
@@ -76,11 +80,11 @@ same_files()
 		cmp "$f" "$work/plain/$f" || return 1
 		n=$((n + 1))
 	done
-	[ $n = 22 ] || { echo "$n files"; return 1; }
+	[ $n = 28 ] || { echo "$n files"; return 1; }
 }
 check "every file is the one that the plain script wrote" same_files
-check "the same again forces nothing" counts 0 12 0 "$GG" run sh run.sh
+check "the same again forces nothing" counts 0 16 0 "$GG" run sh run.sh
 sed -i 's/--steps 50/--steps 60/' run.sh
-check "one step changed: it and what reads it" counts 2 10 0 "$GG" run sh run.sh
+check "one step changed: it and what reads it" counts 2 14 0 "$GG" run sh run.sh
 check "a wrong option is told by gg-ml itself" says "no option --lr" 1 "$GG" run gg-ml train --lr 3
 plan

@@ -47,6 +47,14 @@ const struct ml_command ml_commands[] = {
 	  "one set of weights or gradients out of several",
 	  "average and tree are means, the one in order, the other by halves; krum takes the "
 	  "file nearest to the others; topk keeps the largest entries and gives back the rest." },
+	{ "prune", ml_prune, "output keep:prune by whole owned:prune mask free without",
+	  "WEIGHTS",
+	  "a network with fewer weights",
+	  "By weights, those of least magnitude in each layer become 0; biases and norm "
+	  "layers stay. --mask says what stayed, for train --owned, and --free what went: "
+	  "trained on that, a next task changes nothing of this one, which is got back by "
+	  "--without that file. By filters, channels go, and what is left is a smaller "
+	  "network; those that are added to others, and outputs, stay." },
 	{ "show", ml_show, "json", "FILE...", "layers, shapes and sizes",
 	  "Of any safetensors file: weights, states, examples." },
 	{ "data", ml_data, "output seed:data kind examples features classes", "",
@@ -124,6 +132,13 @@ const struct ml_option ml_options[] = {
 	FLAG(wants_targets, "targets", "labels are numbers, not classes"),
 	SIZE(faulty, "faulty", "krum: how many may lie (0)"),
 	COUNT(keep, "keep", "topk: how many entries stay"),
+	TEXT(share, "keep:prune", "X", "the share of each layer that stays, such as 0.5"),
+	TEXT(by, "by", "NAME", "weights, filters (weights)"),
+	FLAG(is_whole, "whole", "the share is of all layers at once"),
+	TEXT(owned, "owned:prune", "FILE", "masks: only what is 1 there may go, or counts"),
+	TEXT(mask, "mask", "FILE", "write masks there: 1 for what is owned and stayed"),
+	TEXT(free, "free", "FILE", "write masks there: 1 for what went"),
+	TEXT(without, "without", "FILE", "masks: instead of a choice, what is 1 there goes"),
 	TEXT(residual, "residual", "FILE", "topk: write there what was left out"),
 	{ "help", 'h', ML_FLAG, offsetof(struct ml, wants_help), NULL, "say this" },
 	{ 0 }

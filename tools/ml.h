@@ -22,14 +22,15 @@ enum {
  * last one to all that are left. */
 struct ml {
 	const char *data, *model, *output, *state, *checkpoint, *resume, *init, *metrics,
-		   *owned;
+		   *owned, *share, *by, *mask, *free, *without;
 	const char *rule, *loss, *schedule, *device, *profile, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
 	const char *gamma, *label, *split, *normalise, *residual, *head, *augment;
 	size_t steps, epochs, batch, period, warm_up, members, threads, snapshots;
 	size_t examples, features, classes, every, shards, skip, hash_bits;
 	size_t keep, faulty;
-	bool is_bagged, wants_json, wants_help, wants_proba, wants_targets, one_hot, wants_bins;
+	bool is_bagged, is_whole, one_hot;
+	bool wants_json, wants_help, wants_proba, wants_targets, wants_bins;
 	const char *numerics;           /* what weights say of a profile; NULL: exact */
 	struct arena a;
 };
@@ -71,6 +72,7 @@ int ml_eval(struct ml *m, int argc, char **argv, struct err *e);
 int ml_predict(struct ml *m, int argc, char **argv, struct err *e);
 int ml_combine(struct ml *m, int argc, char **argv, struct err *e);
 int ml_show(struct ml *m, int argc, char **argv, struct err *e);
+int ml_prune(struct ml *m, int argc, char **argv, struct err *e);
 int ml_data(struct ml *m, int argc, char **argv, struct err *e);
 
 /* The device that --device and --profile name, the caller's to close; NULL: the
@@ -110,6 +112,8 @@ int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, 
  * masks, as --owned says, with {} replaced by each one's number. */
 int ml_mask(struct ml *m, const char *path, const struct net *net, unsigned char **out,
 	    struct err *e);
+int ml_save_mask(struct ml *m, const char *path, const struct net *net,
+		 const unsigned char *mask, struct err *e);
 int ml_masks(struct ml *m, const struct net *net, struct member *v, size_t n, struct err *e);
 /* v as a file that appears whole; v is released.  ERR_IO. */
 int ml_write_json(const char *path, json_t *v, struct err *e);

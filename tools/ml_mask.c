@@ -17,6 +17,22 @@ int ml_mask(struct ml *m, const char *path, const struct net *net, unsigned char
 	return rc;
 }
 
+int ml_save_mask(struct ml *m, const char *path, const struct net *net,
+		 const unsigned char *mask, struct err *e)
+{
+	struct tensor *v = arena_alloc(&m->a, net->n_params * sizeof *v);
+	struct remark r = { "format", "gg-ml mask 1" };
+
+	for (size_t i = 0; i < net->n_params; i++) {
+		const struct param *p = &net->params[i];
+
+		v[i] = (struct tensor){ .name = p->name, .type = DT_U8, .n_dims = p->n_dims,
+					.n = p->n, .data = mask + p->at };
+		memcpy(v[i].dims, p->dims, p->n_dims * sizeof *p->dims);
+	}
+	return tensors_write(path, v, net->n_params, &r, 1, e);
+}
+
 int ml_masks(struct ml *m, const struct net *net, struct member *v, size_t n, struct err *e)
 {
 	for (size_t i = 0; m->owned && i < n; i++) {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "combine.h"
 #include "numbers.h"
+#include "prune.h"
 
 void combine_average(const float *const *v, size_t n_vectors, size_t n, float *out)
 {
@@ -80,44 +81,19 @@ size_t combine_krum(const float *const *v, size_t n_vectors, size_t n_faulty, si
 	return best;
 }
 
-/* The k-th largest of n magnitudes, as bits, by their bytes from the top. */
-static uint32_t threshold(const float *x, size_t n, size_t k, size_t *n_above)
-{
-	uint32_t prefix = 0, mask = 0;
-
-	*n_above = 0;
-	for (int shift = 24; shift >= 0; shift -= 8) {
-		size_t counts[256] = { 0 };
-		unsigned digit = 255;
-
-		for (size_t i = 0; i < n; i++) {
-			uint32_t u = number_bits(x[i]) & 0x7fffffffu;
-
-			counts[u >> shift & 255] += (u & mask) == prefix;
-		}
-		for (; digit > 0 && *n_above + counts[digit] < k; digit--)
-			*n_above += counts[digit];
-		prefix |= digit << shift;
-		mask |= 255u << shift;
-	}
-	return prefix;
-}
-
 void combine_topk(const float *g, float *residual, size_t n, size_t k, float *out)
 {
-	size_t n_above, n_equal;
-	uint32_t least;
+	struct largest most;
 
 	for (size_t i = 0; i < n; i++)
 		out[i] = residual ? g[i] + residual[i] : g[i];
-	k = k < n ? k : n;
-	least = k ? threshold(out, n, k, &n_above) : UINT32_MAX;
-	n_equal = k ? k - n_above : 0;
+	most = select_largest(out, NULL, n, k < n ? k : n);
 	for (size_t i = 0; i < n; i++) {
 		uint32_t u = number_bits(out[i]) & 0x7fffffffu;
-		bool stays = u > least || (u == least && n_equal > 0);
+		bool is_equal = u == most.least && most.n_equal > 0;
+		bool stays = u > most.least || is_equal;
 
-		n_equal -= u == least && n_equal > 0;
+		most.n_equal -= is_equal;
 		if (residual)
 			residual[i] = stays ? 0.0f : out[i];
 		out[i] = stays ? out[i] : 0.0f;

@@ -10,8 +10,9 @@
 
 /* What an option is kept as; PASS and SWITCH name no file. */
 enum act {
-	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, OWNED, RESUME, STATE, METRICS, RESIDUAL,
-	MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, PROFILE, N_ACTS
+	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, OWNED, WITHOUT, MASK, FREE, RESUME, STATE,
+	METRICS, RESIDUAL, MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, PROFILE,
+	N_ACTS
 };
 
 enum { FILES_MAX = 4096 };
@@ -22,6 +23,9 @@ static const struct opt options[] = {
 	{ "--data", OPT_EQ, DATA, 0, NULL },
 	{ "--init", OPT_EQ, INIT, 0, NULL },
 	{ "--owned", OPT_EQ, OWNED, 0, NULL },
+	{ "--without", OPT_EQ, WITHOUT, 0, NULL },
+	{ "--mask", OPT_EQ, MASK, 0, NULL },
+	{ "--free", OPT_EQ, FREE, 0, NULL },
 	{ "--resume", OPT_EQ, RESUME, 0, NULL },
 	{ "--state", OPT_EQ, STATE, 0, NULL },
 	{ "--metrics", OPT_EQ, METRICS, 0, NULL },
@@ -39,9 +43,11 @@ static const struct opt options[] = {
 	{ "--one-hot", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--proba", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--targets", OPT_FLAG, SWITCH, 0, NULL },
+	{ "--whole", OPT_FLAG, SWITCH, 0, NULL },
 	{ "--augment", OPT_EQ, PASS, 0, NULL },
 	{ "--batch", OPT_EQ, PASS, 0, NULL },
 	{ "--beta2", OPT_EQ, PASS, 0, NULL },
+	{ "--by", OPT_EQ, PASS, 0, NULL },
 	{ "--checkpoint", OPT_EQ, PASS, 0, NULL },
 	{ "--classes", OPT_EQ, PASS, 0, NULL },
 	{ "--decay", OPT_EQ, PASS, 0, NULL },
@@ -214,6 +220,17 @@ static void combine(struct call *l)
 	write_option(l, RESIDUAL, "residual");
 }
 
+static void prune(struct call *l)
+{
+	want(l, OUTPUT, "--output");
+	read_files(l, 0);
+	read_option(l, OWNED);
+	read_option(l, WITHOUT);
+	write_option(l, OUTPUT, "weights");
+	write_option(l, MASK, "mask");
+	write_option(l, FREE, "free");
+}
+
 static void show(struct call *l)
 {
 	read_files(l, 0);
@@ -232,8 +249,8 @@ static const struct {
 	void (*bind)(struct call *l);
 } commands[] = {
 	{ "combine", combine }, { "data", data }, { "eval", eval },
-	{ "predict", predict }, { "prep", prep }, { "show", show },
-	{ "train", train },
+	{ "predict", predict }, { "prep", prep }, { "prune", prune },
+	{ "show", show }, { "train", train },
 };
 
 static bool is_aside(const struct opt *o)
