@@ -28,8 +28,8 @@ enum isa team_isa(const struct team *t);
 unsigned team_size(const struct team *t);
 
 /* Call fn(arg, i, thread) for each i below n, in any order, and return when all
- * have returned; thread, below team_size(), tells apart those that run at the
- * same time.  fn must not call team_for on the same team. */
+ * have returned; thread, below team_size() and n, tells apart those that run at
+ * the same time.  fn must not call team_for on the same team. */
 void team_for(struct team *t, size_t n,
 	      void (*fn)(void *arg, size_t i, unsigned thread), void *arg);
 

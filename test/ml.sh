@@ -21,6 +21,16 @@ for rule in sgd momentum nesterov adam adamw; do
 	check "$rule: one thread gives the same bytes" same alone.st one.st
 done
 
+fewer_than_threads()
+{
+	train --model "$mlp" --steps 60 --seed 3 -o alone.st || return
+	for threads in 3 4 8; do
+		train --model "$mlp" --steps 60 --seed 2 --members 2 --threads $threads \
+			-o 'f-{}.st' && cmp alone.st f-1.st || return 1
+	done
+}
+check "fewer members than threads: the same bytes" fewer_than_threads
+
 train --model "$cnn" --steps 40 --seed 7 -o alone.st --schedule cosine --warm-up 5
 train --model "$cnn" --steps 40 --seed 4,7,1 --members 3 -o 'f-{}.st' --schedule cosine --warm-up 5
 check "a network with all kinds of layers, fused" same alone.st f-1.st

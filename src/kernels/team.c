@@ -17,19 +17,29 @@ struct team {
 	pthread_cond_t begun, ended;
 	unsigned long round;            /* of the loop that runs or ran last */
 	unsigned n_busy;                /* threads inside it, without the caller */
-	unsigned n_numbered;
 	bool is_over;
 	void (*fn)(void *arg, size_t i, unsigned thread);
 	void *arg;
 	size_t n;
 	atomic_size_t next;
+	atomic_uint n_numbered;         /* threads that have had a turn of this loop */
 };
 
-static void take_turns(struct team *t, unsigned thread)
+static size_t next_turn(struct team *t)
 {
-	size_t i;
+	return atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed);
+}
 
-	while ((i = atomic_fetch_add_explicit(&t->next, 1, memory_order_relaxed)) < t->n)
+/* Only who has a turn has a number: there are no more of them than turns. */
+static void take_turns(struct team *t)
+{
+	size_t i = next_turn(t);
+	unsigned thread;
+
+	if (i >= t->n)
+		return;
+	thread = atomic_fetch_add_explicit(&t->n_numbered, 1, memory_order_relaxed);
+	for (; i < t->n; i = next_turn(t))
 		t->fn(t->arg, i, thread);
 }
 
@@ -37,10 +47,8 @@ static void *serve(void *arg)
 {
 	struct team *t = arg;
 	unsigned long seen = 0;
-	unsigned thread;
 
 	pthread_mutex_lock(&t->lock);
-	thread = ++t->n_numbered;
 	for (;;) {
 		while (t->round == seen && !t->is_over)
 			pthread_cond_wait(&t->begun, &t->lock);
@@ -48,7 +56,7 @@ static void *serve(void *arg)
 			break;
 		seen = t->round;
 		pthread_mutex_unlock(&t->lock);
-		take_turns(t, thread);
+		take_turns(t);
 		pthread_mutex_lock(&t->lock);
 		if (--t->n_busy == 0)
 			pthread_cond_signal(&t->ended);
@@ -131,11 +139,12 @@ void team_for(struct team *t, size_t n,
 	t->arg = arg;
 	t->n = n;
 	atomic_store_explicit(&t->next, 0, memory_order_relaxed);
+	atomic_store_explicit(&t->n_numbered, 0, memory_order_relaxed);
 	t->n_busy = t->n_threads - 1;
 	t->round++;
 	pthread_cond_broadcast(&t->begun);
 	pthread_mutex_unlock(&t->lock);
-	take_turns(t, 0);
+	take_turns(t);
 	pthread_mutex_lock(&t->lock);
 	while (t->n_busy)
 		pthread_cond_wait(&t->ended, &t->lock);
