@@ -105,6 +105,7 @@ struct prediction {
 	const float *w;
 	const struct dataset *data;
 	size_t head, first, n;
+	size_t layer;           /* of this layer instead of the head; 0: the head */
 	size_t set;             /* as struct run_of's */
 };
 void predict(const struct prediction *p, struct team *team, float *out);

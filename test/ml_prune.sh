@@ -125,7 +125,7 @@ check "another type" refused 'floats.st: fc1.weight is no mask' train --data d.s
 check "a number that is neither 0 nor 1" refused 'two.st: fc1.weight: number 77 is 2' \
 	train --data d.st --model "$mlp" --owned two.st -o x
 check "a file without masks" refused 'none.st: it holds no masks' train --data d.st --model "$mlp" --owned none.st -o x
-check "k-means owns nothing" refused 'kmeans has no weights' train --data d.st --model 'kmeans 12-3' --owned m-0.st -o x
+check "k-means owns nothing" refused 'kmeans has no weights to own' train --data d.st --model 'kmeans 12-3' --owned m-0.st -o x
 check "and nothing was written by these" [ ! -e x ]
 
 # ---- what goes
@@ -254,4 +254,70 @@ regains()
 		"$ML" show --json again.st | jq -e '[.tensors[] | select(.name == "fc1.weight").zeros] == [0.5]'
 }
 check "half of the weights pruned, what is left learns to do with that" regains
+
+# ---- a teacher
+
+/usr/bin/python3 -c '
+from tensors import *
+write("bare-0.st", {"x": read("train-0.st")["x"]})'
+by() # TEACHER OPTION...
+{
+	"$ML" train --data bare-0.st --batch 50 --teacher "$@"
+}
+taught()
+{
+	by w0.st --model 'mlp 24-12-6' --rate 0.001 --steps 600 --seed 4 -o student.st &&
+		above "$(accuracy 0 student.st)" 0.95
+}
+check "a smaller network learns from a larger one, without labels" taught
+everywhere_taught()
+{
+	by w0.st --model 'mlp 24-12-6' --rate 0.001 --steps 600 --seed 3 --members 2 -o 's-{}.st' && cmp s-1.st student.st &&
+		by w0.st --model 'mlp 24-12-6' --rate 0.001 --steps 600 --seed 4 --threads 1 -o s.st && cmp s.st student.st &&
+		by w0.st --model 'mlp 24-12-6' --rate 0.001 --steps 600 --seed 4 --device loops -o s.st && cmp s.st student.st
+}
+check "fused, by one thread, on a device: the same bytes" everywhere_taught
+itself()
+{
+	by w0.st --model 'mlp 24-48-6' --init w0.st --steps 20 --every 1 --metrics m.json -o same.st &&
+		cmp same.st w0.st && jq -e 'all(.[]; .loss == 0)' m.json &&
+		by w0.st --teacher-layer fc1 --model 'net 24: fc 48 relu' --init w0.st --steps 20 --every 1 \
+		--metrics m.json -o fc1.st && jq -e 'all(.[]; .loss == 0)' m.json
+}
+check "who begins as the teacher has nothing to learn of it, nor of one of its layers" itself
+layer()
+{
+	by w0.st --teacher-layer fc1 --model 'net 24: fc 48 relu' --steps 600 --every 50 --metrics m.json \
+		-o fc1.st && jq -e '.[-1].loss < .[0].loss / 4' m.json
+}
+check "a layer's outputs are learned" layer
+as_data()
+{
+	"$ML" data --kind line --examples 300 --features 5 --seed 2 -o line.st &&
+		"$ML" train --data line.st --model 'mlp 5-9-1 tanh' --loss mse --steps 50 --rate 0.01 -o big.st &&
+		"$ML" predict --data line.st big.st >said || return
+	/usr/bin/python3 -c '
+from tensors import *
+d = read("line.st")
+write("said.st", {"x": d["x"], "y": np.loadtxt("said", dtype="f4").reshape(-1, 1)})'
+	"$ML" train --data said.st --model 'mlp 5-3-1' --loss mse --steps 50 --rate 0.01 -o a.st &&
+		"$ML" train --data line.st --teacher big.st --model 'mlp 5-3-1' --steps 50 --rate 0.01 -o b.st && cmp a.st b.st
+}
+check "the same bytes as by a file of what the teacher predicts" as_data
+other_teacher()
+{
+	by w0.st --model 'mlp 24-12-6' --rate 0.001 --steps 60 -o s.st --state t.state &&
+		by w0.st --model 'mlp 24-12-6' --rate 0.001 --steps 60 -o s2.st --resume t.state && cmp s.st s2.st &&
+		! by r0.st --model 'mlp 24-12-6' --rate 0.001 --steps 60 -o s2.st --resume t.state 2>err &&
+		grep 'another training' err
+}
+check "a state is not gone on from by another teacher" other_teacher
+wrong() { refused "$1" train --data bare-0.st --teacher "${@:2}" -o x; }
+check "a layer that is not there is told of" wrong 'w0.st has no layer fc9' w0.st --teacher-layer fc9 --model 'mlp 24-3-6'
+check "other outputs" wrong 'has 6 outputs where head out of --model has 5' w0.st --model 'mlp 24-3-5'
+check "other inputs" wrong 'the teacher reads 12 numbers' start.st --model 'mlp 24-3-4'
+check "another loss" wrong 'loss with --teacher is mse' w0.st --model 'mlp 24-3-6' --loss softmax
+check "images that are moved" wrong 'augment: a teacher is asked once' w0.st --model 'net 4x6x1: fc 6' --augment flip
+check "a layer of no teacher" refused 'teacher-layer wants' train --data d.st --teacher-layer fc1 --model "$mlp" -o x
+check "and nothing is written" [ ! -e x ]
 plan

@@ -23,6 +23,8 @@ static const struct bound_row rows[] = {
 	  "<d.st <i.st <r.st >weights=w.st >state=s.st" },
 	{ "gg-ml train --data d.st --init i-{}.st --owned m.st -o w{} --members 2",
 	  "<d.st <i-0.st <i-1.st <m.st >weights0=w0 >weights1=w1" },
+	{ "gg-ml train --data d.st --teacher t.st --teacher-layer fc1 -o w.st",
+	  "<d.st <t.st >weights=w.st" },
 	{ "gg-ml train --data d.st --owned=m-{}.st -o w", "<d.st <m-0.st >weights=w" },
 	{ "gg-ml train --data d.st --resume s.st --state s.st -o w.st",
 	  "<d.st <s.st >weights=w.st >state=s.st" },

@@ -19,8 +19,8 @@ const struct ml_command ml_commands[] = {
 	  "--split and --shards --output is a name with {}, and each part a file." },
 	{ "train", ml_train,
 	  "data model output seed rate rule loss schedule resume state checkpoint "
-	  "init owned metrics device profile epochs steps batch members threads period "
-	  "warm-up snapshots every momentum beta2 epsilon decay l1 smoothing "
+	  "init owned teacher teacher-layer metrics device profile epochs steps batch "
+	  "members threads period warm-up snapshots every momentum beta2 epsilon decay l1 smoothing "
 	  "gamma augment bag json",
 	  "",
 	  "train a network, or several at once",
@@ -133,6 +133,9 @@ const struct ml_option ml_options[] = {
 	SIZE(faulty, "faulty", "krum: how many may lie (0)"),
 	COUNT(keep, "keep", "topk: how many entries stay"),
 	TEXT(share, "keep:prune", "X", "the share of each layer that stays, such as 0.5"),
+	TEXT(teacher, "teacher", "FILE",
+	     "weights of a network whose outputs are what is to be learned, by mse"),
+	TEXT(teacher_layer, "teacher-layer", "NAME", "the outputs of this layer of it"),
 	TEXT(by, "by", "NAME", "weights, filters (weights)"),
 	FLAG(is_whole, "whole", "the share is of all layers at once"),
 	TEXT(owned, "owned:prune", "FILE", "masks: only what is 1 there may go, or counts"),

@@ -22,7 +22,8 @@ enum {
  * last one to all that are left. */
 struct ml {
 	const char *data, *model, *output, *state, *checkpoint, *resume, *init, *metrics,
-		   *owned, *share, *by, *mask, *free, *without;
+		   *owned, *share, *by, *mask, *free, *without, *teacher,
+		   *teacher_layer;
 	const char *rule, *loss, *schedule, *device, *profile, *kind;
 	const char *seed, *rate, *momentum, *beta2, *epsilon, *decay, *l1, *smoothing;
 	const char *gamma, *label, *split, *normalise, *residual, *head, *augment;
@@ -31,6 +32,7 @@ struct ml {
 	size_t keep, faulty;
 	bool is_bagged, is_whole, one_hot;
 	bool wants_json, wants_help, wants_proba, wants_targets, wants_bins;
+	float *taught;                  /* what the teacher says of the examples, in a */
 	const char *numerics;           /* what weights say of a profile; NULL: exact */
 	struct arena a;
 };
@@ -115,6 +117,10 @@ int ml_mask(struct ml *m, const char *path, const struct net *net, unsigned char
 int ml_save_mask(struct ml *m, const char *path, const struct net *net,
 		 const unsigned char *mask, struct err *e);
 int ml_masks(struct ml *m, const struct net *net, struct member *v, size_t n, struct err *e);
+/* With --teacher d's y becomes what that says of its examples, and m's loss what its
+ * weights say of theirs.  ERR_BAD, ERR_REFUSED. */
+int ml_teach(struct ml *m, const struct net *student, struct dataset *d, struct team *team,
+	     struct err *e);
 /* v as a file that appears whole; v is released.  ERR_IO. */
 int ml_write_json(const char *path, json_t *v, struct err *e);
 int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err *e);

@@ -57,8 +57,8 @@ static int check(const struct ml *m, struct err *e)
 	if (m->state || m->checkpoint || m->resume || m->snapshots)
 		return err_set(e, ERR_REFUSED, "kmeans has no state and no snapshots: --init "
 			       "goes on from middles");
-	if (m->owned)
-		return err_set(e, ERR_REFUSED, "--owned: kmeans has no weights to own");
+	if (m->owned || m->teacher)
+		return err_set(e, ERR_REFUSED, "kmeans has no weights to own and no teacher");
 	if (m->device && strcmp(m->device, "cpu") != 0)
 		return err_set(e, ERR_REFUSED, "--device %s: kmeans runs on cpu", m->device);
 	return 0;

@@ -114,6 +114,7 @@ static int prune(struct work *k, int way, struct err *e)
 	struct ml *m = k->m;
 
 	m->numerics = tensors_remark(&k->file, "profile");
+	m->loss = tensors_remark(&k->file, "loss");
 	k->how = (struct pruning){ .net = &k->net, .w = k->w, .is_whole = m->is_whole };
 	if (tensors_remark(&k->file, "kind"))
 		return err_set(e, ERR_BAD, "%s: these are middles of clusters: each of their "

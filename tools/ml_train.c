@@ -37,7 +37,7 @@ static int read_losses(struct job *j, struct err *e)
 {
 	static const char *const names[] = { "softmax", "logistic", "hinge", "mse" };
 	const char *s = j->m->loss;
-	int loss = LOSS_SOFTMAX;
+	int loss = j->m->teacher ? LOSS_MSE : LOSS_SOFTMAX;
 
 	for (size_t h = 0; h < j->net.n_heads; h++) {
 		if (s) {
@@ -49,6 +49,9 @@ static int read_losses(struct job *j, struct err *e)
 			s = s[n] ? s + n + 1 : NULL;
 		}
 		j->recipe.losses[h] = (enum loss)loss;
+		if (j->m->teacher && loss != LOSS_MSE)
+			return err_set(e, ERR_REFUSED, "--loss with --teacher is mse: outputs "
+				       "are to be those of the teacher");
 	}
 	return s ? err_set(e, ERR_REFUSED, "--loss: more losses than the network has heads") :
 	       0;
@@ -211,6 +214,9 @@ static const char *write_plan(const struct job *j, struct some of)
 		buf_printf(&b, "; %s", j->m->numerics);
 	if (j->m->augment)
 		buf_printf(&b, " augment %u %d", r->augment.crop, r->augment.flips);
+	if (j->m->taught)
+		buf_printf(&b, "; taught %016llx",
+			   ml_digest(j->m->taught, j->data.n * j->data.n_targets * sizeof(float)));
 	for (size_t i = of.from; i < of.from + of.n; i++) {
 		const struct member *v = &j->members[i];
 
@@ -520,11 +526,11 @@ static int prepare(struct job *j, struct err *e)
 		return err_set(e, ERR_REFUSED, "--output wants {} where the member's number "
 			       "goes, such as 'w-{}.safetensors'");
 	if (net_read(m->model, &j->net, e) < 0 ||
-	    ml_open_data(m, &j->file, &j->data, e) < 0 || read_recipe(j, e) < 0 ||
-	    check_fit(j, e) < 0)
+	    ml_open_data(m, &j->file, &j->data, e) < 0 || read_recipe(j, e) < 0)
 		return -1;
 	j->team = ml_team(m);
-	if (check_room(j, e) < 0)
+	if (ml_teach(m, &j->net, &j->data, j->team, e) < 0 || check_fit(j, e) < 0 ||
+	    check_room(j, e) < 0)
 		return -1;
 	j->members = arena_alloc(&m->a, j->n * sizeof *j->members);
 	memset(j->members, 0, j->n * sizeof *j->members);

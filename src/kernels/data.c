@@ -116,7 +116,8 @@ enum { PREDICT_ROWS = 256 };
 void predict(const struct prediction *q, struct team *team, float *out)
 {
 	const struct dataset *d = q->data;
-	size_t head = q->net->heads[q->head].layer, size = net_head_size(q->net, q->head);
+	size_t layer = q->layer ? q->layer : q->net->heads[q->head].layer;
+	size_t size = shape_size(q->net->layers[layer].out);
 	struct pass *p = pass_new(q->net, PREDICT_ROWS, false);
 	float *x = mem_alloc(PREDICT_ROWS * d->size * sizeof *x);
 	const struct ops *o = ops_for(team_isa(team));
@@ -131,7 +132,7 @@ void predict(const struct prediction *q, struct team *team, float *out)
 		for (size_t i = 0; i < r.rows; i++)
 			dataset_row(d, o, q->first + at + i, x + i * d->size);
 		pass_forward(p, &r);
-		memcpy(out + at * size, pass_output(p, head), r.rows * size * sizeof *out);
+		memcpy(out + at * size, pass_output(p, layer), r.rows * size * sizeof *out);
 	}
 	free(x);
 	pass_free(p);

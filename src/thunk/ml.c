@@ -10,9 +10,9 @@
 
 /* What an option is kept as; PASS and SWITCH name no file. */
 enum act {
-	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, OWNED, WITHOUT, MASK, FREE, RESUME, STATE,
-	METRICS, RESIDUAL, MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE, PROFILE,
-	N_ACTS
+	PASS, SWITCH, HELP, OUTPUT, DATA, INIT, OWNED, TEACHER, WITHOUT, MASK, FREE, RESUME,
+	STATE, METRICS, RESIDUAL, MEMBERS, MODEL, SNAPSHOTS, SHARDS, SPLIT, THREADS, DEVICE,
+	PROFILE, N_ACTS
 };
 
 enum { FILES_MAX = 4096 };
@@ -23,6 +23,7 @@ static const struct opt options[] = {
 	{ "--data", OPT_EQ, DATA, 0, NULL },
 	{ "--init", OPT_EQ, INIT, 0, NULL },
 	{ "--owned", OPT_EQ, OWNED, 0, NULL },
+	{ "--teacher", OPT_EQ, TEACHER, 0, NULL },
 	{ "--without", OPT_EQ, WITHOUT, 0, NULL },
 	{ "--mask", OPT_EQ, MASK, 0, NULL },
 	{ "--free", OPT_EQ, FREE, 0, NULL },
@@ -77,6 +78,7 @@ static const struct opt options[] = {
 	{ "--skip", OPT_EQ, PASS, 0, NULL },
 	{ "--smoothing", OPT_EQ, PASS, 0, NULL },
 	{ "--steps", OPT_EQ, PASS, 0, NULL },
+	{ "--teacher-layer", OPT_EQ, PASS, 0, NULL },
 	{ "--warm-up", OPT_EQ, PASS, 0, NULL },
 	{ 0 },
 };
@@ -174,6 +176,7 @@ static void train(struct call *l)
 	read_option(l, DATA);
 	read_numbered(l, INIT, members);
 	read_numbered(l, OWNED, members);
+	read_option(l, TEACHER);
 	read_option(l, RESUME);
 	write_numbered(l, OUTPUT, "weights", snapshots ? snapshots : members);
 	write_numbered(l, METRICS, "metrics", members);
