@@ -308,9 +308,19 @@ check "an unknown way of augmenting is told of" refused 'not .crop' train --data
 sh -c "ulimit -v 500000; '$ML' --help" >/dev/null 2>&1 &&
 	check "too little memory is told of" sh -c "ulimit -v 500000; '$ML' train --data d.st --model \
 	'mlp 12-60000-4' --members 60 -o 'x{}' 2>err; [ \$? = 1 ] && grep 'MB of memory' err"
+no_memory()
+{
+	/usr/bin/python3 -c 'import sys; sys.stdout.write("1,2,0\n" * 2000000)' >long.csv
+	sh -c "ulimit -v 60000; exec '$ML' prep long.csv -o x" 2>err
+	[ $? != 0 ] && [ "$(cat err)" = 'gg-ml: there is not enough memory for that' ] && ! [ -e x ]
+}
+sh -c "ulimit -v 60000; '$ML' --help" >/dev/null 2>&1 && check "anywhere" no_memory
 check "an unknown option is told of" refused 'no option --lr' train --lr 3
 check "a state of another training is refused" refused 'another training' train --data d.st \
 	--batch 20 --model "$cnn" --steps 3001 --seed 2 -o x --resume s.st
+"$ML" data --kind rings --examples 500 --features 12 --classes 4 --seed 2 -o other.st
+check "a state of a training on other examples is refused" refused 'another training' train \
+	--data other.st --batch 20 --model "$mlp" --rule adam --rate 0.001 --steps 3000 -o x --resume s.st
 [ -e /dev/nvidiactl ] || check "a GPU that is not there is refused" refused 'device cuda' \
 	train --data d.st --model "$mlp" -o x --device cuda
 head -c 300 d.st >cut.st

@@ -1,10 +1,13 @@
 /* gg-ml.c - a small trainer: its commands, its options, main
  *
  * Help and the manual are printed from these tables (ml_help.c). */
+#include <errno.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "ml.h"
 #include "printed.h"
 #include "wrap.h"
@@ -238,6 +241,16 @@ static int parse(struct ml *m, const struct ml_command *c, int argc, char **argv
 	return optind;
 }
 
+/* What an allocation that has no memory ends in; other reasons have been told. */
+static void aborted(int sig)
+{
+	static const char text[] = "gg-ml: there is not enough memory for that\n";
+
+	(void)sig;
+	if (errno == ENOMEM && write(STDERR_FILENO, text, sizeof text - 1) < 0)
+		_exit(EXIT_FAILED);
+}
+
 int main(int argc, char **argv)
 {
 	const struct ml_command *c = NULL;
@@ -245,6 +258,7 @@ int main(int argc, char **argv)
 	struct err e = { 0 };
 	int n, rc;
 
+	signal(SIGABRT, aborted);
 	if (argc > 1 && strcmp(argv[1], "_man") == 0)
 		return ml_man();
 	for (size_t i = 0; argc > 1 && ml_commands[i].name; i++)

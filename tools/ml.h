@@ -127,6 +127,9 @@ int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err 
 /* Bytes in short, to tell one file from another where nobody lies: Fowler, Noll and
  * Vo's sum.  SHA-256 would bring a library that takes milliseconds to load. */
 unsigned long long ml_digest(const void *p, size_t n);
+/* The same of examples: of all that they are to be, and of some of them, as all would
+ * take longer than a step. */
+unsigned long long ml_data_digest(const struct dataset *d);
 struct team *ml_team(const struct ml *m);
 
 #endif

@@ -107,6 +107,26 @@ unsigned long long ml_digest(const void *p, size_t n)
 	return sum;
 }
 
+unsigned long long ml_data_digest(const struct dataset *d)
+{
+	size_t row = d->size * (d->bytes ? sizeof *d->bytes : sizeof *d->floats);
+	size_t stride = d->n / 64 + 1, all = d->n * d->n_targets;
+	const char *x = d->bytes ? (const char *)d->bytes : (const char *)d->floats;
+	unsigned long long sum = d->n;
+
+	for (size_t i = 0; i < d->n; i += stride)
+		sum = sum * 31 + ml_digest(x + i * row, row);
+	if (d->labels)
+		sum = sum * 31 + ml_digest(d->labels, all * sizeof *d->labels);
+	if (d->targets)
+		sum = sum * 31 + ml_digest(d->targets, all * sizeof *d->targets);
+	if (d->mean)
+		sum = sum * 31 + ml_digest(d->mean, d->size * sizeof *d->mean);
+	if (d->factor)
+		sum = sum * 31 + ml_digest(d->factor, d->size * sizeof *d->factor);
+	return sum;
+}
+
 struct team *ml_team(const struct ml *m)
 {
 	return team_new((unsigned)m->threads, team_best_isa());

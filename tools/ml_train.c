@@ -206,8 +206,9 @@ static const char *write_plan(const struct job *j, struct some of)
 	const char *plan;
 
 	buf_printf(&b, "%s; rule %d loss %d schedule %d batch %zu steps %zu period %zu "
-		   "warm-up %zu bag %d", j->net.text, r->rule, r->losses[0], r->schedule,
-		   r->batch, r->steps, r->period, r->warm_up, r->is_bagged);
+		   "warm-up %zu bag %d data %016llx", j->net.text, r->rule, r->losses[0],
+		   r->schedule, r->batch, r->steps, r->period, r->warm_up, r->is_bagged,
+		   ml_data_digest(&j->data));
 	for (size_t h = 1; h < j->net.n_heads; h++)
 		buf_printf(&b, " loss %d", r->losses[h]);
 	if (j->m->numerics)
@@ -328,7 +329,7 @@ static int load_state(struct job *j, struct err *e)
 	step = tensors_remark(&t, "step");
 	if (!plan || !step || strcmp(plan, write_plan(j, (struct some){ 0, j->n })) != 0)
 		rc = err_set(e, ERR_BAD, "%s: is the state of another training: give the "
-			     "options it was begun with", j->m->resume);
+			     "data and options it was begun with", j->m->resume);
 	for (size_t i = 0; rc == 0 && i < j->n; i++)
 		for (int k = 0; rc == 0 && k < 3; k++)
 			if (slab(j, i, k))
