@@ -23,8 +23,8 @@ const struct ml_command ml_commands[] = {
 	{ "train", ml_train,
 	  "data model output seed rate rule loss schedule resume state checkpoint "
 	  "init owned teacher teacher-layer metrics device profile epochs steps batch "
-	  "members threads period warm-up snapshots every momentum beta2 epsilon decay l1 smoothing "
-	  "gamma augment bag json",
+	  "members threads period warm-up snapshots every momentum beta2 epsilon decay l1 "
+	  "smoothing gamma augment bag json",
 	  "",
 	  "train a network, or several at once",
 	  "The same data, options and seed give the same bytes on every machine, for any "
