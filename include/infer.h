@@ -32,7 +32,9 @@ enum infer_verdict {
 /* What infer needs before it can go on; lives in the arena of the question.
  * For INFER_HELPER a command whose output says what a compiler reads: it runs
  * traced, so that placeholders are made real first.  For INFER_FORCE a
- * placeholder and where it stands. */
+ * placeholder and where it stands.  A command that prints into a pipe (prints) is
+ * first the former, without a path, as often as that is not known, and then
+ * INFER_DEFERRED, with first as its own thunk, whose text is still to be printed. */
 struct infer_helper {
 	const char **args, **env;       /* NULL at their ends */
 	const char *cwd;
@@ -41,6 +43,7 @@ struct infer_helper {
 	const char *search;             /* its PATH */
 	const char *path;
 	struct placeholder first;
+	bool prints;
 };
 
 /* What a script has made under a name that is another each time, lent. */
@@ -119,6 +122,8 @@ struct infer_ran {
 					 * can have read nothing there */
 	struct closure_ahead *ahead;    /* what was seen of its closure while it
 					 * ran, or NULL (closure.h) */
+	bool has_printed[3];            /* is known what it printed into a pipe, */
+	struct id printed[3];           /* by its streams? */
 	struct id thunk;                /* INFER_DEFERRED: filled in */
 };
 enum infer_verdict infer_adopt(struct infer *in, const struct command *c,

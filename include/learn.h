@@ -92,6 +92,10 @@ bool learn_is_part(const struct command *outer, const struct command *inner);
 /* Why a command that did this must run for real each time, in words for
  * people ("it adds to log.csv and reads it"), or NULL.  Lives in a. */
 const char *learn_refusal(const struct sighting *s, struct arena *a);
+/* Does what it printed go into a file, or to a reader of what it makes of the
+ * project's files?  Of what it says of other things, the time or the machine,
+ * nobody should be told twice. */
+bool learn_prints(const struct sighting *s);
 /* What stands in path behind a place for temporary files: /tmp and its like, or what
  * TMPDIR says in these NAME=VALUE.  NULL: it does not lie there. */
 const char *learn_behind_temps(const char *const *env, size_t n_env, const char *path);

@@ -47,6 +47,8 @@ void memo_closure(struct memo *m, const char *const *uses, size_t n,
 		  const struct id *tree);
 /* path (plain) is an output of a deferred command; a later one wins. */
 void memo_output(struct memo *m, const char *path, const struct placeholder *ph);
+/* Somebody read what a deferred command printed. */
+void memo_read_printed(struct memo *m);
 /* The output at path has been renamed to path2, or dropped (NULL). */
 void memo_output_moved(struct memo *m, const char *path, const char *path2);
 /* Has a command that ran for real looked at path (plain), or for the names in

@@ -105,12 +105,14 @@ enum stream_kind {
 	STREAM_QUIET,   /* terminal, /dev/null, closed, or the one gg has */
 	STREAM_FILE,    /* a regular file redirected for this command alone */
 	STREAM_GATHERED, /* a pipe to a build tool, which prints it afterwards */
-	STREAM_OTHER,   /* a pipe, a shared file, a socket: cannot be deferred */
+	STREAM_OTHER,   /* a shared file, a pipe that is read: cannot be deferred */
+	STREAM_PIPE,    /* an output that somebody reads: a pipe, a socket */
 };
 
 struct stream {
 	enum stream_kind kind;
-	const char *path;       /* STREAM_FILE: absolute; OTHER: what, in words */
+	const char *path;       /* STREAM_FILE: absolute; OTHER: what, in words;
+				 * PIPE: one of PRINTED_... of thunk.h */
 	bool appends;           /* STREAM_FILE, output: there was content before */
 	bool is_shared;         /* STREAM_FILE, output: the parent has it too */
 	bool is_dropped;        /* output: /dev/null, and gg's own is not */

@@ -2,7 +2,8 @@
  *
  * src/exec/session.c (events and answers), streams.c (standard streams of a
  * command), study.c (commands that are learned from), relearn.c (again),
- * fallback.c (commands that are known to fail).  Joins tracer,
+ * fallback.c (commands that are known to fail), replay.c (those whose output
+ * somebody reads).  Joins tracer,
  * inference and forcing on one loop: while one process waits for a placeholder
  * to be made real, the others go on.
  */
@@ -60,6 +61,10 @@ struct session_opts {
 	 * by its program's own doing; lent.  A command that would become it ends
 	 * so.  NULL: it has not; fails NULL: none has. */
 	const struct step_failure *(*fails)(void *arg, const struct id *thunk);
+	/* A command has waited for its thunk, and prints and ends now as that did: it
+	 * has heard if it failed; or one was studied that printed so.  NULL: not
+	 * wanted. */
+	void (*waited)(void *arg, const struct id *thunk);
 	/* As in infer_opts. */
 	bool (*asks_more)(void *arg, const struct id *thunk);
 	/* Something could not be made for a process that waits; nothing is
@@ -99,6 +104,9 @@ int session_relearn(struct session *s, const struct id *thunk,
 		    void (*moved)(void *arg, const struct id *was,
 				  const struct id *now),
 		    int *status, struct err *e);
+/* Does the command of this thunk wait for it to be made, so that it can run for real
+ * instead? */
+bool session_awaits(struct session *s, const struct id *thunk);
 /* Did a command of this session become this thunk? */
 bool session_has(struct session *s, const struct id *thunk);
 /* Send sig to what still runs. */

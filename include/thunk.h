@@ -112,6 +112,12 @@ struct output {
 	bool is_dir;
 };
 
+/* What a step printed into a pipe is an output like any, but has no place in the
+ * project: gg's own folder, which no step has, is where the cell has it. */
+#define PRINTED_OUT ".gg/stdout"
+#define PRINTED_ERR ".gg/stderr"
+bool output_is_printed(const struct output *o);
+
 enum runtime_kind { RUNTIME_HOST, RUNTIME_CLOSURE, RUNTIME_IMAGE };
 
 /* Filled by callers; arrays and strings are borrowed. */

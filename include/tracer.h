@@ -158,6 +158,10 @@ struct trace_exec {
 int tracer_exec(struct tracer *t, uint64_t cookie, struct arena *a,
 		struct trace_exec *out, struct err *e);
 
+/* Likewise: give the process our descriptor `own` as its fd, in the place of what that
+ * was, for good.  -1 with errno: this kernel cannot, or it has died. */
+int tracer_give(struct tracer *t, uint64_t cookie, int own, int fd);
+
 /* The process that a thread belongs to, and its parent if wanted; 0 if it has
  * died.  On any thread, of any process. */
 pid_t trace_process(pid_t tid, pid_t *parent);

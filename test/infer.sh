@@ -44,8 +44,8 @@ check "standard output redirected to a file is an output" deferred sh -c 'sh up.
 check "and is made" forced c.txt HELLO
 check "standard input redirected from a file is an input" deferred sh -c 'sh up.sh <a.txt >d.txt'
 check "and is read" forced d.txt HELLO
-check "a pipeline runs for real" real sh -c 'sh up.sh a.txt | cat >e.txt'
-check "and its result is there" test "$(cat e.txt)" = HELLO
+check "a command whose output somebody reads at once is one that is deferred" deferred sh -c 'sh up.sh a.txt | cat >e.txt'
+check "and waited for: its result is there" test "$(cat e.txt)" = HELLO
 check "appending runs for real" real sh -c 'echo x >f.txt; sh up.sh a.txt >>f.txt'
 check "and appends" test "$(cat f.txt)" = "x
 HELLO"

@@ -243,7 +243,9 @@ project sibling
 echo 'seq $1' >make.sh
 echo 'cat >"$1"' >take.sh
 printf 'sh make.sh 3 | sh take.sh a.txt\nsh make.sh 4 | sh take.sh b.txt\n' | sweep
-check "commands that talk through a pipe run for real" real pipe
+check "who reads a pipe runs for real, and one line says why" eval '
+	says "sh take.sh runs for real: its standard input is a pipe" 0 "$GG" run --fresh ./sweep.sh'
+check "who prints into it is a step" grep -q "^forced 1, cached 1, failed 0," "$work/.log"
 check "both of both" content b.txt "1
 2
 3

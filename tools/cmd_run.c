@@ -127,6 +127,14 @@ static const struct step_failure *fails(void *arg, const struct id *thunk)
 	return fallback_of(&((struct run *)arg)->d, thunk);
 }
 
+static void waited(void *arg, const struct id *thunk)
+{
+	struct run *r = arg;
+
+	drive_saw(&r->d, thunk);
+	fallback_heard(&r->d, thunk);
+}
+
 static bool asks_more(void *arg, const struct id *thunk)
 {
 	return relearn_watches(&((struct run *)arg)->d, thunk);
@@ -161,7 +169,7 @@ static int run_script(struct run *r, struct session_counts *n, struct err *e)
 		.learns = (r->forces || c->o.learn) && !c->o.no_learn,
 		.learns_files = c->o.files, .studied = c->o.quiet ? NULL : studied,
 		.explain = c->o.explain ? explain : NULL, .complain = complain, .arg = r,
-		.mend = mend, .fails = fails, .asks_more = asks_more,
+		.mend = mend, .fails = fails, .asks_more = asks_more, .waited = waited,
 	};
 
 	if (session_start(&o, &r->d.session, e) < 0)

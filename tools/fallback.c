@@ -13,6 +13,7 @@ struct ended {
 	struct step_failure f;
 	bool is_own;                    /* it would have ended so outside too */
 	bool has_failed;                /* and will not be started again */
+	bool is_news;                   /* of which the script has not heard */
 };
 
 static void copy_result(struct arena *a, const struct result *from, struct result *to)
@@ -84,7 +85,19 @@ void fallback_note(struct drive *d, const struct exec_event *ev)
 		n->f = (struct step_failure){ .status = cause->f.status };
 	else
 		d->n_news++;
+	n->is_news = n == cause;
 	n->is_own = n->has_failed = true;
+}
+
+void fallback_heard(struct drive *d, const struct id *thunk)
+{
+	struct ended *n = map_get(&d->ended, id_key(thunk));
+
+	if (!n || !n->is_news)
+		return;
+	n->is_news = false;
+	if (d->n_news)
+		d->n_news--;
 }
 
 const struct step_failure *fallback_of(const struct drive *d, const struct id *thunk)

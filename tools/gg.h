@@ -322,6 +322,8 @@ void fallback_note(struct drive *d, const struct exec_event *ev);
 void fallback_add(struct drive *d, const struct id *thunk, int status);
 /* For session_opts.fails; arg is a drive. */
 const struct step_failure *fallback_of(const struct drive *d, const struct id *thunk);
+/* Its command had waited for it. */
+void fallback_heard(struct drive *d, const struct id *thunk);
 /* Is the script to be run again?  fallback_begin() says why, and forgets what
  * could not be made. */
 bool fallback_is_due(const struct drive *d);

@@ -25,6 +25,21 @@ static void mark(struct drive *d, struct map *in, const struct id *thunk, const 
 	*map_at(in, id_key(own)) = (void *)how;
 }
 
+static void tell_once_more(struct drive *d, const char *label, const char *path)
+{
+	ui_clear(d->ui);
+	note("%s asked for %s, which its learned model does not name: once more for real",
+	     label, path ? path : "something else");
+}
+
+/* Its command waits for it, so that it can run for real as it is. */
+static void run_instead(struct drive *d, const struct exec_event *ev)
+{
+	tell_once_more(d, ev->label ? ev->label : "", ev->undeclared);
+	mark(d, &d->insatiable, ev->thunk, &failed);
+	d->n_failed_gone++;
+}
+
 bool relearn_note(struct drive *d, const struct exec_event *ev)
 {
 	struct asked *k;
@@ -39,6 +54,10 @@ bool relearn_note(struct drive *d, const struct exec_event *ev)
 		    !map_get(&d->gone, id_key(ev->cause)))
 			return false;
 		mark(d, &d->gone, ev->thunk, &unrun);
+		return true;
+	}
+	if (d->session && session_awaits(d->session, ev->thunk)) {
+		run_instead(d, ev);
 		return true;
 	}
 	k = arena_alloc(&d->arena, sizeof *k);
@@ -135,9 +154,7 @@ bool relearn_all(struct drive *d, struct session *s)
 			moved(d, &k->thunk);
 			continue;
 		}
-		ui_clear(d->ui);
-		note("%s asked for %s, which its learned model does not name: once more "
-		     "for real", k->label, k->path ? k->path : "something else");
+		tell_once_more(d, k->label, k->path);
 		if (session_relearn(s, &k->thunk, on_moved, &status, &e) == 0) {
 			is_any = true;
 			continue;

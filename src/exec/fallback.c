@@ -63,6 +63,8 @@ static void put_all(struct session *s, const struct id *id, const struct step_fa
 		int fd = pid ? stream_of_output(&t, &t.out[i]) : 0;
 		int rc = 0;
 
+		if (output_is_printed(&t.out[i]))
+			continue;
 		if (!fd)
 			rc = put_left(s, id, &t.out[i], left, &e);
 		else if (left)
@@ -91,18 +93,25 @@ enum trace_answer fallback_answer(struct session *s, const struct ask *k, int *s
 {
 	const struct id thunk = s->failed_thunk;
 	const struct step_failure *f = s->o.fails(s->o.arg, &thunk);
+	struct thunk t;
+	struct err e;
 
+	if (k->prints && s->o.waited)
+		s->o.waited(s->o.arg, &thunk);
 	note_inputs(s, &thunk);
 	put_all(s, &thunk, f, k->pid);
 	*status = f->status;
-	return TRACE_EXIT;
+	if (session_thunk(s, &thunk, &t, &e) < 0)
+		return TRACE_EXIT;
+	return replay_begin(s, k, &t, &f->left, status);
 }
 
 bool fallback_settle(struct session *s, const struct ask *k)
 {
 	const struct step_failure *f = s->o.fails ? s->o.fails(s->o.arg, &k->thunk) : NULL;
 
-	if (f)
+	/* Whoever waits for its own thunk is asked again with its streams as they are. */
+	if (f && !k->prints)
 		put_all(s, &k->thunk, f, 0);
 	return f != NULL;
 }

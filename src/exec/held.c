@@ -182,6 +182,22 @@ int held_settle(struct session *s, struct held *h, struct err *e)
 	return rc;
 }
 
+enum trace_answer held_before(struct session *s, struct ask *k, int *status)
+{
+	for (int fd = 1; fd < 3; fd++) {
+		struct held *h = held_find(s, k->pid, fd);
+		struct err e;
+
+		if (!h)
+			continue;
+		if (!held_is_known(s, h))
+			return ask_force(s, k, NULL, held_placeholder(h), status);
+		if (held_settle(s, h, &e) < 0)
+			s->o.complain(s->o.arg, &e);
+	}
+	return TRACE_GO;
+}
+
 struct making {
 	bool has_ended, failed;         /* the latter is told by who makes it */
 };

@@ -11,24 +11,6 @@
 #include "file.h"
 #include "session_private.h"
 
-/* Standard output or error goes to a file that an earlier command of the same
- * shell was to write: that one's part comes first.  TRACE_GO: all is well. */
-static enum trace_answer settle_held(struct session *s, struct ask *k, int *status)
-{
-	for (int fd = 1; fd < 3; fd++) {
-		struct held *h = held_find(s, k->pid, fd);
-		struct err e;
-
-		if (!h)
-			continue;
-		if (!held_is_known(s, h))
-			return ask_force(s, k, NULL, held_placeholder(h), status);
-		if (held_settle(s, h, &e) < 0)
-			s->o.complain(s->o.arg, &e);
-	}
-	return TRACE_GO;
-}
-
 static int build_command(struct session *s, struct ask *k, bool is_script,
 			 struct command *c)
 {
@@ -106,7 +88,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	struct study *outer = study_of(s, k->pid);
 	struct infer_helper helper = { 0 };
 	struct command c;
-	enum trace_answer a = settle_held(s, k, status);
+	enum trace_answer a = held_before(s, k, status);
 	struct err e;
 
 	if (a != TRACE_GO || build_command(s, k, is_script, &c) < 0)
@@ -121,6 +103,8 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	case INFER_DEFERRED:
 		s->counts.n_deferred++;
 		looks_note_starter(s, k->pid);
+		if (helper.prints)
+			return replay_known(s, k, &helper.first.thunk, status);
 		session_keep(s, &c);
 		return TRACE_EXIT;
 	case INFER_FAILED:
@@ -128,6 +112,8 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 	case INFER_HELPER:
 		return helper_start(s, k, &helper, status);
 	case INFER_FORCE:
+		if (helper.prints)
+			replay_await(s, k, &helper.first.thunk);
 		return ask_force(s, k, helper.path, &helper.first, status);
 	case INFER_REFUSED:
 		s->o.complain(s->o.arg, &e);
@@ -380,7 +366,10 @@ static enum trace_answer event(void *arg, struct tracer *t,
 		study_hear(s, ev);
 		arena_reset(&s->arena);
 		studies_ask_again(s);
-		return TRACE_GO;
+		if (ev->kind != TRACE_END || !taps_hold(s, t, ev))
+			return TRACE_GO;
+		s->must_wait = true;
+		return TRACE_LATER;
 	}
 	if (ev->kind == TRACE_RENAME)
 		moved(s, ev->pid, ev->path, ev->path2);
@@ -454,7 +443,9 @@ void session_serve(struct session *s)
 		while (wait_on_loop(s))
 			asks_mend(s);
 	}
+	replays_drop(s);
 	studies_finish(s);
+	taps_drop(s);
 	held_finish(s);
 }
 
@@ -537,7 +528,7 @@ int session_start(const struct session_opts *o, struct session **out,
 		.store = o->store, .project = o->project, .models = o->models,
 		.output = note_output, .input = note_input, .hints = note_hints,
 		.closure = note_closure, .fails = o->fails ? fails : NULL,
-		.asks_more = o->learns ? asks_more : NULL,
+		.asks_more = o->asks_more ? asks_more : NULL,
 		.doubts = o->learns ? doubts : NULL, .real = real,
 		.search = run_search(), .temporary = temporary,
 		.arg = s, .base_env = o->base_env ? o->base_env : o->env,
@@ -576,6 +567,9 @@ void session_free(struct session *s)
 	while (s->helpers)
 		helper_free(s->helpers);
 	held_drop(s);
+	replays_drop(s);
+	taps_drop(s);
+	map_release(&s->printing);
 	if (s->watch)
 		loop_unwatch(s->watch);
 	tracer_free(s->tracer);

@@ -3,7 +3,8 @@
  * session.c answers events, wait.c lets calls wait for placeholders, watch.c
  * knows what a call would see (looks.c: what a look would), helper.c runs
  * commands of our own, held.c keeps redirected files that several commands may
- * write, study.h what is learned from.
+ * write, replay.c prints what a step printed, tap.c keeps what a studied one prints,
+ * study.h what is learned from.
  */
 #ifndef GG_SESSION_PRIVATE_H
 #define GG_SESSION_PRIVATE_H
@@ -44,6 +45,9 @@ struct session {
 	struct session_counts counts;
 	struct helper *helpers;
 	struct held *held;
+	struct replay *replays;
+	struct tap *taps;
+	struct map printing;            /* thunks that their commands wait for */
 	struct ask *to_mend;            /* could not be made as things are */
 	struct studies studies;
 	struct looks looks;
@@ -72,6 +76,7 @@ struct ask {
 	char *path, *path2;
 	int look;                       /* the event's status */
 	bool is_relative;               /* the event's */
+	bool prints;                    /* it waits for what it is to print */
 	unsigned n_waits;
 	struct id thunk;                /* that it waits for */
 	uint64_t since_ms;              /* it does so */
@@ -106,6 +111,35 @@ enum trace_answer fallback_answer(struct session *s, const struct ask *k, int *s
 /* k waits for a thunk that has failed: its outputs are put as above.  False: it
  * is not known to have. */
 bool fallback_settle(struct session *s, const struct ask *k);
+
+/* The end of a pipe that pid has as fd, for us to write to: it does not block.  A
+ * socket is theirs, shared.  -1 with errno: ENXIO, nobody reads. */
+int pipe_end(pid_t pid, int fd, bool *is_socket);
+/* EPIPE raises no signal: the command is to hear of that, not gg. */
+ssize_t pipe_write(int fd, struct bytes b);
+
+/* From now on keep what k, which is about to execute, prints into its pipe: fds has a
+ * bit for standard output, standard error or both, that have one pipe.  NULL: that
+ * cannot be.  tap_text: it has ended well, this is all that it printed.  tap_leave:
+ * its study has ended.  taps_hold: ev is the end of a process, which is to wait until
+ * all that it printed is handed on; ev is answered then. */
+struct tap *tap_begin(struct session *s, const struct ask *k, unsigned fds);
+int tap_text(struct tap *p, struct id *id, struct err *e);
+void tap_leave(struct tap *p);
+bool taps_hold(struct session *s, struct tracer *t, const struct trace_event *ev);
+void taps_drop(struct session *s);
+
+/* k, whose command is t, ends with *status once what r says that t printed is in its
+ * pipes; at once if there is nothing (replay.c). */
+enum trace_answer replay_begin(struct session *s, const struct ask *k,
+			       const struct thunk *t, const struct result *r, int *status);
+/* The same for a thunk that has ended well. */
+enum trace_answer replay_known(struct session *s, const struct ask *k, const struct id *id,
+			       int *status);
+/* Nobody is left to read. */
+void replays_drop(struct session *s);
+/* k waits for this thunk, which is to print. */
+void replay_await(struct session *s, struct ask *k, const struct id *id);
 
 /* The answer to a call, now or once more after it waited. */
 enum trace_answer session_judge(struct session *s, struct ask *k, int *status);
@@ -181,6 +215,9 @@ struct held *held_find(struct session *s, pid_t pid, int fd);
 struct held *held_at(struct session *s, const char *path);
 bool held_is_known(struct session *s, const struct held *h);
 int held_settle(struct session *s, struct held *h, struct err *e);
+/* k's command has a stream that goes to a file which an earlier command of the same
+ * shell was to write: that one's part comes first.  TRACE_GO: all is well. */
+enum trace_answer held_before(struct session *s, struct ask *k, int *status);
 /* Keep the file at c->std[fd] before a placeholder takes its place, and say
  * after the verdict what thunk that is, or forget it (NULL). */
 struct held *held_keep(struct session *s, pid_t pid, int fd, const char *path);

@@ -2,7 +2,8 @@
  *
  * A stream can be deferred when it is nobody's (terminal, /dev/null), when it
  * is the one that this program has itself, or when it is a file opened for
- * this command alone.  A pipe is shared with others who count on its order.
+ * this command alone.  Who reads a pipe waits for what comes, so a command that
+ * prints into one waits until that is known (replay.c).
  * A file that the parent has open too may be either: a shell that starts
  * commands by vfork has it open for the one command, another for several.
  * held.c sees to it that both come out right.  Build tools gather what their
@@ -223,6 +224,17 @@ static char *still_there(char *link, const struct stat *st)
 	return link;
 }
 
+/* Both of a command's outputs into one pipe are one text. */
+static const char *printed_place(pid_t pid, int fd, const struct stat *st)
+{
+	char path[64];
+	struct stat out;
+
+	snprintf(path, sizeof path, "/proc/%d/fd/1", (int)pid);
+	return fd == 2 && (stat(path, &out) < 0 || !same_file(&out, st)) ? PRINTED_ERR :
+									   PRINTED_OUT;
+}
+
 void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 {
 	char path[64], link[4096];
@@ -257,6 +269,10 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 			return;
 		out->kind = STREAM_OTHER;
 		out->path = S_ISFIFO(st.st_mode) ? "a pipe" : "a socket or device";
+		if (fd && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
+			out->kind = STREAM_PIPE;
+			out->path = printed_place(pid, fd, &st);
+		}
 		return;
 	}
 	n = readlink(path, link, sizeof link - 1);

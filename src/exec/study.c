@@ -95,6 +95,18 @@ static void add_study(struct session *s, struct study *st)
 	pthread_rwlock_unlock(&all->lock);
 }
 
+/* Both streams into one pipe are one text. */
+static void begin_taps(struct study *st, const struct ask *k)
+{
+	const struct stream *std = st->command.std;
+	bool is_one = std[1].kind == STREAM_PIPE && std[2].kind == STREAM_PIPE &&
+		      strcmp(std[1].path, std[2].path) == 0;
+
+	for (int fd = 1; fd < 3; fd++)
+		if (std[fd].kind == STREAM_PIPE && !(fd == 2 && is_one))
+			st->taps[fd] = tap_begin(st->s, k, is_one ? 6 : 1u << fd);
+}
+
 static void study_begin(struct session *s, const struct ask *k, const struct command *c,
 			const struct command *as_called, const char *shape)
 {
@@ -119,6 +131,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 	if (k->pid != st->root)
 		kin_put(&s->studies.kin, k->pid, st);
 	study_note(st, &ev);
+	begin_taps(st, k);
 }
 
 /* ---- end */
@@ -189,6 +202,8 @@ static void study_end(struct study *st, bool is_adopted)
 	s->counts.n_real += !is_adopted;
 	s->counts.n_learned += is_adopted;
 	closure_ahead_free(st->ahead);
+	tap_leave(st->taps[1]);
+	tap_leave(st->taps[2]);
 	strs_release(&st->bound);
 	deeds_release(&st->deeds);
 	arena_release(&st->arena);
@@ -301,6 +316,19 @@ static bool is_of_interest(const char *shape)
 	return !strstr(shape, " /");
 }
 
+/* A program of the system that is to read nothing of the project, and whose output
+ * somebody reads: there is nothing to be learned, and nothing to be told. */
+static bool is_small_talk(const struct command *c, const char *shape, struct arena *a)
+{
+	if (is_of_interest(shape) || (c->std[1].kind != STREAM_PIPE &&
+				      c->std[2].kind != STREAM_PIPE))
+		return false;
+	for (size_t i = 1; i < c->n_args; i++)
+		if (model_names_file(c, c->args[i], a))
+			return false;
+	return true;
+}
+
 /* Streams that a thunk cannot have; told once for a shape, and not again of what
  * the same process becomes: Rscript is R a moment later. */
 static bool has_odd_stream(struct session *s, pid_t pid, const struct command *c,
@@ -402,7 +430,7 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 		return TRACE_GO;
 	if (!shape || k->is_released || k->n_waits > MAX_WAITS ||
 	    (!s->o.learns_root && !s->o.only_shape && must_run(s, as_called, shape)) ||
-	    has_odd_stream(s, k->pid, c, shape))
+	    has_odd_stream(s, k->pid, c, shape) || is_small_talk(c, shape, &s->arena))
 		return TRACE_GO;
 	bury_dead(s);
 	same = study_of_shape(s, shape);

@@ -150,6 +150,19 @@ static void find_made(const struct study *st, struct strs *out)
 	strs_sort(out);
 }
 
+/* What it printed into pipes, as far as all of that is known. */
+static void find_printed(const struct study *st, struct infer_ran *ran)
+{
+	struct err e;
+
+	for (int fd = 1; fd < 3; fd++) {
+		if (!st->taps[fd])
+			continue;
+		memo_read_printed(st->s->o.memo);
+		ran->has_printed[fd] = tap_text(st->taps[fd], &ran->printed[fd], &e) == 0;
+	}
+}
+
 static bool adopt(struct study *st, struct arena *a)
 {
 	struct session *s = st->s;
@@ -159,8 +172,11 @@ static bool adopt(struct study *st, struct arena *a)
 	enum infer_verdict v;
 
 	find_made(st, &ran.made);
+	find_printed(st, &ran);
 	v = infer_adopt(s->infer, &st->as_called, &ran, a, &why, &e);
 	strs_release(&ran.made);
+	if (v == INFER_DEFERRED && s->o.waited && (st->taps[1] || st->taps[2]))
+		s->o.waited(s->o.arg, &ran.thunk);
 	if (v == INFER_DEFERRED && s->o.exec)
 		exec_saw(s->o.exec, &ran.thunk, study_seconds(st));
 	if (s->o.explain)
@@ -229,9 +245,8 @@ static bool is_another_way(struct study *st)
 
 static bool gives(const struct sighting *si)
 {
-	for (int fd = 1; fd < 3; fd++)
-		if (si->command.std[fd].kind == STREAM_FILE)
-			return true;
+	if (learn_prints(si))
+		return true;
 	for (size_t i = 0; i < si->n; i++)
 		if (si->v[i].deeds & (DEED_WROTE | DEED_UPDATED) && *si->v[i].path != '/')
 			return true;

@@ -27,7 +27,8 @@ struct ask *ask_keep(const struct ask *k)
 void session_note_idle(struct session *s)
 {
 	s->is_idle = !s->helpers && !exec_is_busy(s->o.exec) &&
-		     (s->to_mend || (!s->o.stays_on_loop && !studies_are_awaited(s)));
+		     (s->to_mend || (!s->o.stays_on_loop && !s->replays && !s->taps &&
+				     !studies_are_awaited(s)));
 }
 
 void ask_again(struct ask *k)
@@ -60,6 +61,17 @@ void ask_forced(void *arg, const struct err *e)
 	session_note_idle(k->s);
 }
 
+/* A command that waits for its own thunk has heard nothing yet, and loses nothing:
+ * what was not tried, because another had failed, is tried again, and what asks for
+ * more than its model says runs for real. */
+static bool is_free(struct session *s, const struct ask *k)
+{
+	if (!k->prints || k->n_waits > MAX_WAITS || k->why->code != ERR_FAILED)
+		return false;
+	return (s->o.asks_more && s->o.asks_more(s->o.arg, &k->thunk)) ||
+	       exec_stage(s->o.exec, &k->thunk) != EXEC_ENDED;
+}
+
 void asks_mend(struct session *s)
 {
 	struct ask *k = s->to_mend, *next;
@@ -70,7 +82,7 @@ void asks_mend(struct session *s)
 	for (; k; k = next) {
 		next = k->next;
 		k->next = NULL;
-		if (is_mended || fallback_settle(s, k)) {
+		if (is_mended || fallback_settle(s, k) || is_free(s, k)) {
 			ask_again(k);
 			continue;
 		}

@@ -53,11 +53,24 @@ static int keep_file(struct question *q, const char *path, struct left *l, struc
 			 &l->st, e);
 }
 
+static int keep_printed(struct question *q, const struct output *out, struct left *l,
+			struct err *e)
+{
+	int fd = strcmp(out->path, PRINTED_OUT) == 0 ? 1 : 2;
+
+	if (!q->ran->has_printed[fd])
+		return err_set(e, ERR_FAILED, "what it printed was not kept");
+	l->value = (struct ref){ .kind = REF_VALUE, .id = q->ran->printed[fd] };
+	return 0;
+}
+
 static int keep(struct question *q, const struct output *out, struct left *l,
 		struct err *e)
 {
 	int root_fd = q->g.in->o.project->root_fd;
 
+	if (output_is_printed(out))
+		return keep_printed(q, out, l, e);
 	if (fstatat(root_fd, out->path, &l->st, AT_SYMLINK_NOFOLLOW) < 0) {
 		if (errno == ENOENT || errno == ENOTDIR)
 			return err_set(e, ERR_FAILED, "it did not write %s", out->path);
@@ -126,6 +139,8 @@ static int put_refs(struct question *q, const struct left *v, const struct id *i
 					.state = PLACE_REAL, .value = v[i].value,
 					.stamp = stamp_of(&v[i].st) };
 
+		if (output_is_printed(o))
+			continue;
 		if (ref_supersede(in->o.store, o->path, id, e) < 0 ||
 		    ref_put(in->o.store, o->path, &r, e) < 0)
 			return -1;
@@ -195,7 +210,7 @@ enum infer_verdict infer_adopt(struct infer *in, const struct command *c,
 	struct infer_helper unasked = { 0 };
 	struct question q = {
 		.g = { .in = in, .c = c, .a = a, .helper = &unasked },
-		.why = why, .made = &ran->made,
+		.why = why, .ran = ran, .made = &ran->made,
 	};
 	enum infer_verdict v = INFER_REAL;
 

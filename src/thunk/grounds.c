@@ -112,8 +112,9 @@ static const char *way_entry(const struct command *c, struct arena *a)
 	struct id id;
 
 	for (int fd = 1; fd < 3; fd++)
-		if (c->std[fd].kind == STREAM_FILE)
-			way = arena_printf(a, "%s >%d", way, fd);
+		if (c->std[fd].kind == STREAM_FILE || c->std[fd].kind == STREAM_PIPE)
+			way = arena_printf(a, "%s %c%d", way,
+					   c->std[fd].kind == STREAM_FILE ? '>' : '|', fd);
 	for (size_t i = 1; i < c->n_args; i++)
 		way = arena_printf(a, "%s%s", way, abroad(c, c->args[i], a));
 	for (size_t i = 0; i < c->n_env; i++)

@@ -136,8 +136,10 @@ static void note_foretold(struct question *q)
 	const char *by = rule_and_command(q, &in->arena);
 
 	for (size_t i = 0; i < q->t.n_out; i++)
-		*map_at(&in->foretold, bytes_str(arena_str(&in->arena, q->t.out[i].path))) =
-			(void *)by;
+		if (!output_is_printed(&q->t.out[i]))
+			*map_at(&in->foretold,
+				bytes_str(arena_str(&in->arena, q->t.out[i].path))) =
+				(void *)by;
 }
 
 /* Has another command than this been foretold to write path, by the same rule? */
@@ -195,6 +197,8 @@ static int place_all(struct question *q, const struct id *id, struct err *e)
 		struct placeholder ph = { .thunk = *id, .out = o->name };
 		bool is_exec = false;
 
+		if (output_is_printed(o))
+			continue;
 		for (size_t k = 0; k < q->b.n_writes; k++)
 			is_exec |= q->b.writes[k].is_exec &&
 				   strcmp(q->b.writes[k].name, o->name) == 0;
@@ -206,6 +210,31 @@ static int place_all(struct question *q, const struct id *id, struct err *e)
 			in->o.output(in->o.arg, o->path, &ph);
 	}
 	return 0;
+}
+
+/* Who reads what it prints waits for it: that has to be known.  1 it is, or nobody
+ * does; 0 it is to be made first; -1. */
+static int settle_printed(struct question *q, const struct id *id, struct err *e)
+{
+	struct store *store = q->g.in->o.store;
+	struct placeholder *ph = &q->g.helper->first;
+	struct result known;
+	int rc = store_get_result(store, id, q->g.a, &known, e);
+
+	if (rc < 0 && e->code != ERR_MISSING)
+		return -1;
+	for (size_t i = 0; i < q->t.n_out; i++) {
+		const struct ref *value;
+
+		if (!output_is_printed(&q->t.out[i]))
+			continue;
+		q->g.helper->prints = true;
+		*ph = (struct placeholder){ .thunk = *id, .out = q->t.out[i].name };
+		value = rc < 0 ? NULL : result_output(&known, ph->out);
+		if (!value || value->kind == REF_THUNK || !store_has(store, &value->id))
+			return 0;
+	}
+	return 1;
 }
 
 /* A folder with files of the user's own is never replaced.  Of a pattern that
@@ -271,6 +300,13 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 	if (make_other_first(q, &id, e) < 0)
 		return -1;
 	question_hint(q, &id);
+	switch (settle_printed(q, &id, e)) {
+	case -1:
+		return -1;
+	case 0:
+		*v = INFER_FORCE;
+		return 0;
+	}
 	if (place_all(q, &id, e) < 0)
 		return -1;
 	if (q->b.is_learned)

@@ -404,6 +404,11 @@ void memo_output(struct memo *m, const char *path, const struct placeholder *ph)
 	pthread_mutex_unlock(&m->lock);
 }
 
+void memo_read_printed(struct memo *m)
+{
+	m->reads_printed = true;
+}
+
 void memo_output_moved(struct memo *m, const char *raw, const char *raw2)
 {
 	struct tidy t, t2;

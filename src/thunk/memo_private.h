@@ -45,6 +45,7 @@ struct memo {
 	pthread_mutex_t lock;           /* of all above but scratch */
 	const char *spoilt, *late;      /* late: to be spoilt by, under lock */
 	int64_t from_ns;                /* when it began, by the clock of files */
+	bool reads_printed;             /* what a thunk printed went to a reader */
 	bool reads_outputs;             /* a command that ran did, found out at
 					 * the end */
 };

@@ -235,7 +235,7 @@ static bool reads_outputs(const struct memo *m)
 	for (size_t i = 0; i < m->n; i++)
 		if (m->order[i]->is_consumed)
 			return true;
-	return false;
+	return m->reads_printed;
 }
 
 int memo_save(struct memo *m, const struct id *key, const struct memo_counts *n,

@@ -548,8 +548,7 @@ static bool writes_something(const struct plan *p)
 {
 	for (size_t i = 0; i < p->n_views; i++) {
 		const struct sighting *s = p->views[i].s;
-		bool writes = s->command.std[1].kind == STREAM_FILE ||
-			      s->command.std[2].kind == STREAM_FILE;
+		bool writes = learn_prints(s);
 
 		for (size_t k = 0; k < p->views[i].n_facts; k++)
 			writes |= p->views[i].facts[k].kind >= FACT_WRITE;

@@ -16,6 +16,7 @@ struct question {
 	struct buf *why;
 	struct buf text;
 	const char *reason;             /* why it runs for real, once it is asked */
+	const struct infer_ran *ran;    /* not NULL: it has run */
 	const struct strs *made;        /* it has run, and made these: sorted
 					 * paths from the root.  NULL: none */
 };

@@ -297,3 +297,22 @@ const char *learn_refusal(const struct sighting *s, struct arena *a)
 		why = listed_reason(&v, a);
 	return why ? why : dated_reason(&v, a);
 }
+
+static bool reads_project(const struct sighting *s)
+{
+	bool reads = s->command.std[0].kind == STREAM_FILE;
+
+	for (size_t i = 0; i < s->n && !reads; i++)
+		reads = *s->v[i].path != '/' && s->v[i].deeds & DEED_READ &&
+			!(s->v[i].deeds & DEED_FOLDER) && !path_is_cache(s->v[i].path);
+	return reads;
+}
+
+bool learn_prints(const struct sighting *s)
+{
+	const struct stream *std = s->command.std;
+
+	if (std[1].kind == STREAM_FILE || std[2].kind == STREAM_FILE)
+		return true;
+	return (std[1].kind == STREAM_PIPE || std[2].kind == STREAM_PIPE) && reads_project(s);
+}

@@ -167,7 +167,7 @@ static int read_streams(struct text *t, struct command *c)
 		const char *path;
 
 		if (text_begin(t, "std") < 0 || read_number(t, 2, &fd) < 0 ||
-		    read_number(t, STREAM_OTHER, &kind) < 0 || read_number(t, 3, &bits) < 0 ||
+		    read_number(t, STREAM_PIPE, &kind) < 0 || read_number(t, 3, &bits) < 0 ||
 		    !(path = text_last(t)))
 			return -1;
 		c->std[fd] = (struct stream){

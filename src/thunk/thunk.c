@@ -7,6 +7,11 @@
 #include <string.h>
 #include "text.h"
 
+bool output_is_printed(const struct output *o)
+{
+	return strcmp(o->path, PRINTED_OUT) == 0 || strcmp(o->path, PRINTED_ERR) == 0;
+}
+
 static const char *const std_names[] = { "stdin", "stdout", "stderr" };
 static const char *const runtime_names[] = {
 	[RUNTIME_HOST]    = "host",

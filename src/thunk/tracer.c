@@ -279,6 +279,16 @@ int tracer_fd(const struct tracer *t)
 	return t->epoll;
 }
 
+int tracer_give(struct tracer *t, uint64_t cookie, int own, int fd)
+{
+	struct seccomp_notif_addfd give = {
+		.id = cookie, .flags = SECCOMP_ADDFD_FLAG_SETFD,
+		.srcfd = (__u32)own, .newfd = (__u32)fd,
+	};
+
+	return ioctl(t->listener, SECCOMP_IOCTL_NOTIF_ADDFD, &give) < 0 ? -1 : 0;
+}
+
 int tracer_exec(struct tracer *t, uint64_t cookie, struct arena *a,
 		struct trace_exec *out, struct err *e)
 {

@@ -1,0 +1,184 @@
+#!/bin/bash
+# pipes.sh - commands whose output somebody reads while the script runs: $(...),
+# a pipe to another command, Python's capture_output.  They are steps like any,
+# which are waited for: nothing that is read is another than plainly
+. "$(dirname "$0")/lib.sh"
+
+mkdir "$work/base" && cd "$work/base" || exit 1
+cat >train.py <<'END'
+# SEED OUT: a part on each stream, and a file
+import sys
+seed, out = sys.argv[1:3]
+data = open("data.txt").read()
+print("epoch 1 of", seed, "over", len(data), flush=True)
+print("warned of", seed, file=sys.stderr)
+if seed in open("bad").read().split():
+    open(out, "w").write("half\n")
+    print("diverged", flush=True)
+    sys.exit(3)
+print("loss", 1 / int(seed))
+open(out, "w").write("model %s\n%s" % (seed, data))
+END
+cat >eval.py <<'END'
+import sys
+print(sum(len(open(f).read()) for f in sys.argv[1:]))
+END
+cat >long.py <<'END'
+import sys
+for i in range(int(sys.argv[1])):
+    sys.stdout.write("%015d\n" % i)
+open("long.done", "w").write(open("data.txt").read())
+END
+cat >shout.sh <<'END'
+tr a-z A-Z <"$1"; echo "of $1" >&2
+END
+echo hello >data.txt
+echo none >bad
+cd "$work" || exit 1
+
+tree_of()
+{
+	(cd "$1" && find . -path ./.gg -prune -o -type f -print | LC_ALL=C sort |
+		while read -r f; do echo "== $f"; cat "$f"; done)
+}
+
+# alike COUNTS COMMAND...: in a copy of base what stands after it, and how it ends
+# (0 or not), is as plainly; gg's last line has COUNTS.  again: as things are.
+alike()
+{
+	rm -rf gg plain && cp -r base gg && cp -r base plain && (cd gg && "$GG" init >/dev/null)
+	again "$@"
+}
+
+again()
+{
+	local counts=$1 rc_plain rc
+
+	shift
+	(cd plain && timeout 120 "$@") >plain.out 2>plain.err </dev/null
+	rc_plain=$?
+	(cd gg && timeout 300 "$GG" run $flags "$@") >gg.out 2>gg.err </dev/null
+	rc=$?
+	[ $rc_plain = 0 ] || rc_plain=1
+	tree_of plain >plain.tree
+	tree_of gg >gg.tree
+	[ $rc = $rc_plain ] && diff -a plain.tree gg.tree && tail -1 gg.out | grep -q "^$counts" && return 0
+	echo "plain ended with $rc_plain, gg with $rc"
+	tail -n 20 gg.out gg.err
+	return 1
+}
+
+script() { printf '%s\n' "$1" >base/s.sh; }
+flags=
+
+script 'mkdir -p logs "a b"
+for s in 1 2 3 4; do python3 train.py $s m$s 2>&1 | tee logs/$s.log; done
+for s in 1 2 3; do acc=$(python3 eval.py m$s data.txt) || exit 9; echo "$s $acc" >acc$s; done
+python3 train.py 5 "a b/m 5" 2>err5 | grep loss >"a b/l"
+python3 train.py 6 m6 2>&1 | tee "a b/6" copy6 | tail -1 >last6
+sh shout.sh data.txt 2>/dev/null | cat >shout'
+check "a sweep: logs, values and files are those of the plain script" alike "forced 7, cached 3, failed 0" sh s.sh
+check "a second run does not run it again" again "forced 0, cached 10, failed 0" sh s.sh
+check "for nothing has changed" grep -q "not run again" gg.err
+flags=--fresh
+check "--fresh: each text is replayed" again "forced 0, cached 10, failed 0" sh s.sh
+flags=
+echo 2 >>gg/m2x; echo 2 >>plain/m2x
+echo "more" >>gg/data.txt; echo "more" >>plain/data.txt
+check "after an edit what read it is made anew, and who read that reads the new" again "forced 10, cached 0, failed 0" sh s.sh
+sed -i s/sum/0+sum/ gg/eval.py plain/eval.py
+check "after an edit of one program only its steps are" again "forced 3, cached 7, failed 0" sh s.sh
+
+script 'python3 train.py 1 m1 >o1 2>&1
+for s in 2 3; do python3 train.py $s m$s 2>&1 | cat >o$s; done'
+check "learned where it printed into a file, it is known where it prints into a pipe" alike "forced 2, cached 1, failed 0" sh s.sh
+
+# Who reads what.
+script 'import concurrent.futures as f, subprocess
+def one(s):
+    r = subprocess.run(["python3", "train.py", str(s), "m%d" % s], capture_output=True, text=True)
+    return s, r.returncode, r.stdout, r.stderr
+with f.ThreadPoolExecutor(8) as pool:
+    open("said", "w").write(repr(sorted(pool.map(one, range(1, 13)))))
+print(subprocess.check_output(["python3", "eval.py", "m1", "m2"]))
+p = subprocess.Popen(["python3", "train.py", "20", "m20"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+open("said2", "w").write(p.stderr.read() + p.stdout.read() + repr(p.wait()))'
+check "Python's threads that capture both streams" alike "forced 12, cached 2, failed 0" /usr/bin/python3 s.sh
+check "and again" again "forced 0, cached 14, failed 0" /usr/bin/python3 s.sh
+
+script 'all: $(foreach s,1 2 3 4,l$(s))
+l%:
+	@python3 train.py $* m$* 2>/dev/null | tee $@ >/dev/null'
+check "make -j" alike "forced 3, cached 1, failed 0" make -s -j4 -f s.sh
+script 'seq 6 | xargs -P3 -I{} sh -c "python3 train.py {} m{} 2>&1 | tee l{} >/dev/null"'
+check "xargs -P" alike "forced 5, cached 1, failed 0" sh s.sh
+script 'python3 eval.py data.txt >e
+cat <(python3 train.py 1 m1) <(python3 train.py 2 m2) >both; python3 train.py 3 m3 > >(tail -1 >t3); wait $!'
+check "bash: what stands for a file, and a process of its own" alike "forced 2, cached 2, failed 0" bash s.sh
+
+# How they end.
+echo 2 >base/bad
+script 'python3 train.py 1 m1 | tee l1
+python3 train.py 2 m2 2>&1 | tee l2; echo "${PIPESTATUS[@]}" >p2
+x=$(python3 train.py 2 n2 2>e2) || echo "$? $x" >no
+if ! python3 train.py 2 o2 2>/dev/null | grep loss; then echo "no loss" >noloss; fi
+set -eo pipefail
+python3 train.py 3 m3 | cat >l3
+python3 train.py 2 q2 2>&1 | tee q
+echo not here >end'
+check "what fails: its status and its text, ||, PIPESTATUS, set -e and pipefail" alike "forced 1, cached 1, failed 4" bash s.sh
+check "the script is not run twice for that" eval '! grep "is run again" gg.err'
+check "and fails again" again "forced 0, cached 2, failed 4" bash s.sh
+echo none >gg/bad; echo none >plain/bad
+check "until it does not" again "forced [0-9]*, cached 0, failed 0" bash s.sh
+script 'import concurrent.futures as f, subprocess
+def one(s):
+    r = subprocess.run(["python3", "train.py", str(s), "m%d" % s], capture_output=True, text=True)
+    return s, r.returncode, r.stdout, r.stderr
+one(1)
+with f.ThreadPoolExecutor(4) as pool:
+    open("said", "w").write(repr(sorted(pool.map(one, range(1, 9)))))'
+check "one of many threads hears of a failure, the others of none" eval '
+	alike "forced 6, cached 1, failed 1" /usr/bin/python3 s.sh || { tail -1 gg.out; false; }'
+echo none >base/bad
+
+# Much, and readers that go.
+script 'python3 long.py 2 | cat >w
+python3 long.py 700000 | cksum >sum
+python3 long.py 700000 | { sleep 0.2; head -c 100000 | cksum >part; cat | cksum >rest; }
+python3 long.py 600000 | head -2 >two; echo ${PIPESTATUS[@]} >/dev/null
+(yes | head -3) >y'
+check "10 MB, slow readers, one that goes early, and yes" alike "forced 1, cached 2, failed 0" bash s.sh
+check "and again" again "forced 0, cached 3, failed 0" bash s.sh
+
+# What is no step.
+script 'echo 5 | python3 eval.py data.txt | cat >a
+t=$(python3 -c "import time; print(time.time_ns())"); u=$(python3 -c "import time; print(time.time_ns())")
+[ "$t" != "$u" ] && echo other >t
+python3 -c "print(1)" | tee one'
+check "what reads nothing of the project is asked each time" alike "forced 0, cached 0, failed 0" sh s.sh
+check "and who reads a pipe" eval 'grep "python3 eval.py runs for real: its standard input is a pipe" gg.err'
+
+# Killed in the middle.
+script 'python3 long.py 2 | cat >w; python3 long.py 900000 | { read x; echo "$x" >begun; sleep 100; cat; } >never'
+rm -rf gg && cp -r base gg && cd gg && "$GG" init >/dev/null
+"$GG" run sh s.sh >../killed 2>&1 &
+gg=$!
+for i in $(seq 600); do [ -s begun ] && break; sleep 0.1; done
+check "a reader that has begun" test -s begun
+kill -KILL $gg; wait $gg 2>/dev/null
+# By its working folder: nothing of it may be left there.
+lives() { for p in /proc/[0-9]*; do [ "$(readlink "$p/cwd")" = "$PWD" ] && [ "$p" != "/proc/$$" ] && [ "$p" != "/proc/$BASHPID" ] && return 0; done; return 1; }
+for i in $(seq 600); do lives || break; sleep 0.1; done
+check "gg killed while it prints leaves nothing running" eval '! lives'
+sed -i 's/sleep 100; //' s.sh
+check "and the next run is right" eval '"$GG" run sh s.sh >../killed 2>&1 && [ $(wc -l <never) = 899999 ]'
+cd "$work" || exit 1
+
+script 'x=$(python3 eval.py data.txt); echo "$x" >x; python3 train.py 1 m1 | cat; echo visible'
+rm -rf gg && cp -r base gg && cd gg && "$GG" init >/dev/null
+check "--json: standard output is events alone" eval '
+	"$GG" run --json sh s.sh >../json 2>../err && /usr/bin/python3 -c "
+import json, sys
+for l in open(\"../json\"): json.loads(l)" && grep -q visible ../err && grep -q "epoch 1 of 1" ../err'
+plan
