@@ -142,6 +142,11 @@ check "one of many threads hears of a failure, the others of none" eval '
 	alike "forced 6, cached 1, failed 1" /usr/bin/python3 s.sh || { tail -1 gg.out; false; }'
 echo none >base/bad
 
+echo 2 >base/bad
+script 'python3 train.py 1 m1 | cat >l1; python3 train.py 2 m2 2>/dev/null | cat >l; echo "$(python3 train.py 2 m3 2>/dev/null)" >v'
+check "who does not ask how it ended is not told of it by gg either" alike "forced 0, cached 1, failed 2" sh s.sh
+echo none >base/bad
+
 # Much, and readers that go.
 script 'python3 long.py 2 | cat >w
 python3 long.py 700000 | cksum >sum

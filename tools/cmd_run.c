@@ -312,11 +312,11 @@ static int infer_anew(struct run *r, struct err *e)
 	if (!script_input_is_known(&r->input))
 		memo_spoil(r->memo, "what came on its standard input is not known");
 	if (rc == 0 && n.status == 0)
-		weigh_failures(r, done.failed);
+		weigh_failures(r, done.failed - r->d.n_heard);
 	if (fallback_is_by_signal(&r->d))
 		memo_spoil(r->memo, "a step was killed, which may not happen again");
 	kept = (struct memo_counts){ r->d.n_thunks, done.failed };
-	if (rc == 0 && n.status == 0 && (!done.failed || r->d.is_answered) &&
+	if (rc == 0 && n.status == 0 && (done.failed == r->d.n_heard || r->d.is_answered) &&
 	    !r->d.n_interrupts && !r->was_refused)
 		rc = memo_save(r->memo, &r->input.key, &kept, e);
 	if (rc == 0 && c->o.verbose && memo_spoilt(r->memo))

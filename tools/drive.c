@@ -285,7 +285,7 @@ int drive_end(struct drive *d)
 	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);
-	if (rc == EXIT_FINE && ((n.failed && !d->is_answered) || d->n_unmade || d->n_interrupts ||
+	if (rc == EXIT_FINE && ((n.failed > d->n_heard && !d->is_answered) || d->n_unmade || d->n_interrupts ||
 				d->script_failed))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&

@@ -96,6 +96,7 @@ void fallback_heard(struct drive *d, const struct id *thunk)
 	if (!n || !n->is_news)
 		return;
 	n->is_news = false;
+	d->n_heard++;
 	if (d->n_news)
 		d->n_news--;
 }

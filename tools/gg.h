@@ -250,6 +250,7 @@ struct drive {
 	struct map insatiable;          /* steps that asked for more, by id */
 	struct map ended;               /* how programs ended (fallback.c) */
 	size_t n_news;                  /* failures that the script is to hear of */
+	size_t n_heard;                 /* ... that it heard of at once, as plainly */
 	size_t n_unheard;               /* ... that it can never hear of */
 	bool is_answered;               /* what failed is the script's own affair */
 	size_t n_answered;              /* so many had failed when what it did was
