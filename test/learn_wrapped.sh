@@ -273,6 +273,7 @@ echo hello
 echo $1 >l$1
 P
 cat >sweep.sh <<'S'
+rm -f log1 log2
 for i in 1 2; do python3 later.py $i; done
 touch go
 for i in 1 2; do until grep -q late o$i; do sleep 0.1; done; done

@@ -273,6 +273,7 @@ int drive_end(struct drive *d)
 	size_t cached;
 	double seconds;
 	json_t *end, *predicted;
+	bool has_failed;
 	int rc;
 
 	loop_turn(d->c->loop);
@@ -285,8 +286,8 @@ int drive_end(struct drive *d)
 	forecast_end(d);
 	if (!d->c->o.json)
 		summary_print(d, &n, cached, seconds);
-	if (rc == EXIT_FINE && ((n.failed > d->n_heard && !d->is_answered) || d->n_unmade || d->n_interrupts ||
-				d->script_failed))
+	has_failed = n.failed > d->n_heard && !d->is_answered;
+	if (rc == EXIT_FINE && (has_failed || d->n_unmade || d->n_interrupts || d->script_failed))
 		rc = EXIT_THUNK;
 	if (d->locked && locked_end(d->locked, d->is_script && rc == EXIT_FINE) &&
 	    rc == EXIT_FINE)
