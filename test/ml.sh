@@ -285,6 +285,14 @@ manual()
 }
 check "the manual tells of every command and option" manual
 
+# Of every type the zeros are counted.
+zeros()
+{
+	printf '1,0,0\n0,0,1\n' >zeros.csv && "$ML" prep zeros.csv -o zeros.st &&
+		[ "$("$ML" show --json zeros.st | jq -c '[.tensors[].zeros]')" = '[0.75,0.5]' ]
+}
+check "show tells the share of zeros" zeros
+
 refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$want" err; }
 check "a missing file is named" refused 'nowhere.st is not there' train --data nowhere.st --model "$mlp" -o x
 check "another shape is told of" refused '--model reads 13' train --data d.st --model 'mlp 13-4' -o x
@@ -339,6 +347,13 @@ check "classes and numbers have no mean" refused 'the members before it' predict
 	n-0.st lc.st
 check "weights that are no numbers are refused" refused 'fc1.weight: number 0 is not finite' \
 	predict --data line.st nan-w.st
+/usr/bin/python3 - <<'END'
+import json, struct
+h = json.dumps({'__metadata__': {'network': 'net 2: ' + ', '.join(['fc 60000'] * 30)}}).encode()
+open('long-w.st', 'wb').write(struct.pack('<Q', len(h)) + h)
+END
+check "weights that are fewer than they say are" refused 'long-w.st: is shorter than' predict \
+	--data line.st long-w.st
 check "outputs that are none are" refused 'is no finite number: its weights' eval --data line.st \
 	far-w.st
 check "more values than members are refused" refused 'rate has 2 values, --members is 1' train \
@@ -352,6 +367,7 @@ check "more members than memory has room for are" refused 'MB of memory' train -
 printf 'by whom\n\n1,2,0\n3,four,1\n' >bad.csv
 check "lines left out are counted" refused 'bad.csv:4: column 2' prep --skip 1 bad.csv -o x
 printf '1,2,0\n3,4,1\n' >two.csv
+check "a table has its labels within" refused 'two.csv is a table' prep two.csv two.csv -o x
 check "no part stays empty" refused 'part 1 of 2 examples is empty' prep two.csv --split 0.9,0.1 -o 'x{}'
 check "and nothing was written by all these" [ ! -e x ]
 plan

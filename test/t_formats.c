@@ -44,6 +44,8 @@ static void idx(void)
 	const struct bad_row bad[] = {
 		{ BYTES("P5 3 2\n"), "offset 0" },
 		{ BYTES("\0\0\x0e\1" "\0\0\0\1" "12345678"), "offset 2" },
+		{ BYTES("\0\0\x07\1" "\0\0\0\1" "1"), "offset 2" },
+		{ BYTES("\0\0\x08\x09"), "offset 3" },
 		{ BYTES("\0\0\x08\2" "\0\0\0\2"), "inside its header" },
 		{ BYTES(IDX_2X3 "12345"), "holds 5 bytes of elements, its header says 6" },
 		{ BYTES(IDX_2X3 "1234567"), "holds 7 bytes of elements, its header says 6" },
@@ -156,6 +158,8 @@ static void csv(void)
 	CHECK(is_table(&t, 1, 1, (float[]){ 5 }, (float[]){ 6 }));
 	CHECK(csv_says("1,5;2,5;0\n", &last, "f.csv:1: column 1 is \"1,5\", a word"));
 	CHECK(csv_says("1,2\n3;4\n", &last, "f.csv:2: has 1 cells, the first line 2"));
+	CHECK(csv_read(BYTES("1,2\n3,\0\n"), "f.csv", &last, &a, &t, &e) < 0 &&
+	      strstr(e.text, "f.csv: offset 6: has a byte 0"));
 	CHECK(csv_says("", &last, "there is nothing"));
 	CHECK(csv_says("1,2\n3\n", &last, "f.csv:2: has 1 cells, the first line 2"));
 	CHECK(csv_says("1,2\n3,\"x\n", &last, "f.csv:2: a quoted cell does not end well"));

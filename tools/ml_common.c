@@ -196,28 +196,37 @@ int ml_fill(const struct tensors *t, const struct net *net, const char *prefix, 
 	return 0;
 }
 
+static int load_weights(const struct tensors *t, const struct net *net, float **w,
+			struct err *e)
+{
+	if (net->n_weights > t->map_bytes / sizeof **w)
+		return err_set(e, ERR_BAD, "%s: is shorter than the %zu weights of its network",
+			       t->path, net->n_weights);
+	*w = mem_alloc(net->n_weights * sizeof **w);
+	return ml_fill(t, net, "", *w, e);
+}
+
 int ml_load(const char *path, struct tensors *t, struct net *net, float **w, struct err *e)
 {
 	const char *text;
+	int rc = -1;
 
+	*w = NULL;
+	*net = (struct net){ 0 };
 	if (tensors_open(path, t, e) < 0)
 		return -1;
 	text = tensors_remark(t, "network");
-	if (!text) {
+	if (!text)
 		err_set(e, ERR_BAD, "%s: does not say which network it is for (metadata "
 			"\"network\")", path);
-		tensors_close(t);
-		return -1;
-	}
-	if (net_read(text, net, e) < 0) {
+	else if (net_read(text, net, e) < 0)
 		err_wrap(e, "%s", path);
-		tensors_close(t);
-		return -1;
-	}
-	*w = mem_alloc(net->n_weights * sizeof **w);
-	if (ml_fill(t, net, "", *w, e) == 0)
+	else
+		rc = load_weights(t, net, w, e);
+	if (rc == 0)
 		return 0;
 	free(*w);
+	*w = NULL;
 	net_release(net);
 	tensors_close(t);
 	return -1;

@@ -147,7 +147,7 @@ static struct bytes skip_lines(struct ml *m, struct bytes b, size_t n)
 	return (struct bytes){ all, skipped + rest.n };
 }
 
-static int read_table(struct ml *m, char **argv, struct bytes b, struct raw *r,
+static int read_table(struct ml *m, int argc, char **argv, struct bytes b, struct raw *r,
 		      struct err *e)
 {
 	struct csv_opts o = { .label = m->label ? m->label : "last",
@@ -155,6 +155,9 @@ static int read_table(struct ml *m, char **argv, struct bytes b, struct raw *r,
 			      .wants_targets = m->wants_targets };
 	struct table t;
 
+	if (argc > 1)
+		return err_set(e, ERR_REFUSED, "%s: %s is a table, its labels are a column "
+			       "of it: --label says which", argv[1], argv[0]);
 	b = skip_lines(m, b, m->skip);
 	if (m->hash_bits && m->one_hot)
 		return err_set(e, ERR_REFUSED, "--hash and --one-hot: one of them");
@@ -351,7 +354,7 @@ int ml_prep(struct ml *m, int argc, char **argv, struct err *e)
 	if (open_input(m, argv[0], &first, e) < 0)
 		return -1;
 	if (idx_is(first) || npy_is(first) ? read_arrays(m, argc, argv, first, &r, e) :
-	    read_table(m, argv, first, &r, e))
+	    read_table(m, argc, argv, first, &r, e))
 		return -1;
 	r.size = r.x.n / r.n;
 	if (write_parts(m, &r, e) < 0)

@@ -15,13 +15,26 @@ static json_t *dims(const struct tensor *t)
 	return v;
 }
 
+static bool is_zero(const struct tensor *t, size_t i)
+{
+	switch (t->type) {
+	case DT_F32: return ((const float *)t->data)[i] == 0;
+	case DT_F64: return ((const double *)t->data)[i] == 0;
+	case DT_I32: return ((const int32_t *)t->data)[i] == 0;
+	case DT_I64: return ((const int64_t *)t->data)[i] == 0;
+	case DT_U8:
+	case DT_BOOL: return ((const unsigned char *)t->data)[i] == 0;
+	case DT_COUNT: break;
+	}
+	return false;
+}
+
 static double share_of_zeros(const struct tensor *t)
 {
-	const float *x = t->data;
 	size_t n = 0;
 
-	for (size_t i = 0; t->type == DT_F32 && i < t->n; i++)
-		n += x[i] == 0.0f;
+	for (size_t i = 0; i < t->n; i++)
+		n += is_zero(t, i);
 	return t->n ? (double)n / (double)t->n : 0;
 }
 

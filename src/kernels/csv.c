@@ -320,6 +320,7 @@ int csv_read(struct bytes b, const char *path, const struct csv_opts *o,
 {
 	struct sheet s = { .b = b, .path = path, .a = a, .e = e };
 	size_t label = 0;
+	const char *zero;
 	bool has_header;
 	int rc;
 
@@ -329,8 +330,11 @@ int csv_read(struct bytes b, const char *path, const struct csv_opts *o,
 		s.b = (struct bytes){ b.p + strlen(utf8_mark), b.n - strlen(utf8_mark) };
 	if (o->hash_bits > 24)
 		return err_set(e, ERR_BAD, "--hash wants 24 bits at most");
-	if (memchr(b.p, 0, b.n))
-		return err_set(e, ERR_BAD, "%s: has a byte 0, it is no text", path);
+	zero = memchr(b.p, 0, b.n);
+	if (zero)
+		return err_set(e, ERR_BAD, "%s: offset %zu: has a byte 0, so it is no text, "
+			       "and begins as no IDX or npy file", path,
+			       (size_t)(zero - b.p));
 	s.separator = find_separator(s.b);
 	rc = read_cells(&s);
 	if (rc == 0) {

@@ -22,8 +22,7 @@ static uint32_t big(const char *p)
 
 bool idx_is(struct bytes b)
 {
-	return b.n >= 4 && b.p[0] == 0 && b.p[1] == 0 && b.p[2] >= 8 && b.p[2] <= 14 &&
-	       b.p[3] > 0 && b.p[3] <= 8;
+	return b.n >= 4 && b.p[0] == 0 && b.p[1] == 0;
 }
 
 int idx_read(struct bytes b, const char *path, struct arena *a, struct tensor *out,
@@ -40,8 +39,11 @@ int idx_read(struct bytes b, const char *path, struct arena *a, struct tensor *o
 			bytes = types[i].bytes;
 		}
 	if (!bytes)
-		return err_set(e, ERR_BAD, "%s: offset 2: elements of type %#x, not bytes, "
-			       "ints or floats", path, (unsigned)b.p[2]);
+		return err_set(e, ERR_BAD, "%s: offset 2: elements of IDX type %#x, not bytes, "
+			       "ints or floats", path, (unsigned)(unsigned char)b.p[2]);
+	if (b.p[3] < 1 || b.p[3] > 8)
+		return err_set(e, ERR_BAD, "%s: offset 3: an IDX array of %u dimensions", path,
+			       (unsigned)(unsigned char)b.p[3]);
 	out->n_dims = (size_t)b.p[3];
 	at = 4 + 4 * out->n_dims;
 	for (size_t i = 0; i < out->n_dims; i++) {
