@@ -79,6 +79,16 @@ $(CU_OBJ): $(BUILD)/%.o: %.cu
 $(BUILD)/%.ptx: %.cu
 	$(NVCC) $(NVCC_FLAGS) -arch=compute_90 -ptx -o $@ $<
 
+# The same library, but its PTX is run by instructions on a machine of ours: test/gpu/machine.h.
+GPU_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out test/gpu/runtime.c,$(wildcard test/gpu/*.c)))
+$(BUILD)/test/gpu/%.o: ALL_CFLAGS += -fPIC $(KERNEL_CFLAGS) $(ISA_CFLAGS) $(if $(NVCC),-isystem $(dir $(NVCC))../include)
+$(BUILD)/test/t_ptx: $(GPU_PARTS)
+$(BUILD)/test/gpu/%_ptx.o: src/kernels/%.cu
+	@mkdir -p $(@D)
+	$(NVCC) $(NVCC_FLAGS) -gencode arch=compute_90,code=compute_90 -no-compress $(NVCC_SAME) -MMD -MP -c -o $@ $<
+$(BUILD)/test/gpu/gg-ml-cuda.so: $(CU_OBJ:$(BUILD)/src/kernels/%.o=$(BUILD)/test/gpu/%_ptx.o) $(GPU_PARTS) $(BUILD)/test/gpu/runtime.o
+	$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -lm -ldl
+
 # What the tracer puts into programs that look a lot: a library of its own, kept as bytes.
 $(BUILD)/notes.so: src/thunk/inside/notes_inside.c src/thunk/notes_ring.h
 	@mkdir -p $(@D)
@@ -116,7 +126,7 @@ $(BUILD)/test/%: $(BUILD)/test/%.o $(BUILD)/libgg.a
 check: all $(TESTS)
 	BUILD=$(BUILD) test/run.sh $(TESTS)
 
-test: deps-test worker all $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request $(BUILD)/test/old_kernel $(BUILD)/test/remote_calls $(BUILD)/test/warm_seed
+test: deps-test worker all $(if $(NVCC),$(BUILD)/test/gpu/gg-ml-cuda.so) $(TESTS) $(BUILD)/test/check_store $(BUILD)/test/closure_thunk $(BUILD)/test/worker_request $(BUILD)/test/old_kernel $(BUILD)/test/remote_calls $(BUILD)/test/warm_seed
 	BUILD=$(BUILD) test/run.sh $(TESTS) $(TESTS_SH)
 
 demo: deps-demo all
@@ -159,4 +169,4 @@ install: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(WORKER_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(BUILD)/test/old_kernel.d $(BUILD)/test/remote_calls.d $(BUILD)/test/warm_seed.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(wildcard $(BUILD)/test/gpu/*.d) $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(WORKER_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(BUILD)/test/old_kernel.d $(BUILD)/test/remote_calls.d $(BUILD)/test/warm_seed.d $(LIB_SRC:%.c=$(FUZZ)/%.d)

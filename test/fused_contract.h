@@ -313,8 +313,8 @@ static void wide_batches(void)
 {
 	struct recipe r = { .rule = RULE_MOMENTUM, .batch = 300, .steps = STEPS };
 
-	compare_runs("mlp 70-300-3", &r, true, 0, 1);
-	compare_runs("net 7x7x3: conv 20 3x3 relu, norm, pool 2, fc 3", &r, false, 0, 1);
+	compare_runs("mlp 70-130-3", &r, true, 0, 1);
+	compare_runs("net 7x7x3: conv 6 3x3 relu, norm, pool 2, fc 3", &r, false, 0, 1);
 }
 
 static float *noise(size_t n, uint64_t step)

@@ -11,7 +11,9 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-enum { ENDED = UINT32_MAX, SHARED_MOST = 48 << 10, PARAMS_MOST = 4 << 10 };
+static const uint32_t ended = UINT32_MAX;
+
+enum { SHARED_MOST = 48 << 10, PARAMS_MOST = 4 << 10 };
 
 /* No loop of gg-ml's runs longer in one block. */
 static const uint64_t steps_most = 1 << 26;
@@ -94,9 +96,8 @@ static int find_global(struct block *b, const struct ins *i, unsigned t, uint64_
 }
 
 ALWAYS_INLINE int find_spot(struct block *b, const struct ins *i, enum space space, unsigned t,
-			    struct piece **known, struct spot *out)
+			    uint64_t at, struct piece **known, struct spot *out)
 {
-	uint64_t at = address_of(b, i, t);
 	size_t n = (size_t)i->width * i->n_vector;
 
 	if (at & (n - 1))
@@ -167,14 +168,23 @@ ALWAYS_INLINE void move_floats(struct block *b, const struct ins *i, unsigned t,
 	}
 }
 
+/* After two threads have read the same, more that do change nothing. */
 ALWAYS_INLINE int access_in(struct block *b, const struct ins *i, enum space space,
 			    struct run run)
 {
+	uint64_t at, last = UINT64_MAX;
 	struct piece *known = NULL;
 	struct spot s = { 0 };
+	unsigned n_same = 0;
 
-	for (unsigned t = run.lo; t < run.hi; t++) {
-		if (find_spot(b, i, space, t, &known, &s) < 0 ||
+	for (unsigned t = run.lo; t < run.hi; t++, last = at) {
+		at = address_of(b, i, t);
+		n_same = at == last ? n_same + 1 : 0;
+		if (n_same > 1 && i->is_floats && i->kind == INS_LOAD && space != SPACE_LOCAL) {
+			move_floats(b, i, t, s.bytes);
+			continue;
+		}
+		if (find_spot(b, i, space, t, at, &known, &s) < 0 ||
 		    (s.words && touch(b, i, space, t, s.words) < 0))
 			return -1;
 		if (i->is_floats)
@@ -284,7 +294,7 @@ static int execute(struct block *b, const struct ins *i, const struct group *g)
  * ended or wait. */
 static int gather(struct block *b, uint32_t *pc, uint32_t *next)
 {
-	*pc = *next = ENDED;
+	*pc = *next = ended;
 	for (unsigned t = 0; t < b->threads; t++) {
 		if (b->waits[t] || b->pc[t] >= *next)
 			continue;
@@ -296,10 +306,10 @@ static int gather(struct block *b, uint32_t *pc, uint32_t *next)
 		}
 	}
 	b->group.n = 0;
-	for (unsigned t = 0; t < b->threads && *pc != ENDED; t++)
+	for (unsigned t = 0; t < b->threads && *pc != ended; t++)
 		if (!b->waits[t] && b->pc[t] == *pc)
 			add_thread(&b->group, t);
-	return *pc == ENDED;
+	return *pc == ended;
 }
 
 /* The group goes on until it must be looked at anew. */
@@ -327,7 +337,7 @@ static int advance(struct block *b, uint32_t pc, uint32_t next, uint64_t *steps)
 		}
 		stand(b, &b->group, pc + 1, false);
 		stand(b, g, i->kind == INS_BRANCH ? i->target :
-		      i->kind == INS_END ? ENDED : pc + 1, i->kind == INS_BARRIER);
+		      i->kind == INS_END ? ended : pc + 1, i->kind == INS_BARRIER);
 		return 0;
 	}
 	stand(b, &b->group, pc, false);

@@ -2,7 +2,7 @@
  *
  * What it is: the PTX that nvcc made of src/kernels/device_cuda.cu, the text that
  * goes into gg-ml's library, is read (ptx_read.c, ptx_operand.c) and executed one
- * instruction after the other (block.c, ops.c): a block at a time, an instruction
+ * instruction after the other (block.c, arith.c): a block at a time, an instruction
  * for all threads that stand at it, those that are furthest behind first, barriers
  * when all have come.  Numbers are to the bit what NVIDIA's PTX ISA says.  Memory
  * (memory.c) knows its bounds, what was ever written and who touched what between
@@ -97,7 +97,7 @@ struct op {
 	uint8_t n, sizes[4];
 };
 
-extern const struct op ops_avx2[], ops_scalar[];        /* the last has no name */
+extern const struct op arith_avx2[], arith_scalar[];        /* the last has no name */
 const struct op *op_find(const char *name);
 
 /* ---- memory */

@@ -8,7 +8,7 @@
 #include <string.h>
 #include "ptx_read.h"
 
-enum { NOWHERE = UINT32_MAX };
+static const uint32_t nowhere = UINT32_MAX;
 
 /* Registers that the machine itself fills, in this order. */
 static const char *const specials[PTX_SPECIALS] = {
@@ -184,7 +184,7 @@ static int access(struct builder *b, const struct statement *s, struct ins *i)
 	for (size_t k = 0; k < s->n_data; k++) {
 		uint32_t width = i->width < 2 ? 2 : i->width;
 
-		i->at[k] = NOWHERE;
+		i->at[k] = nowhere;
 		if (token_is(&s->data[k], "_")) {
 			i->is_floats = false;
 			continue;

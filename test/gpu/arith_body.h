@@ -1,9 +1,10 @@
-/* ops_body.h - what each arithmetic instruction of PTX does
+/* arith_body.h - what each arithmetic instruction of PTX does
  *
- * Included by ops_avx2.c and ops_scalar.c, which name the table OPS.  One row an instruction: its name with _ for dots, the types of its operands and
- * what comes of them.  Every row becomes a loop over a stretch of threads.  Results
- * of float instructions that are no number are the one that the ISA names; doubles
- * keep what the processor gives them.
+ * Included by arith_avx2.c and arith_scalar.c, which name the table OPS.  One row
+ * an instruction: its name with _ for dots, the types of its operands and what comes
+ * of them.  Every row becomes a loop over a stretch of threads.  Results of float
+ * instructions that are no number are the one that the ISA names; doubles keep what
+ * the processor gives them.
  */
 #include <math.h>
 #include "machine.h"
@@ -22,8 +23,9 @@ typedef float f32 __attribute__((may_alias));
 typedef double f64 __attribute__((may_alias));
 __extension__ typedef unsigned __int128 u128;
 
+/* A result may be its own operand, which is no reason against vectors. */
 #ifdef __clang__
-#define LANES _Pragma("clang loop vectorize(assume_safety)")
+#define LANES
 #else
 #define LANES _Pragma("GCC ivdep")
 #endif

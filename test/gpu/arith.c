@@ -1,11 +1,11 @@
-/* ops.c - an arithmetic instruction by its name */
+/* arith.c - an arithmetic instruction by its name */
 #include <string.h>
 #include "machine.h"
 
 static const struct op *best(void)
 {
-	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? ops_avx2 :
-	       ops_scalar;
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") ? arith_avx2 :
+	       arith_scalar;
 }
 
 const struct op *op_find(const char *name)
