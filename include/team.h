@@ -19,7 +19,7 @@ enum isa {
 	ISA_COUNT
 };
 
-/* n_threads 0: one for each processor this process may use.  isa at most what
+/* n_threads 0: one for each processor this process may use; 1024 at most.  isa at most what
  * team_best_isa() says. */
 struct team *team_new(unsigned n_threads, enum isa isa);
 void team_free(struct team *t);

@@ -277,14 +277,14 @@ int main(int argc, char **argv)
 	}
 	n = parse(&m, c, argc - 1, argv + 1, &e);
 	if (n < 0) {
-		fprintf(stderr, "gg-ml: %s\n", e.text);
-		return EXIT_USAGE;
-	}
-	if (m.wants_help) {
+		e.code = ERR_REFUSED;
+		rc = -1;
+	} else if (m.wants_help) {
 		ml_help(c);
-		return EXIT_FINE;
+		rc = 0;
+	} else {
+		rc = c->run(&m, argc - 1 - n, argv + 1 + n, &e);
 	}
-	rc = c->run(&m, argc - 1 - n, argv + 1 + n, &e);
 	if (rc == 0)
 		rc = printed_end(&e);
 	if (rc < 0)

@@ -72,12 +72,17 @@ static unsigned processors(void)
 	return sched_getaffinity(0, sizeof set, &set) < 0 ? 1 : (unsigned)CPU_COUNT(&set);
 }
 
+/* More than these help no loop of ours; a mistyped number takes a machine's all. */
+enum { THREADS_MAX = 1024 };
+
 /* A thread that cannot be had is done without: the others take its turns. */
 struct team *team_new(unsigned n_threads, enum isa isa)
 {
 	struct team *t = mem_alloc(sizeof *t);
 	unsigned wanted = n_threads ? n_threads : processors();
 
+	if (wanted > THREADS_MAX)
+		wanted = THREADS_MAX;
 	*t = (struct team){ .isa = isa, .n_threads = 1 };
 	pthread_mutex_init(&t->lock, NULL);
 	pthread_cond_init(&t->begun, NULL);
