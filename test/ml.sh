@@ -358,6 +358,10 @@ check "outputs that are none are" refused 'is no finite number: its weights' eva
 	far-w.st
 check "more values than members are refused" refused 'rate has 2 values, --members is 1' train \
 	--data d.st --model "$mlp" --rate 0.1,0.2 -o x
+check "one file for the metrics of two members is" refused '--metrics wants {}' train \
+	--data d.st --model "$mlp" --members 2 --steps 3 -o 'x{}' --metrics x
+check "one file for weights and state is" refused 'x cannot be both' train --data d.st \
+	--model "$mlp" --steps 3 -o x --state x
 check "a coefficient that has no sense is" refused 'momentum goes from 0 to below 1' train \
 	--data d.st --model "$mlp" --momentum 1.5 -o x
 check "a linear model of three sizes is" refused 'linear wants sizes' train --data d.st \

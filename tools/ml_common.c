@@ -54,6 +54,37 @@ int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e)
 	return 0;
 }
 
+int ml_check_names(const struct ml *m, struct err *e)
+{
+	const struct {
+		const char *option, *name;
+		bool is_by_member;
+	} all[] = {
+		{ "output", m->output, m->members > 1 || m->snapshots },
+		{ "metrics", m->metrics, m->members > 1 },
+		{ "state", m->state, false },
+		{ "checkpoint", m->checkpoint, false },
+	};
+	enum { N = sizeof all / sizeof *all };
+
+	if (!m->output)
+		return err_set(e, ERR_REFUSED, "--output wants a name for the weights");
+	for (size_t i = 0; i < N; i++)
+		if (all[i].name && all[i].is_by_member && !strstr(all[i].name, "{}"))
+			return err_set(e, ERR_REFUSED, "--%s wants {} where the member's "
+				       "number goes, such as '%s-{}'", all[i].option,
+				       all[i].name);
+	/* State and checkpoint may be one: the same is written there. */
+	for (size_t i = 0; i < 2; i++)
+		for (size_t k = i + 1; k < N; k++)
+			if (all[i].name && all[k].name &&
+			    strcmp(all[i].name, all[k].name) == 0)
+				return err_set(e, ERR_REFUSED, "--%s and --%s: %s cannot be "
+					       "both", all[i].option, all[k].option,
+					       all[i].name);
+	return 0;
+}
+
 char *ml_numbered(struct ml *m, const char *name, size_t i)
 {
 	const char *at = strstr(name, "{}");

@@ -51,9 +51,8 @@ static int read_model(struct clusters *c, struct err *e)
 
 static int check(const struct ml *m, struct err *e)
 {
-	if (!m->output || (m->members > 1 && !strstr(m->output, "{}")))
-		return err_set(e, ERR_REFUSED, "--output says where the middles go, with {} "
-			       "where a member's number goes");
+	if (ml_check_names(m, e) < 0)
+		return -1;
 	if (m->state || m->checkpoint || m->resume || m->snapshots)
 		return err_set(e, ERR_REFUSED, "kmeans has no state and no snapshots: --init "
 			       "goes on from middles");

@@ -106,6 +106,9 @@ static int read_recipe(struct job *j, struct err *e)
 					       j->recipe.batch);
 	if (m->snapshots) {
 		j->recipe.period = j->recipe.steps / m->snapshots;
+		if (m->period)
+			return err_set(e, ERR_REFUSED, "--snapshots and --period: the first "
+				       "says the second");
 		if (!j->recipe.period || m->members > 1)
 			return err_set(e, ERR_REFUSED, "--snapshots wants one member and at "
 				       "least as many steps");
@@ -518,14 +521,11 @@ static int prepare(struct job *j, struct err *e)
 	if (!m->model)
 		return err_set(e, ERR_REFUSED, "--model wants a network, such as "
 			       "'mlp 784-128-10'");
-	if (!m->output)
-		return err_set(e, ERR_REFUSED, "--output wants a name for the weights");
+	if (ml_check_names(m, e) < 0)
+		return -1;
 	if (m->steps && m->epochs)
 		return err_set(e, ERR_REFUSED, "--steps and --epochs: one of them");
 	j->n = m->members ? m->members : 1;
-	if ((j->n > 1 || m->snapshots) && !strstr(m->output, "{}"))
-		return err_set(e, ERR_REFUSED, "--output wants {} where the member's number "
-			       "goes, such as 'w-{}.safetensors'");
 	if (net_read(m->model, &j->net, e) < 0 ||
 	    ml_open_data(m, &j->file, &j->data, e) < 0 || read_recipe(j, e) < 0)
 		return -1;
