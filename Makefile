@@ -80,13 +80,14 @@ $(BUILD)/%.ptx: %.cu
 	$(NVCC) $(NVCC_FLAGS) -arch=compute_90 -ptx -o $@ $<
 
 # The same library, but its PTX is run by instructions on a machine of ours: test/gpu/machine.h.
-GPU_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out test/gpu/runtime.c,$(wildcard test/gpu/*.c)))
+GPU_CUDA  := test/gpu/runtime.c test/gpu/stream.c
+GPU_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(GPU_CUDA),$(wildcard test/gpu/*.c)))
 $(BUILD)/test/gpu/%.o: ALL_CFLAGS += -fPIC $(KERNEL_CFLAGS) $(ISA_CFLAGS) $(if $(NVCC),-isystem $(dir $(NVCC))../include)
 $(BUILD)/test/t_ptx: $(GPU_PARTS)
 $(BUILD)/test/gpu/%_ptx.o: src/kernels/%.cu
 	@mkdir -p $(@D)
 	$(NVCC) $(NVCC_FLAGS) -gencode arch=compute_90,code=compute_90 -no-compress $(NVCC_SAME) -MMD -MP -c -o $@ $<
-$(BUILD)/test/gpu/gg-ml-cuda.so: $(CU_OBJ:$(BUILD)/src/kernels/%.o=$(BUILD)/test/gpu/%_ptx.o) $(GPU_PARTS) $(BUILD)/test/gpu/runtime.o
+$(BUILD)/test/gpu/gg-ml-cuda.so: $(CU_OBJ:$(BUILD)/src/kernels/%.o=$(BUILD)/test/gpu/%_ptx.o) $(GPU_PARTS) $(GPU_CUDA:%.c=$(BUILD)/%.o)
 	$(CC) $(LDFLAGS) -shared -Wl,-z,defs -o $@ $^ -lm -ldl
 
 # What the tracer puts into programs that look a lot: a library of its own, kept as bytes.

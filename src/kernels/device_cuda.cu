@@ -51,13 +51,14 @@ static void cuda_close(struct device *d)
 static void *cuda_alloc(struct device *d, size_t n_bytes)
 {
 	struct cuda *c = cuda_of(d);
+	size_t n = n_bytes ? n_bytes : 1;
 	void *p = NULL;
 
-	if (cudaMalloc(&p, n_bytes + 16) != cudaSuccess) {
+	if (cudaMalloc(&p, n) != cudaSuccess) {
 		cudaGetLastError();
 		return NULL;
 	}
-	note(c, cudaMemsetAsync(p, 0, n_bytes + 16, c->stream), "clearing memory");
+	note(c, cudaMemsetAsync(p, 0, n, c->stream), "clearing memory");
 	return p;
 }
 

@@ -1,13 +1,14 @@
 /* machine.h - a processor that runs a GPU's compiled code, as PTX, and checks it
  *
  * What it is: the PTX that nvcc made of src/kernels/device_cuda.cu, the text that
- * goes into gg-ml's library, is read (ptx_read.c, ptx_operand.c) and executed one
- * instruction after the other (block.c, arith.c): a block at a time, an instruction
- * for all threads that stand at it, those that are furthest behind first, barriers
- * when all have come.  Numbers are to the bit what NVIDIA's PTX ISA says.  Memory
- * (memory.c) knows its bounds, what was ever written and who touched what between
- * two barriers, and a fault names kernel, block, thread and line of PTX.
- * runtime.c puts it in the place of CUDA's runtime, under gg-ml's own host code.
+ * goes into gg-ml's library, is read (ptx_words.c, ptx_read.c, ptx_operand.c) and
+ * executed one instruction after the other (block.c, access.c, arith.c): a block at
+ * a time, an instruction for all threads that stand at it, those that are furthest
+ * behind first, barriers when all have come.  Numbers are to the bit what NVIDIA's
+ * PTX ISA says.  Memory (memory.c) knows its bounds, what was ever written and who
+ * touched what between two barriers, and a fault names kernel, block, thread and
+ * line of PTX.  runtime.c and stream.c put it in the place of CUDA's runtime, under
+ * gg-ml's own host code.
  *
  * What it is not: a GPU.  ptxas's machine code, the order in which warps really
  * run, caches, and how long anything takes are not seen here.  No instruction is

@@ -4,114 +4,10 @@
  * shared and local memory, labels and instructions.  Anything else is refused by
  * its line, functions that are called and variables outside entries too.
  */
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "ptx_read.h"
-
-struct reader {
-	const char *at;
-	uint32_t line;
-	struct token now;       /* not yet taken; empty: the end */
-	struct fault *fault;
-};
-
-int fault_set(struct fault *f, const char *format, ...)
-{
-	va_list args;
-
-	va_start(args, format);
-	vsnprintf(f->text, sizeof f->text, format, args);
-	va_end(args);
-	return -1;
-}
-
-int at_line(struct fault *f, const struct token *t, const char *what)
-{
-	return fault_set(f, "PTX line %u: \"%.*s\" %s", t->line, (int)t->n, t->s, what);
-}
-
-bool token_is(const struct token *t, const char *s)
-{
-	return strlen(s) == t->n && memcmp(t->s, s, t->n) == 0;
-}
-
-void *grown(void *p, size_t n, size_t size)
-{
-	if (n & (n - 1) || (n && n < 16))
-		return p;
-	p = realloc(p, (n ? 2 * n : 16) * size);
-	if (!p)
-		abort();
-	return p;
-}
-
-/* ---- words */
-
-static const char *past_space(struct reader *r)
-{
-	const char *s = r->at;
-
-	for (;; s++) {
-		if (s[0] == '/' && s[1] == '/')
-			s += strcspn(s, "\n");
-		if (*s == '\n')
-			r->line++;
-		else if (*s != ' ' && *s != '\t' && *s != '\r')
-			return s;
-	}
-}
-
-static void advance(struct reader *r)
-{
-	static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				      "0123456789_$%.";
-	const char *s = past_space(r);
-	size_t n = strspn(s, letters);
-
-	if (*s == '-')
-		n = 1 + strspn(s + 1, letters);
-	if (*s == '"') {
-		n = 1 + strcspn(s + 1, "\"\n");
-		n += s[n] == '"';
-	}
-	if (!n && *s)
-		n = 1;
-	r->now = (struct token){ s, n, r->line };
-	r->at = s + n;
-}
-
-static struct token take(struct reader *r)
-{
-	struct token t = r->now;
-
-	advance(r);
-	return t;
-}
-
-static bool took(struct reader *r, const char *s)
-{
-	bool is_it = token_is(&r->now, s);
-
-	if (is_it)
-		advance(r);
-	return is_it;
-}
-
-static int want(struct reader *r, const char *s)
-{
-	return took(r, s) ? 0 : at_line(r->fault, &r->now, "is not expected here");
-}
-
-static int want_number(struct reader *r, uint32_t *out)
-{
-	struct token t = take(r);
-	char *end;
-
-	*out = (uint32_t)strtoul(t.s, &end, 10);
-	return end == t.s + t.n && t.n ? 0 : at_line(r->fault, &t, "is no number");
-}
 
 /* ---- declarations */
 
@@ -139,14 +35,14 @@ static int array(struct reader *r, uint32_t *size, struct symbol *out, uint32_t 
 	struct token type;
 	uint32_t align = 0, count = 1, each;
 
-	if (took(r, ".align") && want_number(r, &align) < 0)
+	if (ptx_took(r, ".align") && ptx_number(r, &align) < 0)
 		return -1;
-	type = take(r);
+	type = ptx_take(r);
 	each = size_of(&type);
 	if (!each)
 		return at_line(r->fault, &type, "is no type");
-	out->name = take(r);
-	if (took(r, "[") && (want_number(r, &count) < 0 || want(r, "]") < 0))
+	out->name = ptx_take(r);
+	if (ptx_took(r, "[") && (ptx_number(r, &count) < 0 || ptx_want(r, "]") < 0))
 		return -1;
 	if (!align)
 		align = each;
@@ -175,16 +71,16 @@ static int parameters(struct reader *r, struct builder *b)
 {
 	struct kernel *k = b->k;
 
-	if (!took(r, "("))
+	if (!ptx_took(r, "("))
 		return 0;
-	while (!took(r, ")")) {
+	while (!ptx_took(r, ")")) {
 		struct symbol s;
 		struct param *p;
 		uint32_t bytes;
 
-		if (k->n_params && want(r, ",") < 0)
+		if (k->n_params && ptx_want(r, ",") < 0)
 			return -1;
-		if (want(r, ".param") < 0 || array(r, &k->params_size, &s, &bytes) < 0)
+		if (ptx_want(r, ".param") < 0 || array(r, &k->params_size, &s, &bytes) < 0)
 			return -1;
 		add_symbol(b, s);
 		k->params = grown(k->params, k->n_params, sizeof *k->params);
@@ -197,15 +93,15 @@ static int parameters(struct reader *r, struct builder *b)
 /* .reg .TYPE %NAME; or .reg .TYPE %NAME<N>; */
 static int registers(struct reader *r, struct builder *b)
 {
-	struct token type = take(r);
+	struct token type = ptx_take(r);
 	struct family f = { .size = size_of(&type), .count = 1, .is_single = true };
 
 	if (!f.size)
 		return at_line(r->fault, &type, "is no type");
-	f.prefix = take(r);
-	if (took(r, "<")) {
+	f.prefix = ptx_take(r);
+	if (ptx_took(r, "<")) {
 		f.is_single = false;
-		if (want_number(r, &f.count) < 0 || want(r, ">") < 0)
+		if (ptx_number(r, &f.count) < 0 || ptx_want(r, ">") < 0)
 			return -1;
 	}
 	b->k->regs_size = (b->k->regs_size + 63) & ~(size_t)63;
@@ -213,7 +109,7 @@ static int registers(struct reader *r, struct builder *b)
 	b->k->regs_size += (size_t)f.size * f.count * b->k->threads;
 	b->families = grown(b->families, b->n_families, sizeof *b->families);
 	b->families[b->n_families++] = f;
-	return want(r, ";");
+	return ptx_want(r, ";");
 }
 
 static int declaration(struct reader *r, struct builder *b)
@@ -221,17 +117,17 @@ static int declaration(struct reader *r, struct builder *b)
 	struct symbol s;
 	uint32_t bytes;
 
-	if (took(r, ".reg"))
+	if (ptx_took(r, ".reg"))
 		return registers(r, b);
-	if (took(r, ".pragma")) {
-		take(r);
-		return want(r, ";");
+	if (ptx_took(r, ".pragma")) {
+		ptx_take(r);
+		return ptx_want(r, ";");
 	}
-	if (took(r, ".shared") ? array(r, &b->k->shared_size, &s, &bytes) < 0 :
-	    want(r, ".local") < 0 || array(r, &b->k->local_size, &s, &bytes) < 0)
+	if (ptx_took(r, ".shared") ? array(r, &b->k->shared_size, &s, &bytes) < 0 :
+	    ptx_want(r, ".local") < 0 || array(r, &b->k->local_size, &s, &bytes) < 0)
 		return -1;
 	add_symbol(b, s);
-	return want(r, ";");
+	return ptx_want(r, ";");
 }
 
 /* ---- instructions */
@@ -241,44 +137,44 @@ static int address(struct reader *r, struct statement *s)
 	uint32_t number;
 	struct token t;
 
-	s->address = take(r);
+	s->address = ptx_take(r);
 	s->has_address = true;
-	if (took(r, "+")) {
+	if (ptx_took(r, "+")) {
 		t = r->now;
 		if (t.n && t.s[0] == '-') {
 			s->offset = strtoll(t.s, NULL, 10);
-			take(r);
-		} else if (want_number(r, &number) < 0) {
+			ptx_take(r);
+		} else if (ptx_number(r, &number) < 0) {
 			return -1;
 		} else {
 			s->offset = number;
 		}
 	}
-	return want(r, "]");
+	return ptx_want(r, "]");
 }
 
 static int datum(struct reader *r, struct statement *s)
 {
 	if (s->n_data == DATA_MAX)
 		return at_line(r->fault, &r->now, "is one operand too many");
-	s->data[s->n_data++] = take(r);
+	s->data[s->n_data++] = ptx_take(r);
 	return 0;
 }
 
 static int operands(struct reader *r, struct statement *s)
 {
-	for (bool is_first = true; !took(r, ";"); is_first = false) {
-		if (!is_first && want(r, ",") < 0)
+	for (bool is_first = true; !ptx_took(r, ";"); is_first = false) {
+		if (!is_first && ptx_want(r, ",") < 0)
 			return -1;
-		if (took(r, "[")) {
+		if (ptx_took(r, "[")) {
 			if (address(r, s) < 0)
 				return -1;
-		} else if (took(r, "{")) {
+		} else if (ptx_took(r, "{")) {
 			do
 				if (datum(r, s) < 0)
 					return -1;
-			while (took(r, ","));
-			if (want(r, "}") < 0)
+			while (ptx_took(r, ","));
+			if (ptx_want(r, "}") < 0)
 				return -1;
 		} else if (datum(r, s) < 0) {
 			return -1;
@@ -291,13 +187,13 @@ static int statement(struct reader *r, struct builder *b)
 {
 	struct statement s = { 0 };
 
-	if (took(r, "@")) {
+	if (ptx_took(r, "@")) {
 		s.is_guarded = true;
-		s.guard_is_not = took(r, "!");
-		s.guard = take(r);
+		s.guard_is_not = ptx_took(r, "!");
+		s.guard = ptx_take(r);
 	}
-	s.name = take(r);
-	if (!s.is_guarded && took(r, ":")) {
+	s.name = ptx_take(r);
+	if (!s.is_guarded && ptx_took(r, ":")) {
 		b->labels = grown(b->labels, b->n_labels, sizeof *b->labels);
 		b->labels[b->n_labels++] = (struct symbol){ s.name, (uint32_t)b->k->n_code };
 		return 0;
@@ -310,10 +206,10 @@ static int body(struct reader *r, struct builder *b)
 	static const struct token end = { "ret", 3, 0 };
 	struct statement last = { .name = end };
 
-	if (want(r, "{") < 0)
+	if (ptx_want(r, "{") < 0)
 		return -1;
 	b->k->regs_size = (size_t)PTX_SPECIALS * 4 * b->k->threads;
-	while (!took(r, "}")) {
+	while (!ptx_took(r, "}")) {
 		bool declares = r->now.n && r->now.s[0] == '.';
 
 		if ((declares ? declaration(r, b) : statement(r, b)) < 0)
@@ -329,18 +225,18 @@ static int limits(struct reader *r, struct kernel *k)
 {
 	k->threads = PTX_THREADS_MAX;
 	while (!token_is(&r->now, "{")) {
-		struct token name = take(r);
+		struct token name = ptx_take(r);
 		uint32_t n, all = 1;
 
 		if (!token_is(&name, ".maxntid") && !token_is(&name, ".reqntid") &&
 		    !token_is(&name, ".minnctapersm") && !token_is(&name, ".maxnreg"))
 			return at_line(r->fault, &name, "is not expected here");
 		do
-			if (want_number(r, &n) < 0)
+			if (ptx_number(r, &n) < 0)
 				return -1;
 			else
 				all *= n;
-		while (took(r, ","));
+		while (ptx_took(r, ","));
 		if (token_is(&name, ".maxntid") || token_is(&name, ".reqntid"))
 			k->threads = all;
 	}
@@ -368,7 +264,7 @@ static void plain_name(struct kernel *k)
 
 static int entry(struct reader *r, struct program *p)
 {
-	struct token name = take(r);
+	struct token name = ptx_take(r);
 	struct builder b = { .fault = r->fault };
 	int rc;
 
@@ -392,14 +288,14 @@ int program_read(const char *text, struct program **out, struct fault *f)
 
 	if (!p)
 		abort();
-	advance(&r);
+	ptx_begin(&r);
 	while (rc == 0 && r.now.n) {
-		if (took(&r, ".version") || took(&r, ".target") || took(&r, ".address_size"))
-			take(&r);
-		else if (took(&r, ".visible"))
-			rc = token_is(&r.now, ".entry") ? 0 : want(&r, ".entry");
+		if (ptx_took(&r, ".version") || ptx_took(&r, ".target") || ptx_took(&r, ".address_size"))
+			ptx_take(&r);
+		else if (ptx_took(&r, ".visible"))
+			rc = token_is(&r.now, ".entry") ? 0 : ptx_want(&r, ".entry");
 		else
-			rc = want(&r, ".entry") < 0 ? -1 : entry(&r, p);
+			rc = ptx_want(&r, ".entry") < 0 ? -1 : entry(&r, p);
 	}
 	if (rc < 0) {
 		program_free(p);

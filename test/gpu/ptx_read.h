@@ -1,4 +1,4 @@
-/* ptx_read.h - what the two halves of the reader share; private to them */
+/* ptx_read.h - what the parts of the reader share; private to them */
 #ifndef GG_PTX_READ_H
 #define GG_PTX_READ_H
 
@@ -9,6 +9,20 @@ struct token {
 	size_t n;
 	uint32_t line;
 };
+
+struct reader {
+	const char *at;
+	uint32_t line;
+	struct token now;       /* not yet taken; empty: the end */
+	struct fault *fault;
+};
+
+/* The first word is looked at; the next is taken, or taken if it is s, or must be. */
+void ptx_begin(struct reader *r);
+struct token ptx_take(struct reader *r);
+bool ptx_took(struct reader *r, const char *s);
+int ptx_want(struct reader *r, const char *s);
+int ptx_number(struct reader *r, uint32_t *out);
 
 enum { DATA_MAX = 8 };
 
