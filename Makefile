@@ -170,4 +170,4 @@ install: $(BUILD)/gg $(BUILD)/gg-ml $(if $(NVCC),$(BUILD)/gg-ml-cuda.so)
 clean:
 	rm -rf build build-san build-tsan build-fuzz
 
--include $(wildcard $(BUILD)/test/gpu/*.d) $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(WORKER_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(BUILD)/test/old_kernel.d $(BUILD)/test/remote_calls.d $(BUILD)/test/warm_seed.d $(LIB_SRC:%.c=$(FUZZ)/%.d)
+-include $(wildcard $(BUILD)/test/gpu/*.d) $(LIB_OBJ:.o=.d) $(CU_OBJ:.o=.d) $(GG_OBJ:.o=.d) $(WORKER_OBJ:.o=.d) $(ML_OBJ:.o=.d) $(TESTS:=.d) $(BENCHES:=.d) $(BUILD)/test/check_store.d $(BUILD)/test/closure_thunk.d $(BUILD)/test/old_kernel.d $(BUILD)/test/remote_calls.d $(BUILD)/test/warm_seed.d $(LIB_SRC:%.c=$(FUZZ)/%.d) $(FUZZERS:$(FUZZ)/%=$(FUZZ)/test/fuzz/%.d)

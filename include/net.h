@@ -118,7 +118,8 @@ void pass_forward(struct pass *p, const struct run_of *r);
  * Gradients of heads are the caller's to fill before pass_backward. */
 float *pass_output(struct pass *p, size_t layer);
 float *pass_gradient(struct pass *p, size_t layer);
-/* g, a slab, gets the gradient of every weight; kept ones get 0. */
+/* g, a slab, gets the gradient of every weight; kept ones get 0.  Of what was no
+ * training: drop and norm layers are as they are when they predict. */
 void pass_backward(struct pass *p, const struct run_of *r, float *g);
 
 #endif

@@ -23,6 +23,7 @@ struct pruning {
 	const float *w;
 	const unsigned char *owned;     /* a mask: the choice is among these, all else
 					 * stays; NULL: all are owned */
+	const float *scores;            /* a slab to choose by; NULL: the weights */
 	double share;                   /* of each layer, from above 0 to 1, rounded up */
 	bool is_whole;                  /* of all layers at once instead */
 };
@@ -34,8 +35,8 @@ int prune_weights(const struct pruning *p, unsigned char *stays, struct err *e);
 
 /* Channels of conv and fc layers with the least sum of magnitudes go, and all that
  * read them goes with them (Li et al.: Pruning Filters, ICLR'17): a smaller network
- * and its weights, both the caller's, *w to be freed.  owned and is_whole are not for
- * this.  ERR_BAD as above. */
+ * and its weights, both the caller's, *w to be freed.  owned, scores and is_whole are
+ * not for this.  ERR_BAD as above. */
 int prune_filters(const struct pruning *p, struct net *out, float **w, struct err *e);
 /* Why a conv or fc layer has to keep all its channels; NULL: it need not. */
 const char *prune_stays_whole(const struct net *n, size_t layer);

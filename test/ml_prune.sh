@@ -194,6 +194,22 @@ smaller()
 		--steps 10 -o x2.st
 }
 check "by filters a smaller network is left, that is trained on" smaller
+by_fisher()
+{
+	"$ML" prune --keep 0.3 --by fisher --data d.st w.st -o p.st --mask stay.st --threads 1 &&
+		"$ML" prune --keep 0.3 --by fisher --data d.st w.st -o p2.st --mask stay2.st --threads 2 &&
+		cmp p.st p2.st && cmp stay.st stay2.st && ! cmp -s p.st <("$ML" prune --keep 0.3 w.st -o /dev/stdout) &&
+		/usr/bin/python3 -c '
+import math
+from tensors import *
+w, p, m = map(read, ("w.st", "p.st", "stay.st"))
+for k in w:
+    assert (p[k] == np.where(m[k], w[k], 0)).all()
+    assert m[k].sum() == (math.ceil(0.3 * w[k].size) if w[k].ndim > 1 else w[k].size), k'
+}
+check "by Fisher's information on examples others stay, as many" by_fisher
+check "data is for nothing else" refused 'data and --loss are for --by fisher' prune --keep 0.3 --data d.st w.st -o x
+check "Fisher's information wants data" refused 'data wants a file' prune --keep 0.3 --by fisher w.st -o x
 /usr/bin/python3 -c '
 from tensors import *
 w = {k: v.copy() for k, v in read("w.st").items()}
@@ -265,6 +281,19 @@ regains()
 		"$ML" show --json again.st | jq -e '[.tensors[] | select(.name == "fc1.weight").zeros] == [0.5]'
 }
 check "half of the weights pruned, what is left learns to do with that" regains
+keeps_more()
+{
+	local way
+
+	for way in weights fisher; do
+		"$ML" prune --keep 0.7 --whole --by $way $([ $way = weights ] || echo --data train-rings.st) whole.st -o $way.st &&
+			"$ML" eval --data train-rings.st --json $way.st | jq .mean.nll >$way.nll || return
+	done
+	above "$(cat weights.nll)" "$(cat fisher.nll)"
+}
+check "of all layers those that Fisher's information chooses say more" keeps_more
+check "examples of another shape are refused" refused 'examples have 24 numbers, the network reads 12' \
+	prune --keep 0.3 --by fisher --data train-0.st w.st -o x
 
 # ---- a teacher
 

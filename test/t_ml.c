@@ -37,6 +37,7 @@ static const struct bound_row rows[] = {
 	{ "gg-ml prune --keep 0.5 a.st -o b.st", "<a.st >weights=b.st" },
 	{ "gg-ml prune --keep 0.5 --by weights --whole --owned m a.st -o b.st --mask n --free f",
 	  "<a.st <m >weights=b.st >mask=n >free=f" },
+	{ "gg-ml prune --keep 0.5 --by fisher --data d a.st -o b.st", "<a.st <d >weights=b.st" },
 	{ "gg-ml prune --without f a.st -o b.st", "<a.st <f >weights=b.st" },
 	{ "gg-ml show a.st", "<a.st" },
 	{ "gg-ml data --kind rings -o d.st", ">examples=d.st" },

@@ -1,5 +1,6 @@
 /* t_prune.c - weights and channels that go */
 #include <math.h>
+#include "fisher.h"
 #include "prune.h"
 #include "random.h"
 #include "test.h"
@@ -248,12 +249,100 @@ static void which(void)
 	net_release(&net);
 }
 
+enum { EXAMPLES = 6 };
+
+/* The loss of example i alone, as when the network predicts. */
+static double loss_alone(const struct net *net, const float *w, const struct dataset *d,
+			 size_t i, struct team *team)
+{
+	float y[8], loss;
+	struct prediction q = { .net = net, .w = w, .data = d, .first = i, .n = 1,
+				.set = 1 + i % net->n_sets };
+	struct loss_job j = { .kind = LOSS_SOFTMAX, .rows = 1, .rows_in_batch = 1, .x = y,
+			      .cols = net_head_size(net, 0), .labels = d->labels + i,
+			      .losses = &loss };
+
+	predict(&q, team, y);
+	loss_run(&j, team_isa(team));
+	return (double)loss;
+}
+
+/* The mean squared slope times the weight's square, by differences of losses. */
+static double owed(const struct net *net, float *w, size_t at, const struct dataset *d,
+		   struct team *team)
+{
+	const double step = 4e-3;
+	double sum = 0, was = (double)w[at];
+
+	for (size_t i = 0; i < d->n; i++) {
+		double up, down;
+
+		w[at] = (float)(was + step);
+		up = loss_alone(net, w, d, i, team);
+		w[at] = (float)(was - step);
+		down = loss_alone(net, w, d, i, team);
+		w[at] = (float)was;
+		sum += pow((up - down) / (2 * step), 2);
+	}
+	return sum / (double)d->n * was * was;
+}
+
+static void importance(void)
+{
+	static const char *const texts[] = {
+		"linear 12-3", "mlp 12-7-4 tanh fast 2",
+		"net 3x4x1: conv 3 2x2 tanh, norm, drop 0.4, fc 5 sigmoid, fc 3",
+	};
+	static const enum loss softmax[] = { LOSS_SOFTMAX };
+	static const int32_t labels[EXAMPLES] = { 0, 2, 1, 1, 2, 0 };
+	struct team *team = team_new(1, team_best_isa());
+	float x[EXAMPLES * 12];
+	struct dataset d = { .floats = x, .labels = labels, .n = EXAMPLES, .size = 12,
+			     .n_targets = 1 };
+	struct source s = { .seed = 8, .stream = STREAM_DATA };
+
+	random_normal(&s, 0, EXAMPLES * 12, x);
+	for (size_t t = 0; t < sizeof texts / sizeof *texts; t++) {
+		double miss = 0, all = 0;
+		struct net net;
+		float *w, *got;
+		struct importance of = { .net = &net, .data = &d, .losses = softmax,
+					 .team = team };
+
+		MUST(net_read(texts[t], &net, &e), e);
+		of.w = w = malloc(net.n_weights * sizeof *w);
+		got = malloc(net.n_weights * sizeof *got);
+		net_init(&net, 4, w);
+		memset(got, 0xff, net.n_weights * sizeof *got);
+		fisher(&of, got);
+		for (size_t k = 0; k < net.n_params; k++) {
+			const struct param *p = &net.params[k];
+
+			for (size_t i = p->at; i < p->at + p->n; i++) {
+				double want = p->is_kept ? 0 : owed(&net, w, i, &d, team);
+
+				CHECK(isfinite(got[i]));
+				miss += pow((double)got[i] - want, 2);
+				all += want * want;
+			}
+		}
+		CHECK(all > 0 && miss < 1e-4 * all);
+		if (miss >= 1e-4 * all)
+			printf("# %s: %g of %g\n", texts[t], miss, all);
+		free(w);
+		free(got);
+		net_release(&net);
+	}
+	team_free(team);
+}
+
 static const struct test tests[] = {
 	{ "the largest of each layer stay, the lowest index first, among what is owned", weights },
 	{ "or the largest of all layers", whole },
 	{ "a NaN is refused, by layer and index", no_number },
 	{ "channels go from all that reads them, and no output changes that did not use them",
 	  filters },
+	{ "what the loss owes to a weight is as defined", importance },
 	{ "channels with the least norm go, of equal ones the last", which },
 	{ 0 }
 };

@@ -50,14 +50,16 @@ const struct ml_command ml_commands[] = {
 	  "one set of weights or gradients out of several",
 	  "average and tree are means, the one in order, the other by halves; krum takes the "
 	  "file nearest to the others; topk keeps the largest entries and gives back the rest." },
-	{ "prune", ml_prune, "output keep:prune by whole owned:prune mask free without",
+	{ "prune", ml_prune,
+	  "output keep:prune by whole owned:prune mask free without data loss threads",
 	  "WEIGHTS",
 	  "a network with fewer weights",
 	  "By weights, those of least magnitude in each layer become 0; biases and norm "
-	  "layers stay. --mask says what stayed, for train --owned, and --free what went: "
-	  "trained on that, a next task changes nothing of this one, which is got back by "
-	  "--without that file. By filters, channels go, and what is left is a smaller "
-	  "network; those that are added to others, and outputs, stay." },
+	  "layers stay. By fisher it is those to which the loss of --data owes least, which "
+	  "says little where that is nearly 0. --mask says what stayed, for train --owned, "
+	  "and --free what went: a next task that is trained on that changes nothing of this "
+	  "one, which is got back by --without that file. By filters channels go, and a "
+	  "smaller network is left; those that are outputs or are added to others stay." },
 	{ "show", ml_show, "json", "FILE...", "layers, shapes and sizes",
 	  "Of any safetensors file: weights, states, examples." },
 	{ "data", ml_data, "output seed:data kind examples features classes", "",
@@ -139,7 +141,7 @@ const struct ml_option ml_options[] = {
 	TEXT(teacher, "teacher", "FILE",
 	     "weights of a network whose outputs are what is to be learned, by mse"),
 	TEXT(teacher_layer, "teacher-layer", "NAME", "the outputs of this layer of it"),
-	TEXT(by, "by", "NAME", "weights, filters (weights)"),
+	TEXT(by, "by", "NAME", "weights, filters, fisher (weights)"),
 	FLAG(is_whole, "whole", "the share is of all layers at once"),
 	TEXT(owned, "owned:prune", "FILE", "masks: only what is 1 there may go, or counts"),
 	TEXT(mask, "mask", "FILE", "write masks there: 1 for what is owned and stayed"),

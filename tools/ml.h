@@ -120,6 +120,13 @@ int ml_mask(struct ml *m, const char *path, const struct net *net, unsigned char
 int ml_save_mask(struct ml *m, const char *path, const struct net *net,
 		 const unsigned char *mask, struct err *e);
 int ml_masks(struct ml *m, const struct net *net, struct member *v, size_t n, struct err *e);
+/* A loss for each head by a list, its last one for all that are left; without a list,
+ * this one.  ERR_REFUSED. */
+int ml_losses(struct ml *m, const char *list, enum loss loss, const struct net *net,
+	      enum loss *out, struct err *e);
+/* Do the examples fit the network and the losses of its heads?  ERR_BAD. */
+int ml_fits(const struct ml *m, const struct net *net, const struct dataset *d,
+	    const enum loss *losses, struct err *e);
 /* With --teacher d's y becomes what that says of its examples, and m's loss what its
  * weights say of theirs.  ERR_BAD, ERR_REFUSED. */
 int ml_teach(struct ml *m, const struct net *student, struct dataset *d, struct team *team,

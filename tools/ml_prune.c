@@ -1,6 +1,7 @@
 /* ml_prune.c - gg-ml prune */
 #include <stdlib.h>
 #include <string.h>
+#include "fisher.h"
 #include "ml.h"
 #include "prune.h"
 
@@ -11,6 +12,7 @@ struct work {
 	struct net net;
 	float *w;
 	struct pruning how;
+	const char *asked;      /* --loss */
 };
 
 static int read_share(const struct ml *m, double *out, struct err *e)
@@ -50,6 +52,32 @@ static int by_weights(struct work *k, struct err *e)
 	    (m->mask && ml_save_mask(m, m->mask, &k->net, stays, e) < 0))
 		return -1;
 	return m->free ? ml_save_mask(m, m->free, &k->net, gone, e) : 0;
+}
+
+/* What the loss owes to each weight, to choose by. */
+static int by_fisher(struct work *k, struct err *e)
+{
+	struct ml *m = k->m;
+	float *scores = arena_alloc(&m->a, k->net.n_weights * sizeof *scores);
+	enum loss losses[NET_HEADS_MAX];
+	struct tensors file;
+	struct dataset data;
+	struct importance of = { &k->net, k->w, &data, losses, NULL };
+	int rc;
+
+	if (ml_losses(m, k->asked ? k->asked : m->loss, LOSS_SOFTMAX, &k->net, losses, e) < 0 ||
+	    ml_open_data(m, &file, &data, e) < 0)
+		return -1;
+	rc = ml_fits(m, &k->net, &data, losses, e);
+	if (rc == 0) {
+		of.team = ml_team(m);
+		fisher(&of, scores);
+		team_free(of.team);
+		k->how.scores = scores;
+	}
+	dataset_release(&data);
+	tensors_close(&file);
+	return rc < 0 ? -1 : by_weights(k, e);
 }
 
 static void tell_whole(const struct net *n)
@@ -95,6 +123,7 @@ static int by_mask(struct work *k, struct err *e)
 static int check(const struct ml *m, int argc, struct err *e)
 {
 	bool chooses = m->mask || m->free || m->owned || m->is_whole || m->by;
+	bool looks = m->by && strcmp(m->by, "fisher") == 0;
 
 	if (argc != 1)
 		return err_set(e, ERR_REFUSED, "prune wants one file of weights");
@@ -104,16 +133,28 @@ static int check(const struct ml *m, int argc, struct err *e)
 	if (!m->share == !m->without)
 		return err_set(e, ERR_REFUSED, "prune wants --keep X, the share that stays, or "
 			       "--without MASK");
+	if (!looks && (m->data || m->loss))
+		return err_set(e, ERR_REFUSED, "--data and --loss are for --by fisher");
 	return m->without && chooses ?
 	       err_set(e, ERR_REFUSED, "--without says what goes: --by, --whole, --owned, "
 		       "--mask and --free go with --keep") : 0;
 }
+
+static const struct {
+	const char *name;
+	int (*prune)(struct work *k, struct err *e);
+} ways[] = {
+	{ "weights", by_weights }, { "filters", by_filters }, { "fisher", by_fisher },
+};
+
+enum { N_WAYS = sizeof ways / sizeof *ways };
 
 static int prune(struct work *k, int way, struct err *e)
 {
 	struct ml *m = k->m;
 
 	m->numerics = tensors_remark(&k->file, "profile");
+	k->asked = m->loss;
 	m->loss = tensors_remark(&k->file, "loss");
 	k->how = (struct pruning){ .net = &k->net, .w = k->w, .is_whole = m->is_whole };
 	if (tensors_remark(&k->file, "kind"))
@@ -123,16 +164,18 @@ static int prune(struct work *k, int way, struct err *e)
 		return by_mask(k, e);
 	if (read_share(m, &k->how.share, e) < 0)
 		return -1;
-	return way ? by_filters(k, e) : by_weights(k, e);
+	return ways[way].prune(k, e);
 }
 
 int ml_prune(struct ml *m, int argc, char **argv, struct err *e)
 {
-	static const char *const ways[] = { "weights", "filters" };
+	const char *names[N_WAYS];
 	struct work k = { .m = m };
 	int way, rc;
 
-	if (check(m, argc, e) < 0 || ml_choice(m->by, ways, 2, 0, "--by", &way, e) < 0 ||
+	for (int i = 0; i < N_WAYS; i++)
+		names[i] = ways[i].name;
+	if (check(m, argc, e) < 0 || ml_choice(m->by, names, N_WAYS, 0, "--by", &way, e) < 0 ||
 	    ml_load(argv[0], &k.file, &k.net, &k.w, e) < 0)
 		return -1;
 	rc = prune(&k, way, e);

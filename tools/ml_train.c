@@ -32,31 +32,6 @@ struct job {
 	json_t *losses;         /* by member: [[step, loss], ...] */
 };
 
-/* A loss for each head, the last one for all that are left. */
-static int read_losses(struct job *j, struct err *e)
-{
-	static const char *const names[] = { "softmax", "logistic", "hinge", "mse" };
-	const char *s = j->m->loss;
-	int loss = j->m->teacher ? LOSS_MSE : LOSS_SOFTMAX;
-
-	for (size_t h = 0; h < j->net.n_heads; h++) {
-		if (s) {
-			size_t n = strcspn(s, ",");
-
-			if (ml_choice(arena_strn(&j->m->a, s, n), names, LOSS_COUNT, 0,
-				      "--loss", &loss, e) < 0)
-				return -1;
-			s = s[n] ? s + n + 1 : NULL;
-		}
-		j->recipe.losses[h] = (enum loss)loss;
-		if (j->m->teacher && loss != LOSS_MSE)
-			return err_set(e, ERR_REFUSED, "--loss with --teacher is mse: outputs "
-				       "are to be those of the teacher");
-	}
-	return s ? err_set(e, ERR_REFUSED, "--loss: more losses than the network has heads") :
-	       0;
-}
-
 static int read_augment(struct job *j, struct err *e)
 {
 	struct augment *a = &j->recipe.augment;
@@ -99,8 +74,13 @@ static int read_recipe(struct job *j, struct err *e)
 		.steps = m->steps ? m->steps : 1000, .period = m->period,
 		.warm_up = m->warm_up, .is_bagged = m->is_bagged,
 	};
-	if (read_losses(j, e) < 0 || read_augment(j, e) < 0)
+	if (ml_losses(m, m->loss, m->teacher ? LOSS_MSE : LOSS_SOFTMAX, &j->net,
+		      j->recipe.losses, e) < 0 || read_augment(j, e) < 0)
 		return -1;
+	for (size_t h = 0; m->teacher && h < j->net.n_heads; h++)
+		if (j->recipe.losses[h] != LOSS_MSE)
+			return err_set(e, ERR_REFUSED, "--loss with --teacher is mse: outputs "
+				       "are to be those of the teacher");
 	if (m->epochs)
 		j->recipe.steps = m->epochs * ((j->data.n + j->recipe.batch - 1) /
 					       j->recipe.batch);
@@ -153,46 +133,6 @@ static int read_member(struct job *j, size_t i, struct err *e)
 	if (v->gamma <= 0)
 		return err_set(e, ERR_REFUSED, "--gamma wants a number above 0");
 	return ml_list_fits(m->seed, j->n, "seed", e) < 0 ? -1 : ml_seed(m, i, &v->seed, e);
-}
-
-/* Does y's part for the h-th head, which has `out` outputs, fit its loss? */
-static int check_head(const struct job *j, size_t h, size_t out, struct err *e)
-{
-	const struct dataset *d = &j->data;
-	enum loss loss = j->recipe.losses[h];
-	size_t classes = out > 1 ? out : 2;
-
-	if (loss == LOSS_MSE ? !d->targets : !d->labels)
-		return err_set(e, ERR_BAD, "%s: the loss of head %s wants y as %s", j->m->data,
-			       j->net.heads[h].name,
-			       loss == LOSS_MSE ? "targets (F32)" : "classes (I32)");
-	for (size_t i = 0; d->labels && i < d->n; i++)
-		if ((size_t)d->labels[i * d->n_targets + h] >= classes)
-			return err_set(e, ERR_BAD, "%s: there are labels up to %d, head %s has "
-				       "%zu outputs", j->m->data, (int)d->n_classes - 1,
-				       j->net.heads[h].name, out);
-	return 0;
-}
-
-/* Do the examples fit the network and the losses? */
-static int check_fit(const struct job *j, struct err *e)
-{
-	const struct net *n = &j->net;
-	size_t in = shape_size(n->layers[0].out), columns = 0;
-	const struct dataset *d = &j->data;
-
-	if (d->size != in)
-		return err_set(e, ERR_BAD, "%s: examples have %zu numbers, the network of "
-			       "--model reads %zu", j->m->data, d->size, in);
-	for (size_t h = 0; h < n->n_heads; h++) {
-		columns += d->labels ? 1 : net_head_size(n, h);
-		if (check_head(j, h, net_head_size(n, h), e) < 0)
-			return -1;
-	}
-	if (columns != d->n_targets)
-		return err_set(e, ERR_BAD, "%s: y has %zu columns, the network's heads want "
-			       "%zu", j->m->data, d->n_targets, columns);
-	return 0;
 }
 
 /* Which members. */
@@ -530,8 +470,8 @@ static int prepare(struct job *j, struct err *e)
 	    ml_open_data(m, &j->file, &j->data, e) < 0 || read_recipe(j, e) < 0)
 		return -1;
 	j->team = ml_team(m);
-	if (ml_teach(m, &j->net, &j->data, j->team, e) < 0 || check_fit(j, e) < 0 ||
-	    check_room(j, e) < 0)
+	if (ml_teach(m, &j->net, &j->data, j->team, e) < 0 ||
+	    ml_fits(m, &j->net, &j->data, j->recipe.losses, e) < 0 || check_room(j, e) < 0)
 		return -1;
 	j->members = arena_alloc(&m->a, j->n * sizeof *j->members);
 	memset(j->members, 0, j->n * sizeof *j->members);

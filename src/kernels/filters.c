@@ -23,7 +23,7 @@ const char *prune_stays_whole(const struct net *n, size_t layer)
 
 	for (size_t h = 0; h < n->n_heads; h++)
 		if (n->heads[h].layer == layer)
-			return "its channels are what the network says";
+			return "its channels are outputs of the network";
 	for (size_t i = layer + 1; i < n->n_layers; i++) {
 		const struct layer *l = &n->layers[i];
 		const char *why = NULL;
@@ -114,14 +114,14 @@ static size_t count_of(const struct net *n, bool *const *stays, size_t layer)
 static void write_sizes(const struct net *n, bool *const *stays, struct buf *out)
 {
 	const char *s = n->text + strcspn(n->text, blanks);
+	char *end;
 
-	s += strspn(s, blanks);
-	s += strspn(s, "0123456789");
-	buf_add(out, n->text, (size_t)(s - n->text));
+	strtoul(s, &end, 10);
+	buf_add(out, n->text, (size_t)(end - n->text));
 	for (size_t i = 1; i < n->n_layers; i++)
 		if (n->layers[i].kind == LAYER_FC)
 			buf_printf(out, "-%zu", count_of(n, stays, i));
-	buf_str(out, s + strcspn(s, blanks));
+	buf_str(out, end + strcspn(end, " \t"));
 }
 
 /* Where the kind of an item stands: behind its name, if it has one. */
@@ -162,7 +162,7 @@ static void write_item(const struct net *n, bool *const *stays, const char *item
 
 static char *write_text(const struct net *n, bool *const *stays, struct arena *a)
 {
-	const char *s = strchr(n->text, ':');
+	const char *s = is_word(n->text, "net") ? strchr(n->text, ':') : NULL;
 	struct buf out = { 0 };
 	size_t layer = 0;
 	char *text;

@@ -496,6 +496,20 @@ static int read_data(struct net *n, const char *text, const char **rest, struct 
 	return 0;
 }
 
+/* Weights carry the text as a remark, which is UTF-8. */
+static bool is_plain(const char *text)
+{
+	struct bytes b = bytes_str(text);
+	size_t n;
+
+	for (; b.n; b.p += n, b.n -= n) {
+		n = *b.p == '\t' || *b.p == '\n' ? 1 : bytes_printable(b);
+		if (!n)
+			return false;
+	}
+	return true;
+}
+
 int net_read(const char *text, struct net *out, struct err *e)
 {
 	size_t n = strcspn(text, " \t");
@@ -505,7 +519,9 @@ int net_read(const char *text, struct net *out, struct err *e)
 
 	*out = (struct net){ .n_sets = 1 };
 	out->text = arena_str(&out->a, text);
-	if ((n == 3 && memcmp(text, "mlp", 3) == 0) ||
+	if (!is_plain(text)) {
+		rc = err_set(e, ERR_BAD, "network: it is no plain text");
+	} else if ((n == 3 && memcmp(text, "mlp", 3) == 0) ||
 	    (n == 6 && memcmp(text, "linear", 6) == 0)) {
 		rc = write_mlp(out, n == 3 ? "mlp" : "linear", rest, &items, e);
 		rest = items.p;

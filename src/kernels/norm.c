@@ -97,7 +97,8 @@ void norm_forward(struct at *a)
 	a->p->ops->activate(a->l->act, n_rows(a), c, a->y, NULL, a->y);
 }
 
-/* With h = (x - mean) factor: dx = factor w (dy - mean(dy) - h mean(dy h)). */
+/* With h = (x - mean) factor: dx = factor w (dy - mean(dy) - h mean(dy h)), or, by
+ * statistics that are kept, factor w dy. */
 void norm_backward(struct at *a)
 {
 	size_t c = a->l->out.c, rows = n_rows(a);
@@ -116,8 +117,9 @@ void norm_backward(struct at *a)
 		return;
 	for (size_t i = 0; i < rows; i++)
 		for (size_t j = 0; j < c; j++) {
-			float even = db[j] / (float)rows;
-			float slope = a->y[i * c + j] * (dw[j] / (float)rows);
+			float even = a->r->trains ? db[j] / (float)rows : 0.0f;
+			float mean_slope = a->r->trains ? dw[j] / (float)rows : 0.0f;
+			float slope = a->y[i * c + j] * mean_slope;
 
 			dx[i * c + j] = factor[j] * w[j] *
 					(a->dy[i * c + j] - even - slope);

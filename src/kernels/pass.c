@@ -193,7 +193,10 @@ static void drop_backward(struct at *a)
 
 	if (!dx)
 		return;
-	drop(a, a->dy, dx);
+	if (a->r->trains && a->l->rate > 0)
+		drop(a, a->dy, dx);
+	else
+		memcpy(dx, a->dy, a->r->rows * shape_size(a->l->out) * sizeof *dx);
 	gradient_end(a, a->l->from, dx);
 }
 

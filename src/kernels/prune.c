@@ -52,7 +52,7 @@ static size_t count(double share, size_t n)
 static void prune_range(const struct pruning *p, const unsigned char *may, size_t from,
 			size_t n, unsigned char *stays)
 {
-	const float *w = p->w + from;
+	const float *w = (p->scores ? p->scores : p->w) + from;
 	struct largest most;
 	size_t n_may = 0;
 

@@ -6,11 +6,12 @@
 #include <string.h>
 #include "pass.h"
 
-static const float *set_of(const struct at *a, size_t row)
+/* Where the set of a row begins, among weights or their slopes. */
+static float *set_of(const struct at *a, float *sets, size_t row)
 {
 	size_t set = a->r->set ? a->r->set - 1 : row;
 
-	return at_param(a, a->r->w, 0) + set % a->l->n_sets * a->l->out.c;
+	return sets + set % a->l->n_sets * a->l->out.c;
 }
 
 static void scale_some(const struct at *a, size_t first, size_t n)
@@ -18,7 +19,7 @@ static void scale_some(const struct at *a, size_t first, size_t n)
 	size_t c = a->l->out.c, spots = (size_t)a->l->in.h * a->l->in.w;
 
 	for (size_t i = first * spots; i < (first + n) * spots; i++) {
-		const float *w = set_of(a, i / spots);
+		const float *w = set_of(a, at_param(a, a->r->w, 0), i / spots);
 
 		for (size_t j = 0; j < c; j++)
 			a->y[i * c + j] = a->x[i * c + j] * w[j];
@@ -40,7 +41,7 @@ static void add_slopes(const struct at *a)
 
 	memset(dw, 0, a->l->n_sets * c * sizeof *dw);
 	for (size_t i = 0; i < a->r->rows * spots; i++) {
-		float *to = dw + i / spots % a->l->n_sets * c;
+		float *to = set_of(a, dw, i / spots);
 
 		for (size_t j = 0; j < c; j++)
 			to[j] += a->dy[i * c + j] * a->x[i * c + j];
@@ -58,7 +59,7 @@ void scale_backward(struct at *a)
 	if (!dx)
 		return;
 	for (size_t i = 0; i < n; i++) {
-		const float *w = set_of(a, i / spots);
+		const float *w = set_of(a, at_param(a, a->r->w, 0), i / spots);
 
 		for (size_t j = 0; j < c; j++)
 			dx[i * c + j] = a->dy[i * c + j] * w[j];

@@ -229,6 +229,7 @@ static void prune(struct call *l)
 	read_files(l, 0);
 	read_option(l, OWNED);
 	read_option(l, WITHOUT);
+	read_option(l, DATA);
 	write_option(l, OUTPUT, "weights");
 	write_option(l, MASK, "mask");
 	write_option(l, FREE, "free");

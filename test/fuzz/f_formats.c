@@ -6,6 +6,7 @@
 #include "formats.h"
 #include "mask.h"
 #include "net.h"
+#include "prune.h"
 
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n);
 
@@ -52,6 +53,26 @@ static void try_mask(struct bytes b)
 	net_release(&net);
 }
 
+/* A network that can be read can lose channels, and is still one. */
+static void try_filters(const struct net *net)
+{
+	struct pruning p = { .net = net, .share = 0.5 };
+	struct net small;
+	float *w, *left;
+	struct err e;
+
+	if (net->n_weights > 10000)
+		return;
+	p.w = w = malloc((net->n_weights + 1) * sizeof *w);
+	net_init(net, 1, w);
+	if (prune_filters(&p, &small, &left, &e) < 0)
+		abort();
+	assert(small.n_layers == net->n_layers && small.n_weights <= net->n_weights);
+	free(w);
+	free(left);
+	net_release(&small);
+}
+
 int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 {
 	struct arena a = { 0 };
@@ -95,6 +116,7 @@ int LLVMFuzzerTestOneInput(const unsigned char *data, size_t n)
 		text[b.n] = 0;
 		if (net_read(text, &net, &e) == 0) {
 			assert(net.n_layers > 1 && net.n_heads > 0);
+			try_filters(&net);
 			net_release(&net);
 		}
 		break;
