@@ -95,6 +95,32 @@ augmented()
 }
 check "augmented: fused, alone and by one thread the same bytes" augmented
 
+# Each image of the first part stands before one that is the same but for its place.
+prep_augments()
+{
+	/usr/bin/python3 - <<-'END' && "$ML" prep im.npy im-y.npy --split 0.75,0.25 --seed 4 \
+		--augment 'crop 2 flip' --normalise minmax -o 'im-{}.st' || return
+	import numpy as np
+	np.save('im.npy', np.arange(1, 81)[:, None, None] + np.arange(35).reshape(5, 7) * 5 % 171)
+	np.save('im-y.npy', np.arange(80) % 3)
+	END
+	/usr/bin/python3 - <<-'END'
+	exec(open('heads.py').read().split('d = read')[0])
+	t, v, x = read('im-0.st'), read('im-1.st'), np.load('im.npy').astype('f4')
+	assert len(t['x']) == 120 and len(v['x']) == 20
+	firsts = [int(i) for i in np.r_[t['x'][::2, 0, 0], v['x'][:, 0, 0]] - 1]
+	assert sorted(firsts) == list(range(80)) and (t['x'][::2] == x[firsts[:60]]).all()
+	assert (t['y'][::2] == t['y'][1::2]).all() and (t['y'][::2] == np.array(firsts[:60]) % 3).all()
+	assert (t['x.mean'] == t['x'][::2].min(0).ravel()).all()
+	def moved(i):
+	    p = np.pad(i, 2)
+	    all = [p[a:a + 5, b:b + 7] for a in range(5) for b in range(5)]
+	    return all + [w[:, ::-1] for w in all]
+	found = [[(w == m).all() for w in moved(i)].index(True) for i, m in zip(t['x'][::2], t['x'][1::2])]
+	assert len(set(found)) > 20 and 10 < sum(f >= 25 for f in found) < 50, found
+	END
+}
+
 # A batch ensemble: members share weights and differ in sets of scales.
 batch_ensemble()
 {
@@ -197,6 +223,7 @@ learned() { [ "$("$ML" eval --data two.st --json "$@" t.st | jq '.mean.accuracy 
 check "two heads, fused, alone and by one thread: the same bytes" two_heads
 check "the first head has learned" learned
 check "the second head has learned" learned --head side
+check "prep --augment: each image is there once more, moved and mirrored" prep_augments
 
 # What was trained to give numbers gives them, and is not taken for classes.
 numbers()
@@ -310,6 +337,7 @@ check "k-means of another shape is refused" refused 'kmeans of --model reads 13'
 	--model 'kmeans 13-3' -o x
 check "a flat network has no images to move" refused 'wants images' train --data d.st \
 	--model "$mlp" --augment flip -o x
+check "nor has a table" refused 'wants images' prep zeros.csv --augment flip -o x
 check "an unknown way of augmenting is told of" refused 'not .crop' train --data d.st \
 	--model "$cnn" --augment 'crop flip' -o x
 # (A sanitizer needs more than that for itself.)

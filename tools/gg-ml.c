@@ -14,12 +14,15 @@
 
 const struct ml_command ml_commands[] = {
 	{ "prep", ml_prep,
-	  "output seed:prep features:prep label split shards normalise skip hash one-hot targets",
+	  "output seed:prep features:prep label split shards normalise augment skip hash one-hot "
+	  "targets",
 	  "FILE [LABELS]",
 	  "examples from IDX, npy, CSV or LIBSVM files, gzip'ed or not",
 	  "Writes a safetensors file with x, n x features, and y, n classes or targets. "
 	  "Bytes stay bytes; --normalise says beside them how they are to be read. With "
-	  "--split and --shards --output is a name with {}, and each part a file." },
+	  "--split and --shards --output is a name with {}, and each part a file. With "
+	  "--augment each image, of --split's first part alone, is there once more, moved "
+	  "and mirrored by --seed." },
 	{ "train", ml_train,
 	  "data model output seed rate rule loss schedule resume state checkpoint "
 	  "init owned teacher teacher-layer metrics device profile epochs steps batch "
@@ -80,7 +83,7 @@ const struct ml_option ml_options[] = {
 	{ "output", 'o', ML_TEXT, offsetof(struct ml, output), "FILE",
 	  "what is written; {} is the number of the member or part" },
 	TEXT(seed, "seed", "N,...", "of the first member, others count on (0)"),
-	TEXT(seed, "seed:prep", "N", "of the order that the examples are given"),
+	TEXT(seed, "seed:prep", "N", "of the order that the examples are given, and of --augment"),
 	TEXT(seed, "seed:data", "N", "of all random numbers (0)"),
 	TEXT(rate, "rate", "X,...", "learning rate (0.05)"),
 	TEXT(rule, "rule", "NAME", "sgd, momentum, nesterov, adam, adamw (momentum)"),

@@ -99,6 +99,8 @@ int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e);
 int ml_check_names(const struct ml *m, struct err *e);
 /* name with {} replaced by i. */
 char *ml_numbered(struct ml *m, const char *name, size_t i);
+/* What --augment says of images of this shape; how NULL: nothing.  ERR_REFUSED. */
+int ml_augment(const char *how, struct shape s, struct augment *out, struct err *e);
 /* Which of n names is s, or def if s is NULL.  ERR_REFUSED tells them all. */
 int ml_choice(const char *s, const char *const *names, int n, int def,
 	      const char *option, int *out, struct err *e);

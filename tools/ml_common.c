@@ -94,6 +94,27 @@ char *ml_numbered(struct ml *m, const char *name, size_t i)
 	return arena_printf(&m->a, "%.*s%zu%s", (int)(at - name), name, i, at + 2);
 }
 
+int ml_augment(const char *how, struct shape s, struct augment *out, struct err *e)
+{
+	unsigned crop = 0;
+	char flip[5] = "";
+	bool is_good = !how || strcmp(how, "flip") == 0 ||
+		       (sscanf(how, "crop %3u", &crop) == 1 &&
+			strspn(how + 5, "0123456789") == strlen(how + 5)) ||
+		       (sscanf(how, "crop %3u %4s", &crop, flip) == 2 &&
+			strcmp(flip, "flip") == 0);
+
+	if (!is_good)
+		return err_set(e, ERR_REFUSED, "--augment wants 'crop N', 'flip' or 'crop N "
+			       "flip', not '%s'", how);
+	out->crop = crop;
+	out->flips = how && strstr(how, "flip");
+	if (how && (s.h == 1 || crop >= s.h || crop >= s.w))
+		return err_set(e, ERR_REFUSED, "--augment wants images larger than that: a "
+			       "network such as 'net 28x28x1: ...', or arrays of n x 28 x 28");
+	return 0;
+}
+
 static int refuse_choice(const char *s, const char *const *names, int n,
 			 const char *option, struct err *e)
 {

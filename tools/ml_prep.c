@@ -14,6 +14,7 @@
 #include "formats.h"
 #include "ml.h"
 #include "random.h"
+#include "train.h"
 
 enum { PARTS_MAX = 1024 };
 static const size_t limit_bytes = (size_t)1 << 36;
@@ -300,10 +301,79 @@ static int part_ends(struct ml *m, size_t n, size_t *ends, size_t *n_parts, stru
 	return 0;
 }
 
-static int write_parts(struct ml *m, const struct raw *r, struct err *e)
+static struct shape shape_of(const struct tensor *x)
+{
+	const size_t *d = x->dims;
+
+	if (x->n_dims != 3 && x->n_dims != 4)
+		return (struct shape){ 1, 1, 1 };
+	return (struct shape){ (uint32_t)d[1], (uint32_t)d[2],
+			       x->n_dims == 4 ? (uint32_t)d[3] : 1 };
+}
+
+/* Room behind the examples for more of them. */
+static void make_room(struct ml *m, struct raw *r, size_t more)
+{
+	size_t row = r->size * dtype_bytes(r->x.type);
+	char *x = arena_alloc(&m->a, (r->n + more) * row);
+	int32_t *labels = arena_alloc(&m->a, (r->n + more) * sizeof *labels);
+	float *targets = arena_alloc(&m->a, (r->n + more) * sizeof *targets);
+
+	r->x.data = memcpy(x, r->x.data, r->n * row);
+	if (r->labels)
+		r->labels = memcpy(labels, r->labels, r->n * sizeof *labels);
+	if (r->targets)
+		r->targets = memcpy(targets, r->targets, r->n * sizeof *targets);
+}
+
+/* The image `from` as one more, behind the others. */
+static void add_moved(struct raw *r, const struct augment *how, const struct draw *d,
+		      float *image)
+{
+	size_t from = (size_t)d->position, at = r->n * r->size;
+
+	for (size_t k = 0; k < r->size; k++)
+		image[k] = value(r, from * r->size + k);
+	augment_image(how, shape_of(&r->x), d, image);
+	for (size_t k = 0; k < r->size; k++)
+		if (r->x.type == DT_U8)
+			((unsigned char *)r->x.data)[at + k] = (unsigned char)image[k];
+		else
+			((float *)r->x.data)[at + k] = image[k];
+	if (r->labels)
+		r->labels[r->n] = r->labels[from];
+	if (r->targets)
+		r->targets[r->n] = r->targets[from];
+	r->n++;
+}
+
+/* Each of the first n in order once more, moved and mirrored, right behind itself. */
+static int augment(struct ml *m, struct raw *r, size_t **order, size_t n, uint64_t seed,
+		   struct err *e)
+{
+	size_t *all = arena_alloc(&m->a, (r->n + n) * sizeof *all), n_before = r->n;
+	float *image = arena_alloc(&m->a, 2 * r->size * sizeof *image);
+	struct augment how;
+
+	if (ml_augment(m->augment, shape_of(&r->x), &how, e) < 0)
+		return -1;
+	make_room(m, r, n);
+	for (size_t i = 0; i < n; i++) {
+		struct draw d = { seed, (*order)[i], image + r->size };
+
+		all[2 * i] = (*order)[i];
+		all[2 * i + 1] = r->n;
+		add_moved(r, &how, &d, image);
+	}
+	memcpy(all + 2 * n, *order + n, (n_before - n) * sizeof *all);
+	*order = all;
+	return 0;
+}
+
+static int write_parts(struct ml *m, struct raw *r, struct err *e)
 {
 	size_t *order = arena_alloc(&m->a, (r->n + 1) * sizeof *order);
-	size_t ends[PARTS_MAX], n_parts, from = 0;
+	size_t ends[PARTS_MAX], n_parts, n_first, from = 0;
 	struct source s = { .stream = STREAM_SPLIT };
 	struct tensor scales[2];
 	struct order keyed;
@@ -315,9 +385,14 @@ static int write_parts(struct ml *m, const struct raw *r, struct err *e)
 	keyed = order_of(&s, r->n);
 	for (size_t i = 0; i < r->n; i++)
 		order[i] = m->split || m->seed ? order_at(&keyed, i) : i;
-	n_scales = scale(m, r, order, m->split ? ends[0] : r->n, scales, e);
+	n_first = m->split ? ends[0] : r->n;
+	n_scales = scale(m, r, order, n_first, scales, e);
 	if (n_scales < 0)
 		return -1;
+	if (m->augment && augment(m, r, &order, n_first, s.seed, e) < 0)
+		return -1;
+	for (size_t i = 0; m->augment && i < n_parts; i++)
+		ends[i] += ends[i] < n_first ? ends[i] : n_first;
 	for (size_t i = 0; i < n_parts; i++) {
 		if (write_part(m, r, order + from, ends[i] - from, scales, n_scales,
 			       ml_numbered(m, m->output, i), e) < 0)

@@ -32,30 +32,6 @@ struct job {
 	json_t *losses;         /* by member: [[step, loss], ...] */
 };
 
-static int read_augment(struct job *j, struct err *e)
-{
-	struct augment *a = &j->recipe.augment;
-	struct shape s = j->net.layers[0].out;
-	unsigned crop = 0;
-	char flip[5] = "";
-	const char *how = j->m->augment;
-	bool is_good = !how || strcmp(how, "flip") == 0 ||
-		       (sscanf(how, "crop %3u", &crop) == 1 &&
-			strspn(how + 5, "0123456789") == strlen(how + 5)) ||
-		       (sscanf(how, "crop %3u %4s", &crop, flip) == 2 &&
-			strcmp(flip, "flip") == 0);
-
-	if (!is_good)
-		return err_set(e, ERR_REFUSED, "--augment wants 'crop N', 'flip' or 'crop N "
-			       "flip', not '%s'", how);
-	a->crop = crop;
-	a->flips = how && strstr(how, "flip");
-	if (how && (s.h == 1 || crop >= s.h || crop >= s.w))
-		return err_set(e, ERR_REFUSED, "--augment wants images larger than that: a "
-			       "network such as 'net 28x28x1: ...'");
-	return 0;
-}
-
 static int read_recipe(struct job *j, struct err *e)
 {
 	static const char *const rules[] = { "sgd", "momentum", "nesterov", "adam", "adamw" };
@@ -75,7 +51,8 @@ static int read_recipe(struct job *j, struct err *e)
 		.warm_up = m->warm_up, .is_bagged = m->is_bagged,
 	};
 	if (ml_losses(m, m->loss, m->teacher ? LOSS_MSE : LOSS_SOFTMAX, &j->net,
-		      j->recipe.losses, e) < 0 || read_augment(j, e) < 0)
+		      j->recipe.losses, e) < 0 ||
+	    ml_augment(m->augment, j->net.layers[0].out, &j->recipe.augment, e) < 0)
 		return -1;
 	for (size_t h = 0; m->teacher && h < j->net.n_heads; h++)
 		if (j->recipe.losses[h] != LOSS_MSE)
