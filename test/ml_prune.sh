@@ -218,6 +218,8 @@ write("nan.st", w, "'"$cnn"'")'
 check "a NaN is told of with its place" refused 'nan.st: fc1.weight: number 13 is not finite' prune --keep 0.5 nan.st -o x
 check "also by filters" refused 'nan.st: fc1.weight: number 13 is not finite' prune --keep 0.5 --by filters nan.st -o x
 check "another network's mask is refused" refused 'start.st: fc1.bias is no mask' prune --keep 0.5 w.st --owned start.st -o x
+check "one name for two files is refused" refused 'mask and --free: y cannot be both' \
+	prune --keep 0.5 w.st -o x --mask y --free y
 check "a share above 1 is refused" refused 'keep wants the share' prune --keep 50 w.st -o x
 check "middles of clusters are not pruned" sh -c "'$ML' train --data d.st --model 'kmeans 12-3' -o k.st &&
 	! '$ML' prune --keep 0.5 k.st -o x 2>err && grep 'middles of clusters' err"

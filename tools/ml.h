@@ -94,8 +94,8 @@ int ml_list_fits(const char *list, size_t n, const char *option, struct err *e);
 /* The i-th member's seed: its own of a list, or else so many after the first, 64 bits
  * as they are written.  ERR_REFUSED. */
 int ml_seed(const struct ml *m, size_t i, uint64_t *out, struct err *e);
-/* Is there a file for the weights of each member, and another for all else that train
- * writes?  ERR_REFUSED. */
+/* Is there a file for the weights of each member, and another for all else that is
+ * written?  ERR_REFUSED. */
 int ml_check_names(const struct ml *m, struct err *e);
 /* name with {} replaced by i. */
 char *ml_numbered(struct ml *m, const char *name, size_t i);

@@ -62,10 +62,12 @@ int ml_check_names(const struct ml *m, struct err *e)
 	} all[] = {
 		{ "output", m->output, m->members > 1 || m->snapshots },
 		{ "metrics", m->metrics, m->members > 1 },
+		{ "mask", m->mask, false },
+		{ "free", m->free, false },
 		{ "state", m->state, false },
 		{ "checkpoint", m->checkpoint, false },
 	};
-	enum { N = sizeof all / sizeof *all };
+	enum { N = sizeof all / sizeof *all, N_APART = N - 2 };
 
 	if (!m->output)
 		return err_set(e, ERR_REFUSED, "--output wants a name for the weights");
@@ -75,7 +77,7 @@ int ml_check_names(const struct ml *m, struct err *e)
 				       "number goes, such as '%s-{}'", all[i].option,
 				       all[i].name);
 	/* State and checkpoint may be one: the same is written there. */
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < N_APART; i++)
 		for (size_t k = i + 1; k < N; k++)
 			if (all[i].name && all[k].name &&
 			    strcmp(all[i].name, all[k].name) == 0)

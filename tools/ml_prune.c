@@ -127,9 +127,8 @@ static int check(const struct ml *m, int argc, struct err *e)
 
 	if (argc != 1)
 		return err_set(e, ERR_REFUSED, "prune wants one file of weights");
-	if (!m->output)
-		return err_set(e, ERR_REFUSED, "--output wants a name for the weights that are "
-			       "left");
+	if (ml_check_names(m, e) < 0)
+		return -1;
 	if (!m->share == !m->without)
 		return err_set(e, ERR_REFUSED, "prune wants --keep X, the share that stays, or "
 			       "--without MASK");
