@@ -191,9 +191,10 @@ smaller()
 		! grep -q conv said && "$ML" show small.st | grep -q 'network: net 2x6x1: conv 2 2x3 pad 1' &&
 		"$ML" eval --data d.st --json small.st | jq -e '.mean.accuracy > 0.2' &&
 		train --model 'net 2x6x1: conv 2 2x3 pad 1 relu, norm, pool 2, drop 0.2, fc 4' --init small.st \
-		--steps 10 -o x2.st
+		--steps 10 -o x2.st && train --init small.st --steps 10 -o x3.st && cmp x2.st x3.st
 }
-check "by filters a smaller network is left, that is trained on" smaller
+check "by filters a smaller network is left, that is trained on, also without saying which it is" smaller
+check "what says no network has to be told" refused 'm-0.st: does not say which network' train --data d.st --init m-0.st -o x
 by_fisher()
 {
 	"$ML" prune --keep 0.3 --by fisher --data d.st w.st -o p.st --mask stay.st --threads 1 &&
@@ -223,6 +224,7 @@ check "one name for two files is refused" refused 'mask and --free: y cannot be 
 check "a share above 1 is refused" refused 'keep wants the share' prune --keep 50 w.st -o x
 check "middles of clusters are not pruned" sh -c "'$ML' train --data d.st --model 'kmeans 12-3' -o k.st &&
 	! '$ML' prune --keep 0.5 k.st -o x 2>err && grep 'middles of clusters' err"
+check "nor are they a network to begin with" refused 'middles of clusters: give --model' train --data d.st --init k.st -o x
 check "nor is anything written then" [ ! -e x ]
 
 # ---- three tasks in one network (PackNet), each the first with its features in another

@@ -79,7 +79,7 @@ const struct ml_option ml_options[] = {
 #define FLAG(field, key, help) { key, 0, ML_FLAG, offsetof(struct ml, field), NULL, help }
 	TEXT(data, "data", "FILE", "examples, as gg-ml prep or data writes them"),
 	TEXT(model, "model", "TEXT",
-	     "'mlp 784-128-10', 'linear 4-3', 'net 28x28x1: ...', 'kmeans 4-3'"),
+	     "'mlp 784-128-10', 'linear 4-3', 'net 28x28x1: ...', 'kmeans 4-3' (that of --init)"),
 	{ "output", 'o', ML_TEXT, offsetof(struct ml, output), "FILE",
 	  "what is written; {} is the number of the member or part" },
 	TEXT(seed, "seed", "N,...", "of the first member, others count on (0)"),

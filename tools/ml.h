@@ -126,6 +126,9 @@ int ml_masks(struct ml *m, const struct net *net, struct member *v, size_t n, st
  * this one.  ERR_REFUSED. */
 int ml_losses(struct ml *m, const char *list, enum loss loss, const struct net *net,
 	      enum loss *out, struct err *e);
+/* Without --model it is what the weights of --init are for.  ERR_REFUSED if there are
+ * none, ERR_BAD. */
+int ml_find_model(struct ml *m, struct err *e);
 /* Do the examples fit the network and the losses of its heads?  ERR_BAD. */
 int ml_fits(const struct ml *m, const struct net *net, const struct dataset *d,
 	    const enum loss *losses, struct err *e);

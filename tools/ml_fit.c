@@ -24,6 +24,31 @@ int ml_losses(struct ml *m, const char *list, enum loss loss, const struct net *
 	       0;
 }
 
+int ml_find_model(struct ml *m, struct err *e)
+{
+	const char *text, *path = m->init ? ml_numbered(m, m->init, 0) : NULL;
+	struct tensors t;
+
+	if (m->model)
+		return 0;
+	if (!path)
+		return err_set(e, ERR_REFUSED, "--model wants a network, such as "
+			       "'mlp 784-128-10'; or --init weights that say theirs");
+	if (tensors_open(path, &t, e) < 0)
+		return -1;
+	text = tensors_remark(&t, "network");
+	if (!text)
+		err_set(e, ERR_BAD, "%s: does not say which network it is for: give --model",
+			t.path);
+	else if (tensors_remark(&t, "kind"))
+		err_set(e, ERR_BAD, "%s: these are middles of clusters: give --model 'kmeans "
+			"...'", t.path);
+	else
+		m->model = arena_str(&m->a, text);
+	tensors_close(&t);
+	return m->model ? 0 : -1;
+}
+
 /* Does y's part for the h-th head fit its loss? */
 static int check_head(const struct ml *m, const struct net *net, const struct dataset *d,
 		      size_t h, enum loss loss, struct err *e)

@@ -435,10 +435,7 @@ static int prepare(struct job *j, struct err *e)
 {
 	struct ml *m = j->m;
 
-	if (!m->model)
-		return err_set(e, ERR_REFUSED, "--model wants a network, such as "
-			       "'mlp 784-128-10'");
-	if (ml_check_names(m, e) < 0)
+	if (ml_find_model(m, e) < 0 || ml_check_names(m, e) < 0)
 		return -1;
 	if (m->steps && m->epochs)
 		return err_set(e, ERR_REFUSED, "--steps and --epochs: one of them");
