@@ -116,6 +116,8 @@ struct stream {
 	bool appends;           /* STREAM_FILE, output: there was content before */
 	bool is_shared;         /* STREAM_FILE, output: the parent has it too */
 	bool is_dropped;        /* output: /dev/null, and gg's own is not */
+	bool is_hasty;          /* STREAM_PIPE: what started the command stands still
+				 * until it executes or has ended */
 };
 
 /* A command that is about to run, all strings borrowed. */

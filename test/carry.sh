@@ -221,7 +221,7 @@ same "make -O, which prints each recipe in one piece" 3 'all: 1 2 3
 1 2 3:
 	sh step.sh --in a.txt --out $@ --mode $@
 ' make -s -j2 -O -f s
-same "what make takes from a command by \$(shell)" 2 'X := $(shell sh both.sh a.txt b)
+same "what make takes from a command by \$(shell)" 1 'X := $(shell sh both.sh a.txt b)
 all:
 	sh step.sh --in a.txt --out o --mode "$(X)"
 ' make -s -f s
@@ -264,7 +264,7 @@ assert subprocess.call(" ".join(step("4")), shell=True) == 0
 assert os.system(" ".join(step("5"))) == 0
 assert os.spawnvp(os.P_WAIT, "sh", step("6")) == 0
 ' python3 s
-same "what Python captures is what the command prints" 2 'import subprocess
+same "what Python captures is what the command prints" 0 'import subprocess
 r = subprocess.run(["sh", "step.sh", "--in", "a.txt", "--out", "/dev/stdout", "--mode", "m"],
                    capture_output=True, text=True)
 print(repr(r.stdout))

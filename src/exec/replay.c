@@ -169,16 +169,35 @@ static int pour_open(struct replay *r, int fd, const struct ref *what, struct er
 	if (p->fd < 0)
 		return errno == ENXIO || errno == ESRCH || errno == EBADF ? 0 :
 		       err_sys(e, "what it printed cannot be written");
+	r->n_open++;
+	return 0;
+}
+
+/* True: all is there. */
+static bool pour_begin(struct pour *p)
+{
+	struct session *s = p->of->s;
+
 	if (pour_some(p)) {
 		pour_close(p);
-		return 0;
+		return true;
 	}
-	r->n_open++;
 	if (p->is_socket)
 		p->timer = loop_after(s->o.loop, SOCKET_MS, socket_again, p);
 	else
 		p->watch = loop_watch_io(s->o.loop, p->fd, WATCH_WRITE, pipe_ready, p);
-	return 0;
+	return false;
+}
+
+/* What would read it stands still until the command runs: it must fit at once. */
+static bool would_hang(const struct replay *r)
+{
+	bool fits = true;
+
+	for (size_t i = 0; i < 2; i++)
+		fits &= r->v[i].fd < 0 ||
+			pipe_holds(r->v[i].fd, r->v[i].is_socket, r->v[i].left.n);
+	return !fits;
 }
 
 static const struct ref *printed_on(const struct thunk *t, const struct result *r, int fd)
@@ -212,6 +231,12 @@ enum trace_answer replay_begin(struct session *s, const struct ask *k,
 			r->status = r->status ? r->status : 1;
 		}
 	}
+	if (k->is_hasty && would_hang(r)) {
+		replay_free(r);
+		return TRACE_GO;
+	}
+	for (size_t i = 0; i < 2; i++)
+		r->n_open -= r->v[i].fd >= 0 && pour_begin(&r->v[i]);
 	*status = r->status;
 	if (!r->n_open) {
 		replay_free(r);

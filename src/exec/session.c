@@ -93,6 +93,7 @@ static enum trace_answer judge_command(struct session *s, struct ask *k,
 
 	if (a != TRACE_GO || build_command(s, k, is_script, &c) < 0)
 		return a;
+	k->is_hasty = c.std[1].is_hasty || c.std[2].is_hasty;
 	if (outer && learn_is_part(&outer->command, &c))
 		return TRACE_GO;
 	if (outer)

@@ -77,6 +77,7 @@ struct ask {
 	int look;                       /* the event's status */
 	bool is_relative;               /* the event's */
 	bool prints;                    /* it waits for what it is to print */
+	bool is_hasty;                  /* what started it stands still meanwhile */
 	unsigned n_waits;
 	struct id thunk;                /* that it waits for */
 	uint64_t since_ms;              /* it does so */
@@ -118,6 +119,12 @@ int pipe_end(pid_t pid, int fd, bool *is_socket);
 /* EPIPE raises no signal: the command is to hear of that, not gg. */
 ssize_t pipe_write(int fd, struct bytes b);
 
+/* Does what started pid stand still until pid executes or has ended, so that it reads
+ * nothing before? */
+bool pipe_parent_waits(pid_t pid);
+/* Has the pipe, which may become larger, room for all that, at once? */
+bool pipe_holds(int fd, bool is_socket, size_t n);
+
 /* From now on keep what k, which is about to execute, prints into its pipe: fds has a
  * bit for standard output, standard error or both, that have one pipe.  NULL: that
  * cannot be.  tap_text: it has ended well, this is all that it printed.  tap_leave:
@@ -130,7 +137,8 @@ bool taps_hold(struct session *s, struct tracer *t, const struct trace_event *ev
 void taps_drop(struct session *s);
 
 /* k, whose command is t, ends with *status once what r says that t printed is in its
- * pipes; at once if there is nothing (replay.c). */
+ * pipes; at once if that is all there already.  TRACE_GO: it has to run for real, or it
+ * would wait for itself (replay.c). */
 enum trace_answer replay_begin(struct session *s, const struct ask *k,
 			       const struct thunk *t, const struct result *r, int *status);
 /* The same for a thunk that has ended well. */

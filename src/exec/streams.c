@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "process.h"
-#include "session.h"
+#include "session_private.h"
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -272,6 +272,7 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 		if (fd && (S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode))) {
 			out->kind = STREAM_PIPE;
 			out->path = printed_place(pid, fd, &st);
+			out->is_hasty = pipe_parent_waits(pid);
 		}
 		return;
 	}

@@ -114,7 +114,7 @@ static void study_begin(struct session *s, const struct ask *k, const struct com
 	struct trace_event ev = { .kind = TRACE_EXEC, .path = k->path, .pid = k->pid };
 
 	*st = (struct study){ .s = s, .root = trace_process(k->pid, NULL),
-			      .begun_ms = when_steady_ms() };
+			      .begun_ms = when_steady_ms(), .is_hasty = k->is_hasty };
 	st->waited_until_ms = st->begun_ms;
 	st->waiting_end = &st->waiting;
 	st->command = copy_command(&st->arena, c);
@@ -433,7 +433,8 @@ enum trace_answer study_consider(struct session *s, struct ask *k,
 	    has_odd_stream(s, k->pid, c, shape) || is_small_talk(c, shape, &s->arena))
 		return TRACE_GO;
 	bury_dead(s);
-	same = study_of_shape(s, shape);
+	/* What waits would keep others waiting that could start the next. */
+	same = k->is_hasty ? NULL : study_of_shape(s, shape);
 	if (same && !same->why_real)
 		return wait_for(same, k);
 	if (!same)

@@ -40,6 +40,7 @@ struct study {
 					 * that counts */
 	struct closure_ahead *ahead;    /* closure.h */
 	struct tap *taps[3];            /* of what it prints, by its stream */
+	bool is_hasty;                  /* as its ask */
 	struct strs bound;              /* names by which it can be called */
 	const char *why_real;           /* it must run for real each time */
 	const char *why_not;            /* this run teaches nothing */

@@ -126,18 +126,23 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 	return why ? err_set(e, ERR_REFUSED, "%s", why) : 0;
 }
 
+/* *is_news: the model says something else than before, or nobody expected this. */
 static int learn(struct study *st, const struct sighting *si, struct arena *a,
-		 struct bytes *text, struct err *e)
+		 struct bytes *text, bool *is_news, struct err *e)
 {
 	struct session *s = st->s;
+	struct bytes before = { 0 };
 	struct learned l;
 
+	if (st->is_hasty && learned_text(s->o.store, st->shape, a, &l, e) == 0)
+		before = l.text;
 	study_forget_doubts(s);
 	if (learned_add(s->o.store, st->shape, si, a, NULL, e) < 0 ||
 	    learned_text(s->o.store, st->shape, a, &l, e) < 0 ||
 	    models_learn(s->o.models, st->shape, l.text, e) < 0)
 		return -1;
 	*text = l.text;
+	*is_news = !bytes_equal(before, l.text);
 	return 0;
 }
 
@@ -279,7 +284,7 @@ bool study_teach(struct study *st)
 	struct arena a = { 0 };
 	struct sighting si;
 	struct err e;
-	bool is_adopted = false;
+	bool is_adopted = false, is_news = true;
 	int rc = sight(st, &a, &si, &e);
 
 	if (rc == 0 && !gives(&si) && is_let_go(st, &e)) {
@@ -289,7 +294,7 @@ bool study_teach(struct study *st)
 		study_rests(st, false);
 	}
 	if (rc == 0) {
-		rc = learn(st, &si, &a, &text, &e);
+		rc = learn(st, &si, &a, &text, &is_news, &e);
 		if (rc < 0 && e.code == ERR_REFUSED) {
 			unlearn(st);
 			study_rests(st, !gives(&si));
@@ -297,7 +302,8 @@ bool study_teach(struct study *st)
 	}
 	if (rc == 0)
 		is_adopted = adopt(st, &a);
-	study_tell(s, &si, st->shape, text, rc < 0 ? &e : NULL);
+	if (is_news)
+		study_tell(s, &si, st->shape, text, rc < 0 ? &e : NULL);
 	arena_release(&a);
 	return is_adopted;
 }

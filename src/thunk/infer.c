@@ -237,6 +237,23 @@ static int settle_printed(struct question *q, const struct id *id, struct err *e
 	return 1;
 }
 
+static bool is_hasty(const struct command *c)
+{
+	return c->std[1].is_hasty || c->std[2].is_hasty;
+}
+
+/* Other threads of what started it may stand still with it, which would have
+ * started the next. */
+static enum infer_verdict let_run(struct question *q)
+{
+	if (!q->b.is_learned)
+		return question_real(q, "what started it reads what it prints, and does not "
+					"go on before it runs");
+	buf_printf(q->why, "%s: watched while it runs, for what started it does not go on "
+		   "before\n", q->b.rule);
+	return INFER_UNKNOWN;
+}
+
 /* A folder with files of the user's own is never replaced.  Of a pattern that
  * says @out/ he is told so; what was learned, or is updated, runs for real. */
 static int in_the_way(struct question *q, const char **reason, struct err *e)
@@ -304,7 +321,7 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 	case -1:
 		return -1;
 	case 0:
-		*v = INFER_FORCE;
+		*v = is_hasty(q->g.c) ? let_run(q) : INFER_FORCE;
 		return 0;
 	}
 	if (place_all(q, &id, e) < 0)
