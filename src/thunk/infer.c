@@ -212,25 +212,37 @@ static int place_all(struct question *q, const struct id *id, struct err *e)
 	return 0;
 }
 
+static bool prints(const struct thunk *t)
+{
+	bool is = false;
+
+	for (size_t i = 0; i < t->n_out; i++)
+		is |= output_is_printed(&t->out[i]);
+	return is;
+}
+
 /* Who reads what it prints waits for it: that has to be known.  1 it is, or nobody
  * does; 0 it is to be made first; -1. */
 static int settle_printed(struct question *q, const struct id *id, struct err *e)
 {
 	struct store *store = q->g.in->o.store;
-	struct placeholder *ph = &q->g.helper->first;
+	struct infer_helper *h = q->g.helper;
 	struct result known;
-	int rc = store_get_result(store, id, q->g.a, &known, e);
+	int rc;
 
+	if (!prints(&q->t))
+		return 1;
+	h->prints = true;
+	rc = store_get_result(store, id, q->g.a, &known, e);
 	if (rc < 0 && e->code != ERR_MISSING)
 		return -1;
 	for (size_t i = 0; i < q->t.n_out; i++) {
-		const struct ref *value;
+		const char *name = q->t.out[i].name;
+		const struct ref *value = rc < 0 ? NULL : result_output(&known, name);
 
 		if (!output_is_printed(&q->t.out[i]))
 			continue;
-		q->g.helper->prints = true;
-		*ph = (struct placeholder){ .thunk = *id, .out = q->t.out[i].name };
-		value = rc < 0 ? NULL : result_output(&known, ph->out);
+		h->first = (struct placeholder){ .thunk = *id, .out = name };
 		if (!value || value->kind == REF_THUNK || !store_has(store, &value->id))
 			return 0;
 	}
