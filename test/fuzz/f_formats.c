@@ -22,7 +22,8 @@ static void touch(const struct tensor *t)
 static void try_table(struct bytes b, bool is_csv, unsigned how, struct arena *a)
 {
 	struct csv_opts o = { .label = how & 1 ? "last" : "first", .has_header = how & 2,
-			      .hash_bits = how & 4 ? 5 : 0, .one_hot = how & 8 };
+			      .hash_bits = how & 4 ? 5 : 0, .one_hot = how & 8,
+			      .wants_targets = how & 16 };
 	struct table t;
 	struct err e;
 
