@@ -312,6 +312,16 @@ manual()
 }
 check "the manual tells of every command and option" manual
 
+latin_1()
+{
+	printf '1,2,caf\xe9\n3,4,tea\n5,6,caf\xe9\n' >latin.csv && "$ML" prep latin.csv -o latin.st &&
+		[ "$("$ML" show --json latin.st | jq -r .metadata.classes)" = '["café","tea"]' ] &&
+		"$ML" train --data c3.st --model 'linear 3-2' --steps 1 -o $'caf\xe9.st' &&
+		[ "$("$ML" eval --data c3.st --json $'caf\xe9.st' | jq -r .members[].weights)" = café.st ]
+}
+"$ML" data --examples 200 --features 3 --classes 2 -o c3.st
+check "words and names that are no UTF-8 are left out nowhere" latin_1
+
 # Of every type the zeros are counted.
 zeros()
 {
@@ -369,7 +379,6 @@ check "a loss that is no number any more ends the run" refused 'no finite number
 	--data d.st --model "$mlp" --rate 1e30 --steps 50 -o x
 check "numbers are not judged as classes" refused 'gives numbers, not classes' eval \
 	--data line.st n-0.st
-"$ML" data --examples 200 --features 3 --classes 2 -o c3.st
 "$ML" train --data c3.st --model 'linear 3-2' --steps 1 -o lc.st
 check "classes and numbers have no mean" refused 'the members before it' predict --data line.st \
 	n-0.st lc.st

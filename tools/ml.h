@@ -136,6 +136,8 @@ int ml_fits(const struct ml *m, const struct net *net, const struct dataset *d,
  * weights say of theirs.  ERR_BAD, ERR_REFUSED. */
 int ml_teach(struct ml *m, const struct net *student, struct dataset *d, struct team *team,
 	     struct err *e);
+/* s for JSON; what is no UTF-8 is taken for Latin-1, so that nothing is left out. */
+json_t *ml_text(const char *s);
 /* v as a file that appears whole; v is released.  ERR_IO. */
 int ml_write_json(const char *path, json_t *v, struct err *e);
 int ml_open_data(struct ml *m, struct tensors *t, struct dataset *d, struct err *e);

@@ -141,6 +141,25 @@ int ml_choice(const char *s, const char *const *names, int n, int def,
 	return s ? refuse_choice(s, names, n, option, e) : 0;
 }
 
+json_t *ml_text(const char *s)
+{
+	json_t *v = json_string(s);
+	struct buf b = { 0 };
+
+	if (v)
+		return v;
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c >= 0x80)
+			buf_char(&b, (char)(0xc0 | c >> 6));
+		buf_char(&b, (char)(c < 0x80 ? c : 0x80 | (c & 0x3f)));
+	}
+	v = json_string(b.p);
+	buf_release(&b);
+	return v;
+}
+
 int ml_write_json(const char *path, json_t *v, struct err *e)
 {
 	char *text = json_dumps(v, JSON_COMPACT | JSON_REAL_PRECISION(9));

@@ -130,8 +130,8 @@ static void take(struct judge *j, const char *path)
 	if (!j->labels)
 		return;
 	metrics_of(j->p, j->labels, j->data.n, j->classes, NULL, &v);
-	json_array_append_new(j->members, json_pack("{s:s,s:o}", "weights", path, "metrics",
-						    describe(&v)));
+	json_array_append_new(j->members, json_pack("{s:o,s:o}", "weights", ml_text(path),
+						    "metrics", describe(&v)));
 }
 
 static int judge_member(struct judge *j, const char *path, struct err *e)

@@ -227,7 +227,7 @@ static const char *names_as_json(struct ml *m, const struct raw *r)
 	const char *copy;
 
 	for (size_t i = 0; i < r->n_names; i++)
-		json_array_append_new(v, json_string(r->names[i]));
+		json_array_append_new(v, ml_text(r->names[i]));
 	text = json_dumps(v, JSON_COMPACT);
 	copy = arena_str(&m->a, text ? text : "[]");
 	free(text);
