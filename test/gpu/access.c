@@ -4,7 +4,7 @@
 
 #define ALWAYS_INLINE static inline __attribute__((always_inline))
 
-static uint64_t address_of(const struct block *b, const struct ins *i, unsigned t)
+uint64_t block_address(const struct block *b, const struct ins *i, unsigned t)
 {
 	const char *at = b->regs + i->at[PTX_OPERANDS - 1] + (size_t)t * i->address_width;
 	uint32_t narrow;
@@ -122,7 +122,7 @@ ALWAYS_INLINE int access_in(struct block *b, const struct ins *i, enum space spa
 	unsigned n_same = 0;
 
 	for (unsigned t = run.lo; t < run.hi; t++, last = at) {
-		at = address_of(b, i, t);
+		at = block_address(b, i, t);
 		n_same = at == last ? n_same + 1 : 0;
 		if (n_same > 1 && i->is_floats && i->kind == INS_LOAD && space != SPACE_LOCAL) {
 			move_floats(b, i, t, s.bytes);

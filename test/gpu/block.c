@@ -112,7 +112,8 @@ static int advance(struct block *b, uint32_t pc, uint32_t next, uint64_t *steps)
 
 		if (++*steps > steps_most)
 			return block_fail(b, i, b->group.runs[0].lo, "does not come to an end");
-		b->m->n_instructions += n;
+		if (b->m->counts)
+			cost_add(b, i, g);
 		if (i->kind == INS_LANES || i->kind == INS_LOAD || i->kind == INS_STORE) {
 			if (execute(b, i, g) < 0)
 				return -1;
@@ -245,6 +246,7 @@ int machine_run(struct machine *m, const struct launch *l, struct fault *f)
 	memcpy(b->starts[SPACE_PARAM], l->params, k->params_size);
 	fill_fixed(b);
 	b->global.launch = m->stretch + 1;
+	k->cost.launches++;
 	for (b->at[2] = 0; b->at[2] < n[2] && rc == 0; b->at[2]++)
 		for (b->at[1] = 0; b->at[1] < n[1] && rc == 0; b->at[1]++)
 			for (b->at[0] = 0; b->at[0] < n[0] && rc == 0; b->at[0]++)

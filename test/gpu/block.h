@@ -35,5 +35,8 @@ struct block {
 int block_fail(struct block *b, const struct ins *i, unsigned t, const char *what);
 /* A load or store of those threads. */
 int block_access(struct block *b, const struct ins *i, struct run run);
+uint64_t block_address(const struct block *b, const struct ins *i, unsigned t);
+/* cost.c: that the group does i. */
+void cost_add(struct block *b, const struct ins *i, const struct group *g);
 
 #endif

@@ -49,6 +49,7 @@ struct ins {
 	enum ins_kind kind;
 	enum space space;
 	ptx_lanes *fn;
+	const struct op *op;
 	uint32_t at[PTX_OPERANDS];
 	uint32_t line, target;
 	int64_t offset;
@@ -67,6 +68,17 @@ struct constant {
 	uint64_t value;
 };
 
+/* What warps did in all launches; cost.c says how it is counted. */
+enum cost_class {
+	COST_FLOAT, COST_INT, COST_WIDE, COST_DIVIDE, COST_OTHER, COST_PARAM, COST_GLOBAL,
+	COST_SHARED, COST_LOCAL, COST_BRANCH, COST_CLASSES
+};
+
+struct cost {
+	uint64_t launches, warps[COST_CLASSES];
+	uint64_t sectors, sectors_least, turns, turns_least;
+};
+
 struct kernel {
 	char *name;             /* as nvcc mangles it */
 	char plain[64];         /* as it is in the source */
@@ -79,6 +91,7 @@ struct kernel {
 	size_t n_constants;
 	size_t regs_size;
 	char *regs;             /* made when first run */
+	struct cost cost;
 };
 
 struct program {
@@ -139,11 +152,14 @@ struct launch {
 struct machine {
 	struct memory memory;
 	uint32_t stretch;
-	uint64_t n_instructions;                /* of threads */
+	bool counts;                            /* costs too, which is slow */
 };
 
 /* Why it could not begin, as on a GPU, or NULL. */
 const char *launch_refused(const struct launch *l);
 int machine_run(struct machine *m, const struct launch *l, struct fault *f);
+
+/* A table of what the kernels cost.  -1: it cannot be written. */
+int cost_write(const struct program *p, const char *path);
 
 #endif

@@ -116,6 +116,7 @@ static int lanes(struct builder *b, const struct statement *s, const struct op *
 {
 	i->kind = INS_LANES;
 	i->fn = op->fn;
+	i->op = op;
 	if (s->n_data != op->n || s->has_address)
 		return at_line(b->fault, &s->name, "has another number of operands");
 	for (size_t k = 0; k < op->n; k++)

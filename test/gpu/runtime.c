@@ -2,10 +2,10 @@
  *
  * It is linked in the place of cudart and has what device_cuda.cu calls.  The
  * PTX is that which nvcc put into the object, or, to see that the tests notice, that
- * of the file in GG_PTX.  Work is done as late as CUDA may do it: a stream keeps
- * what it is given until somebody waits for it, and copies to the host come only
- * then.  After a fault every call fails, as after one on a GPU, and the error's
- * words are the machine's.
+ * of the file in GG_PTX; GG_PTX_COSTS names a file for what cost.c counts.  Work is
+ * done as late as CUDA may do it: a stream keeps what it is given until somebody
+ * waits for it, and copies to the host come only then.  After a fault every call
+ * fails, as after one on a GPU, and the error's words are the machine's.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -53,6 +53,7 @@ cudaError_t opened(void)
 		broken();
 	if (!all.is_open)
 		all.machine.stretch = 1;
+	all.machine.counts = getenv("GG_PTX_COSTS") != NULL;
 	all.is_open = true;
 	return all.broken;
 }
@@ -102,7 +103,11 @@ void __cudaRegisterFatBinaryEnd(void **handle)
 void __cudaUnregisterFatBinary(void **handle);
 void __cudaUnregisterFatBinary(void **handle)
 {
-	(void)handle;
+	const char *path = getenv("GG_PTX_COSTS");
+	struct object *o = (struct object *)handle;
+
+	if (o->program && path && cost_write(o->program, path) < 0)
+		fprintf(stderr, "no costs are in %s\n", path);
 }
 
 void __cudaRegisterFunction(void **handle, const char *stub, char *device_function,
