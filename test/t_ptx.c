@@ -68,12 +68,26 @@ static const struct {
 	{ "selp.b32", 1, 2, 0, 2 },
 };
 
+/* Of four operands: bits are taken out of a number, or put into one. */
+static const struct {
+	const char *name;
+	uint64_t in[4], want;
+} fields[] = {
+	{ "bfe.u32", { 0x12345678, 8, 12 }, 0x456 },
+	{ "bfe.u32", { 0x92345678, 28, 12 }, 0x9 },
+	{ "bfe.u32", { 0x12345678, 32, 4 }, 0 },
+	{ "bfi.b32", { 0xffffffab, 0x12345678, 8, 8 }, 0x1234ab78 },
+	{ "bfi.b32", { 0xab, 0x12345678, 28, 8 }, 0xb2345678 },
+	{ "bfi.b32", { 0xab, 0x12345678, 40, 8 }, 0x12345678 },
+	{ "bfi.b32", { 0xab, 0x12345678, 0, 0 }, 0x12345678 },
+};
+
 /* By vectors and what is left over at their end. */
 static bool gives(const struct op *op, const uint64_t *in, uint64_t want)
 {
 	enum { N = 37, APART = 8 * 64 };
-	_Alignas(64) static char regs[4 * APART];
-	struct ins i = { .at = { 0, APART, 2 * APART, 3 * APART } };
+	_Alignas(64) static char regs[PTX_OPERANDS * APART];
+	struct ins i = { .at = { 0, APART, 2 * APART, 3 * APART, 4 * APART } };
 	bool is_so = true;
 
 	for (int k = 1; k < op->n; k++)
@@ -102,7 +116,7 @@ static const struct op *named_like(const struct op *table, const struct op *op)
 static void to_the_bit(void)
 {
 	for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
-		uint64_t in[3] = { numbers[i].a, numbers[i].b, numbers[i].c };
+		uint64_t in[] = { numbers[i].a, numbers[i].b, numbers[i].c };
 		const struct op *op = op_find(numbers[i].name);
 
 		CHECK(op);
@@ -110,6 +124,12 @@ static void to_the_bit(void)
 			printf("# %s\n", numbers[i].name);
 		CHECK(op && gives(op, in, numbers[i].want));
 		CHECK(op && gives(named_like(arith_scalar, op), in, numbers[i].want));
+	}
+	for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+		const struct op *op = op_find(fields[i].name);
+
+		CHECK(gives(op, fields[i].in, fields[i].want));
+		CHECK(gives(named_like(arith_scalar, op), fields[i].in, fields[i].want));
 	}
 }
 

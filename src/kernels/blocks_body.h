@@ -4,13 +4,19 @@
  */
 #include "tiles.h"
 
-/* Where a block works, and on what. */
+/* Where a block works, and on what.  As places of tasks, so rows and columns of a
+ * product are fewer than 2^32, which saves registers. */
 struct place {
 	const float *a, *b, *bias;
 	float *c;
-	size_t row, column, m, n, k;
-	size_t a_row, a_k, b_column, b_k, ldc;
+	uint32_t row, column, m, n, k;
+	uint32_t a_row, a_k, b_column, b_k, ldc;
 	bool a_is_transposed, b_is_transposed, adds, is_relu;
+};
+
+/* What a thread brings next of A and B. */
+struct from {
+	const float *a, *b;
 };
 
 BLOCK_CODE struct place place_of(const struct device_gemm *d, size_t member, size_t tile,
@@ -24,16 +30,16 @@ BLOCK_CODE struct place place_of(const struct device_gemm *d, size_t member, siz
 	w.b = g->b + member * d->batch.b_step;
 	w.c = g->c + member * d->batch.c_step;
 	w.bias = d->bias.at ? d->bias.at + member * d->bias.step : NULL;
-	w.row = tile / across * tile_m;
-	w.column = tile % across * tile_n;
-	w.m = g->m;
-	w.n = g->n;
-	w.k = g->k;
-	w.a_row = g->a_is_transposed ? 1 : g->lda;
-	w.a_k = g->a_is_transposed ? g->lda : 1;
-	w.b_column = g->b_is_transposed ? g->ldb : 1;
-	w.b_k = g->b_is_transposed ? 1 : g->ldb;
-	w.ldc = g->ldc;
+	w.row = (uint32_t)(tile / across * tile_m);
+	w.column = (uint32_t)(tile % across * tile_n);
+	w.m = (uint32_t)g->m;
+	w.n = (uint32_t)g->n;
+	w.k = (uint32_t)g->k;
+	w.a_row = g->a_is_transposed ? 1 : (uint32_t)g->lda;
+	w.a_k = g->a_is_transposed ? (uint32_t)g->lda : 1;
+	w.b_column = g->b_is_transposed ? (uint32_t)g->ldb : 1;
+	w.b_k = g->b_is_transposed ? 1 : (uint32_t)g->ldb;
+	w.ldc = (uint32_t)g->ldc;
 	w.a_is_transposed = g->a_is_transposed;
 	w.b_is_transposed = g->b_is_transposed;
 	w.adds = g->adds;

@@ -23,21 +23,52 @@ struct STRETCH_ {
 	float a[TILE_K][TILE_M + 4], b[TILE_K][TILE_N + 4];
 };
 
-/* A thread's e-th row or column of the tile. */
+/* A thread's e-th row or column of the tile.  A warp's threads are 4 by 8, so that
+ * together they want few different words of shared memory. */
 BLOCK_CODE unsigned JOIN(row, NAME)(unsigned t, unsigned e)
 {
-	return e / SIDE_M * (SIDE_M * THREADS_M) + t / THREADS_N * SIDE_M + e % SIDE_M;
+	unsigned down = t / 32 / (THREADS_N / 8) * 4 + t % 32 / 8;
+
+	return e / SIDE_M * (SIDE_M * THREADS_M) + down * SIDE_M + e % SIDE_M;
 }
 
 BLOCK_CODE unsigned JOIN(column, NAME)(unsigned t, unsigned e)
 {
-	return e / SIDE_N * (SIDE_N * THREADS_N) + t % THREADS_N * SIDE_N + e % SIDE_N;
+	unsigned across = t / 32 % (THREADS_N / 8) * 8 + t % 8;
+
+	return e / SIDE_N * (SIDE_N * THREADS_N) + across * SIDE_N + e % SIDE_N;
 }
 
-/* What thread t brings of a stretch that begins at p; neighbours in memory go to
- * neighbouring threads. */
-BLOCK_CODE void JOIN(fetch, NAME)(const struct place *w, size_t p, unsigned t, float *a,
-				  float *b)
+/* Where thread t begins; neighbours in memory go to neighbouring threads. */
+BLOCK_CODE struct from JOIN(from, NAME)(const struct place *w, unsigned t)
+{
+	unsigned i0 = w->a_is_transposed ? t % TILE_M : t / TILE_K;
+	unsigned ak = w->a_is_transposed ? t / TILE_M : t % TILE_K;
+	unsigned j0 = w->b_is_transposed ? t / TILE_K : t % TILE_N;
+	unsigned bk = w->b_is_transposed ? t % TILE_K : t / TILE_N;
+	struct from f;
+
+	f.a = w->a + (size_t)(w->row + i0) * w->a_row + (size_t)ak * w->a_k;
+	f.b = w->b + (size_t)(w->column + j0) * w->b_column + (size_t)bk * w->b_k;
+	return f;
+}
+
+/* How far apart a thread's numbers are. */
+BLOCK_CODE size_t JOIN(step_a, NAME)(const struct place *w)
+{
+	return (size_t)(w->a_is_transposed ? BLOCK_THREADS / TILE_M : BLOCK_THREADS / TILE_K) *
+	       (w->a_is_transposed ? w->a_k : w->a_row);
+}
+
+BLOCK_CODE size_t JOIN(step_b, NAME)(const struct place *w)
+{
+	return (size_t)(w->b_is_transposed ? BLOCK_THREADS / TILE_K : BLOCK_THREADS / TILE_N) *
+	       (w->b_is_transposed ? w->b_column : w->b_k);
+}
+
+/* What it brings at the sides and at the end of k: zeros where there is nothing. */
+BLOCK_CODE void JOIN(edge, NAME)(const struct place *w, const struct from *f, uint32_t p,
+				 unsigned t, float *a, float *b)
 {
 	unsigned i0 = w->a_is_transposed ? t % TILE_M : t / TILE_K;
 	unsigned ak = w->a_is_transposed ? t / TILE_M : t % TILE_K;
@@ -47,23 +78,33 @@ BLOCK_CODE void JOIN(fetch, NAME)(const struct place *w, size_t p, unsigned t, f
 	unsigned dak = w->a_is_transposed ? BLOCK_THREADS / TILE_M : 0;
 	unsigned dj = w->b_is_transposed ? BLOCK_THREADS / TILE_K : 0;
 	unsigned dbk = w->b_is_transposed ? 0 : BLOCK_THREADS / TILE_N;
-	const float *from_a = w->a + (w->row + i0) * w->a_row + (p + ak) * w->a_k;
-	const float *from_b = w->b + (w->column + j0) * w->b_column + (p + bk) * w->b_k;
-	size_t step_a = di * w->a_row + dak * w->a_k, step_b = dj * w->b_column + dbk * w->b_k;
+	size_t step_a = JOIN(step_a, NAME)(w), step_b = JOIN(step_b, NAME)(w);
+
+	UNROLL for (unsigned e = 0; e < A_EACH; e++)
+		a[e] = w->row + i0 + e * di < w->m && p + ak + e * dak < w->k ?
+		       f->a[e * step_a] : 0.0f;
+	UNROLL for (unsigned e = 0; e < B_EACH; e++)
+		b[e] = w->column + j0 + e * dj < w->n && p + bk + e * dbk < w->k ?
+		       f->b[e * step_b] : 0.0f;
+}
+
+/* What thread t brings of the stretch that begins at p; the next time it is the
+ * stretch behind. */
+BLOCK_CODE void JOIN(fetch, NAME)(const struct place *w, struct from *f, uint32_t p, unsigned t,
+				  float *a, float *b)
+{
+	size_t step_a = JOIN(step_a, NAME)(w), step_b = JOIN(step_b, NAME)(w);
 
 	if (p + TILE_K <= w->k && w->row + TILE_M <= w->m && w->column + TILE_N <= w->n) {
 		UNROLL for (unsigned e = 0; e < A_EACH; e++)
-			a[e] = from_a[e * step_a];
+			a[e] = f->a[e * step_a];
 		UNROLL for (unsigned e = 0; e < B_EACH; e++)
-			b[e] = from_b[e * step_b];
-		return;
+			b[e] = f->b[e * step_b];
+	} else {
+		JOIN(edge, NAME)(w, f, p, t, a, b);
 	}
-	UNROLL for (unsigned e = 0; e < A_EACH; e++)
-		a[e] = w->row + i0 + e * di < w->m && p + ak + e * dak < w->k ?
-		       from_a[e * step_a] : 0.0f;
-	UNROLL for (unsigned e = 0; e < B_EACH; e++)
-		b[e] = w->column + j0 + e * dj < w->n && p + bk + e * dbk < w->k ?
-		       from_b[e * step_b] : 0.0f;
+	f->a += (size_t)TILE_K * w->a_k;
+	f->b += (size_t)TILE_K * w->b_k;
 }
 
 BLOCK_CODE void JOIN(keep, NAME)(const struct place *w, struct STRETCH_ *s, unsigned t,
@@ -105,10 +146,10 @@ BLOCK_CODE void JOIN(begin, NAME)(const struct place *w, unsigned t, float c[PER
 {
 	UNROLL for (unsigned e = 0; e < PER_M; e++)
 		UNROLL for (unsigned f = 0; f < PER_N; f++) {
-			size_t i = w->row + JOIN(row, NAME)(t, e);
-			size_t j = w->column + JOIN(column, NAME)(t, f);
+			uint32_t i = w->row + JOIN(row, NAME)(t, e);
+			uint32_t j = w->column + JOIN(column, NAME)(t, f);
 
-			c[e][f] = w->adds && i < w->m && j < w->n ? w->c[i * w->ldc + j] :
+			c[e][f] = w->adds && i < w->m && j < w->n ? w->c[(size_t)i * w->ldc + j] :
 				  0.0f;
 		}
 }
@@ -117,15 +158,15 @@ BLOCK_CODE void JOIN(end, NAME)(const struct place *w, unsigned t, float c[PER_M
 {
 	UNROLL for (unsigned e = 0; e < PER_M; e++)
 		UNROLL for (unsigned f = 0; f < PER_N; f++) {
-			size_t i = w->row + JOIN(row, NAME)(t, e);
-			size_t j = w->column + JOIN(column, NAME)(t, f);
+			uint32_t i = w->row + JOIN(row, NAME)(t, e);
+			uint32_t j = w->column + JOIN(column, NAME)(t, f);
 			float x = c[e][f];
 
 			if (i >= w->m || j >= w->n)
 				continue;
 			if (w->bias)
 				x = x + w->bias[j];
-			w->c[i * w->ldc + j] = w->is_relu ? act_one(ACT_RELU, x) : x;
+			w->c[(size_t)i * w->ldc + j] = w->is_relu ? act_one(ACT_RELU, x) : x;
 		}
 }
 
@@ -135,19 +176,22 @@ BLOCK_CODE void JOIN(block, NAME)(const struct device_gemm *g, size_t member, si
 	KEPT(float, c, BLOCK_THREADS)[PER_M][PER_N];
 	KEPT(float, a, BLOCK_THREADS)[A_EACH];
 	KEPT(float, b, BLOCK_THREADS)[B_EACH];
+	KEPT(struct from, from, BLOCK_THREADS);
 	struct place w = place_of(g, member, tile, TILE_M, TILE_N);
 	unsigned now = 0;
 
 	EACH_THREAD(t, BLOCK_THREADS) {
 		JOIN(begin, NAME)(&w, t, c[OWN(t)]);
-		JOIN(fetch, NAME)(&w, 0, t, a[OWN(t)], b[OWN(t)]);
+		from[OWN(t)] = JOIN(from, NAME)(&w, t);
+		JOIN(fetch, NAME)(&w, &from[OWN(t)], 0, t, a[OWN(t)], b[OWN(t)]);
 		JOIN(keep, NAME)(&w, &both[0], t, a[OWN(t)], b[OWN(t)]);
 	}
 	BARRIER();
-	ROLLED for (size_t p = 0; p < w.k; p += TILE_K, now ^= 1) {
+	ROLLED for (uint32_t p = 0; p < w.k; p += TILE_K, now ^= 1) {
 		EACH_THREAD(t, BLOCK_THREADS) {
 			if (p + TILE_K < w.k)
-				JOIN(fetch, NAME)(&w, p + TILE_K, t, a[OWN(t)], b[OWN(t)]);
+				JOIN(fetch, NAME)(&w, &from[OWN(t)], p + TILE_K, t,
+						  a[OWN(t)], b[OWN(t)]);
 			if (p + TILE_K <= w.k)
 				UNROLL for (unsigned k = 0; k < TILE_K; k++)
 					JOIN(multiply, NAME)(&both[now], k, t, c[OWN(t)]);

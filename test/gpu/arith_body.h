@@ -96,6 +96,15 @@ static inline int64_t drawn_right(int64_t a, uint32_t by, unsigned bits)
 	return a >> (by < bits ? by : bits - 1);
 }
 
+/* Places from..from + n - 1 of a number, as far as it has them. */
+static inline uint64_t places(uint32_t from, uint32_t n, unsigned bits)
+{
+	uint64_t end = (uint64_t)(from & 0xff) + (n & 0xff);
+	uint64_t below_end = end < bits ? ((uint64_t)1 << end) - 1 : UINT64_MAX >> (64 - bits);
+
+	return (from & 0xff) < bits ? below_end >> (from & 0xff) << (from & 0xff) : 0;
+}
+
 /* To an integer: what is beyond it becomes its end, and no number 0. */
 static inline int64_t within(double x, double low, double high, int64_t first, int64_t last)
 {
@@ -132,7 +141,7 @@ static inline int64_t signed_rest(int64_t a, int64_t b)
 	return b == 0 ? a : b == -1 ? 0 : a % b;
 }
 
-/* X(name, operands, result, types of the others, what it is) */
+/* X(name, operands, result, types of the others, what it is); a fifth is of 32 bits */
 #define SUMS(X, T, U) \
 	X(add_##T, 3, T, T, T, u8, (T)((U)a + (U)b)) \
 	X(sub_##T, 3, T, T, T, u8, (T)((U)a - (U)b)) \
@@ -206,6 +215,9 @@ static inline int64_t signed_rest(int64_t a, int64_t b)
 	X(xor_pred, 3, pr, pr, pr, u8, a ^ b) \
 	SHIFTED(X, 16, u32) SHIFTED(X, 32, u32) SHIFTED(X, 64, u64) \
 	WIDE(X, u16, u32) WIDE(X, s16, s32) WIDE(X, u32, u64) WIDE(X, s32, s64) \
+	X(bfe_u32, 4, u32, u32, u32, u32, (u32)((a & places(b, c, 32)) >> (b & 31))) \
+	X(bfi_b32, 5, u32, u32, u32, u32, \
+	  (u32)((b & ~places(c, d, 32)) | (((u64)a << (c & 31)) & places(c, d, 32)))) \
 	X(mul_hi_u64, 3, u64, u64, u64, u8, (u64)((u128)a * b >> 64)) \
 	X(cvta_to_global_u64, 2, u64, u64, u8, u8, a) \
 	X(add_rn_f32, 3, f32, f32, f32, u8, number(a + b)) \
@@ -247,14 +259,18 @@ static inline int64_t signed_rest(int64_t a, int64_t b)
 		const A *pa = (const A *)(regs + i->at[1]); \
 		const B *pb = (const B *)(regs + i->at[2]); \
 		const C *pc = (const C *)(regs + i->at[3]); \
+		const u32 *pd = (const u32 *)(regs + i->at[4]); \
 		(void)pb; \
 		(void)pc; \
+		(void)pd; \
 		LANES for (unsigned t = lo; t < hi; t++) { \
 			const A a = pa[t]; \
 			const B b = n > 2 ? pb[t] : 0; \
 			const C c = n > 3 ? pc[t] : 0; \
+			const u32 d = n > 4 ? pd[t] : 0; \
 			(void)b; \
 			(void)c; \
+			(void)d; \
 			to[t] = what; \
 		} \
 	}
@@ -262,7 +278,7 @@ EACH_OP(LOOP)
 
 const struct op OPS[] = {
 #define ROW(name, n, D, A, B, C, what) \
-	{ #name, do_##name, n, { sizeof(D), sizeof(A), sizeof(B), sizeof(C) } },
+	{ #name, do_##name, n, { sizeof(D), sizeof(A), sizeof(B), sizeof(C), 4 } },
 	EACH_OP(ROW)
 	{ 0 }
 };

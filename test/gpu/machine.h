@@ -108,7 +108,7 @@ struct kernel *program_kernel(struct program *p, const char *name);
 struct op {
 	const char *name;       /* with _ for each dot */
 	ptx_lanes *fn;
-	uint8_t n, sizes[4];
+	uint8_t n, sizes[PTX_OPERANDS];
 };
 
 extern const struct op arith_avx2[], arith_scalar[];        /* the last has no name */
