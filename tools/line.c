@@ -45,14 +45,28 @@ void line_id(struct buf *b, const char *key, const struct id *id)
 	add_quoted(b, id_hex(id).s, ID_HEX);
 }
 
-/* The length of s if it stands in JSON as it is, or 0. */
+/* How much of s stands in JSON as it is. */
 static size_t plain_size(const char *s)
 {
 	size_t n = 0;
 
 	while (s[n] >= 0x20 && s[n] < 0x7f && s[n] != '"' && s[n] != '\\')
 		n++;
-	return s[n] ? 0 : n;
+	return n;
+}
+
+/* false: s has more to escape than quotation marks, and is there in part. */
+static bool add_plain(struct buf *b, const char *s)
+{
+	size_t n;
+
+	while (n = plain_size(s), s[n] == '"') {
+		buf_add(b, s, n);
+		buf_add(b, "\\\"", 2);
+		s += n + 1;
+	}
+	buf_add(b, s, n);
+	return !s[n];
 }
 
 static int dump(const char *p, size_t n, void *arg)
@@ -63,14 +77,17 @@ static int dump(const char *p, size_t n, void *arg)
 
 void line_name(struct buf *b, const char *key, const char *s)
 {
-	size_t n = plain_size(s);
+	size_t from;
 	json_t *o;
 
 	add_key(b, key);
-	if (n) {
-		add_quoted(b, s, n);
+	from = b->n;
+	buf_char(b, '"');
+	if (add_plain(b, s)) {
+		buf_char(b, '"');
 		return;
 	}
+	b->n = from;
 	o = json_name(s);
 	if (json_dump_callback(o, dump, b, JSON_ENCODE_ANY) < 0)
 		abort();
