@@ -38,7 +38,8 @@ void proc_send(struct proc *p, struct bytes b);
 void proc_close(struct proc *p);
 void proc_kill(struct proc *p, int sig);
 
-/* Call fn once, ms from now.  The timer is gone after fn or loop_cancel. */
+/* Call fn once, ms from now; with 0 soon, but not before what else has happened by
+ * then was looked at once.  The timer is gone after fn or loop_cancel. */
 struct timer;
 struct timer *loop_after(struct loop *l, uint64_t ms, void (*fn)(void *arg),
 			 void *arg);

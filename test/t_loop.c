@@ -161,6 +161,51 @@ static void timers(void)
 	CHECK(loop_now_ms(loop) - before >= 60);
 }
 
+struct put_off {
+	int n, fds[2];
+	bool is_read;
+};
+
+static void put_off_read(void *arg)
+{
+	struct put_off *p = arg;
+
+	p->is_read = true;
+}
+
+static void put_off_again(void *arg)
+{
+	struct put_off *p = arg;
+
+	if (++p->n < 100000 && !p->is_read)
+		loop_after(loop, 0, put_off_again, p);
+}
+
+static void soon(void)
+{
+	struct tick t = { .n = 0 };
+	struct put_off p = { .n = 0 };
+	struct timer *never;
+	struct watch *w;
+
+	never = loop_after(loop, 0, tick_a, &t);
+	loop_after(loop, 0, tick_a, &t);
+	loop_after(loop, 0, tick_b, &t);
+	loop_cancel(never);
+	loop_run(loop, &t.is_over);
+	CHECK_STR(t.order, "ab");
+	if (pipe(p.fds) < 0 || write(p.fds[1], "x", 1) != 1)
+		abort();
+	w = loop_watch(loop, p.fds[0], put_off_read, &p);
+	loop_after(loop, 0, put_off_again, &p);
+	loop_run(loop, &p.is_read);
+	CHECK(p.is_read && p.n < 10);
+	loop_unwatch(w);
+	loop_run(loop, NULL);
+	close(p.fds[0]);
+	close(p.fds[1]);
+}
+
 struct chore {
 	int fds[2];
 	bool is_worked, is_done, is_read;
@@ -283,6 +328,7 @@ static const struct test tests[] = {
 	{ "a child that is killed or deaf harms nobody", child_is_killed },
 	{ "a program that is not there is named", absent_program },
 	{ "timers fire once, in order, unless cancelled", timers },
+	{ "what is due at once comes in order, and cannot keep the loop from the rest", soon },
 	{ "work leaves the thread and comes back; a descriptor is watched", work_and_watch },
 	{ "a descriptor is watched for reading, writing, both or nothing", watch_both_ways },
 	{ "signals are told, and alone do not keep the loop", signals },

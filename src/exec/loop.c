@@ -23,12 +23,21 @@ enum { READ_BYTES = 1 << 18, CHILD_FD = 3 };
 struct loop {
 	uv_loop_t uv;
 	char *in;                       /* READ_BYTES, shared by all sockets */
+	uv_idle_t *idle;                /* runs while there is any of those due soon */
+	struct timer *soon, *last_soon;
+	uint64_t turn;
 };
 
+/* What is due at once is kept apart, in order.  libuv would run it among the timers
+ * that are due now, and what is put off again and again would keep the loop from
+ * looking at anything else. */
 struct timer {
 	uv_timer_t uv;
 	void (*fn)(void *arg);
 	void *arg;
+	struct loop *loop;              /* where it is due soon, or NULL */
+	struct timer *prev, *next;
+	uint64_t turn;                  /* in which it was put there */
 };
 
 struct work {
@@ -77,14 +86,20 @@ int loop_new(struct loop **out, struct err *e)
 		return err_set(e, ERR_IO, "event loop: %s", uv_strerror(rc));
 	}
 	l->in = mem_alloc(READ_BYTES);
+	l->idle = mem_alloc(sizeof *l->idle);
+	l->soon = l->last_soon = NULL;
+	l->turn = 0;
+	uv_idle_init(&l->uv, l->idle);
+	l->idle->data = l;
 	*out = l;
 	return 0;
 }
 
 static void close_left(uv_handle_t *h, void *arg)
 {
-	(void)arg;
-	if (!uv_is_closing(h))
+	const struct loop *l = arg;
+
+	if (!uv_is_closing(h) && h != (uv_handle_t *)l->idle)
 		uv_close(h, free_handle);
 }
 
@@ -92,9 +107,13 @@ void loop_free(struct loop *l)
 {
 	if (!l)
 		return;
-	uv_walk(&l->uv, close_left, NULL);
+	while (l->soon)
+		loop_cancel(l->soon);
+	uv_walk(&l->uv, close_left, l);
 	while (uv_run(&l->uv, UV_RUN_DEFAULT))
 		;
+	uv_close((uv_handle_t *)l->idle, free_handle);
+	uv_run(&l->uv, UV_RUN_DEFAULT);
 	if (uv_loop_close(&l->uv) < 0)
 		abort();
 	free(l->in);
@@ -304,6 +323,43 @@ static void timer_fired(uv_timer_t *h)
 	fn(arg);
 }
 
+static void soon_remove(struct timer *t)
+{
+	struct loop *l = t->loop;
+
+	*(t->prev ? &t->prev->next : &l->soon) = t->next;
+	*(t->next ? &t->next->prev : &l->last_soon) = t->prev;
+	if (!l->soon)
+		uv_idle_stop(l->idle);
+	free(t);
+}
+
+/* What they put off in turn waits until the loop has looked at all else. */
+static void run_soon(uv_idle_t *h)
+{
+	struct loop *l = h->data;
+	uint64_t turn = ++l->turn;
+
+	while (l->soon && l->soon->turn < turn) {
+		void (*fn)(void *arg) = l->soon->fn;
+		void *arg = l->soon->arg;
+
+		soon_remove(l->soon);
+		fn(arg);
+	}
+}
+
+static void soon_add(struct loop *l, struct timer *t)
+{
+	t->loop = l;
+	t->turn = l->turn;
+	t->next = NULL;
+	t->prev = l->last_soon;
+	*(t->prev ? &t->prev->next : &l->soon) = t;
+	l->last_soon = t;
+	uv_idle_start(l->idle, run_soon);
+}
+
 struct timer *loop_after(struct loop *l, uint64_t ms, void (*fn)(void *arg),
 			 void *arg)
 {
@@ -311,15 +367,22 @@ struct timer *loop_after(struct loop *l, uint64_t ms, void (*fn)(void *arg),
 
 	t->fn = fn;
 	t->arg = arg;
-	uv_timer_init(&l->uv, &t->uv);
+	t->loop = NULL;
 	uv_update_time(&l->uv);
+	if (!ms) {
+		soon_add(l, t);
+		return t;
+	}
+	uv_timer_init(&l->uv, &t->uv);
 	uv_timer_start(&t->uv, timer_fired, ms, 0);
 	return t;
 }
 
 void loop_cancel(struct timer *t)
 {
-	if (t)
+	if (t && t->loop)
+		soon_remove(t);
+	else if (t)
 		uv_close((uv_handle_t *)&t->uv, free_handle);
 }
 
