@@ -36,6 +36,15 @@ static struct want_kept *list_pop(struct want_list *l)
 	return w;
 }
 
+static void list_move(struct want_list *from, struct want_list *to)
+{
+	if (!from->first)
+		return;
+	*to->last = from->first;
+	to->last = from->last;
+	*from = (struct want_list){ .last = &from->first };
+}
+
 static void end_want(struct exec *x, struct want_kept *w, const struct err *e)
 {
 	x->n_wants--;
@@ -59,7 +68,7 @@ void wants_end_failing(struct exec *x)
 
 void wants_place_again(struct exec *x, struct want_kept *w)
 {
-	list_push(&x->placing, w);
+	list_push(&x->known, w);
 }
 
 void exec_end_wants(struct exec *x, struct node *n)
@@ -68,7 +77,7 @@ void exec_end_wants(struct exec *x, struct node *n)
 
 	while ((w = n->wants)) {
 		n->wants = w->next;
-		list_push(n->state == NODE_FAILED ? &x->failing : &x->placing, w);
+		list_push(n->state == NODE_FAILED ? &x->failing : &x->known, w);
 	}
 }
 
@@ -139,14 +148,27 @@ static int try_place(struct exec *x, struct want_kept *w, struct err *e)
 	return -1;
 }
 
+/* Was it made again, after it had been safe? */
+static bool is_unsafe(const struct exec *x, const struct node *n)
+{
+	return x->is_unflushed && n->is_held && n->state == NODE_DONE;
+}
+
 bool wants_place(struct exec *x)
 {
-	struct want_kept *w = list_pop(&x->placing);
+	struct want_kept *w;
 	struct err e;
 	int rc = 1;
 
+	if (!x->is_unflushed)
+		list_move(&x->known, &x->placing);
+	w = list_pop(&x->placing);
 	if (!w)
 		return false;
+	if (is_unsafe(x, w->node)) {
+		list_push(&x->known, w);
+		return true;
+	}
 	if (w->node->state == NODE_DONE)
 		rc = x->o.only_plans ? 0 : try_place(x, w, &e);
 	if (rc == 1)
@@ -160,6 +182,7 @@ void wants_end_placing(struct exec *x, const struct err *e)
 {
 	struct want_kept *w;
 
+	list_move(&x->known, &x->placing);
 	while ((w = list_pop(&x->placing)))
 		end_want(x, w, e);
 }
@@ -205,6 +228,7 @@ int exec_new(const struct exec_opts *o, struct exec **out, struct err *e)
 	*x = (struct exec){ .o = *o };
 	x->queue_end = &x->queue;
 	x->wanted.last = &x->wanted.first;
+	x->known.last = &x->known.first;
 	x->placing.last = &x->placing.first;
 	x->failing.last = &x->failing.first;
 	if (!x->o.policy)
@@ -237,9 +261,10 @@ void exec_free(struct exec *x)
 		return;
 	free_wants(x->wanted.first);
 	free_wants(x->failing.first);
+	free_wants(x->known.first);
 	free_wants(x->placing.first);
 	away_close(x);
-	x->placing.first = NULL;
+	x->known.first = x->placing.first = NULL;
 	exec_flush(x);
 	memcpy(timers, (struct timer *[]){ x->pump_timer, x->flush_timer, x->poll_timer,
 					   x->grace_timer, x->rest_timer, x->demand_timer,

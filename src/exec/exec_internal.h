@@ -227,7 +227,9 @@ struct exec {
 	size_t n_ordered;               /* of them, seen by graph_order */
 	struct node *queue, **queue_end;
 	struct node_list polling, held;
-	struct want_list wanted, placing;
+	struct want_list wanted;
+	struct want_list known;         /* their results are put */
+	struct want_list placing;       /* and safe */
 	struct want_list failing;       /* told when nothing runs any more, so
 					 * that no caller leaves before */
 	struct run *runs, *last_run;

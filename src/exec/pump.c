@@ -1,7 +1,7 @@
 /* pump.c - what turns everything, and what is flushed when
  *
  * A small step at a time: load what is newly wanted, move nodes that wait for
- * nothing more, place what is known, then start what fits.  It runs until
+ * nothing more, start what fits, then place what is known and safe.  It runs until
  * nothing moves or its slice of time is over, so that the loop is never held
  * for long.
  *
@@ -13,7 +13,7 @@
 #include "when.h"
 
 enum {
-	SLICE_MS = 20,
+	SLICE_MS = 20, PLACE_FEW = 16,
 	POLL_MS = 50, POLL_TAKES = 64,
 	FLUSH_LEAST_MS = 20, FLUSH_MOST_MS = 1000,
 	FLUSH_SHARE = 30,               /* a flush takes one part in 30 */
@@ -31,11 +31,21 @@ static bool step(struct exec *x)
 		return true;
 	graph_order(x);
 	n = graph_unqueue(x);
-	if (n) {
+	if (n)
 		node_step(x, n);
-		return true;
-	}
-	return !x->is_unflushed && wants_place(x);
+	return n;
+}
+
+/* Last, and few at a time: a program that ends meanwhile makes room for the next,
+ * which is not to wait for files that are written. */
+static bool place_few(struct exec *x)
+{
+	unsigned n = 0;
+
+	do
+		arena_reset(&x->scratch);
+	while (wants_place(x) && ++n < PLACE_FEW);
+	return n;
 }
 
 void exec_drop_claim(struct exec *x, struct node *n)
@@ -174,7 +184,7 @@ static bool stir(struct exec *x)
 	bool is_ending = x->is_halted || x->is_stopped;
 	bool is_still = !x->n_running && (!x->n_ready || is_ending);
 
-	if (x->is_unflushed && ((is_still && x->placing.first) || x->held.n >= HELD_MOST)) {
+	if (x->is_unflushed && ((is_still && x->known.first) || x->held.n >= HELD_MOST)) {
 		exec_flush(x);
 		return true;
 	}
@@ -212,7 +222,7 @@ void exec_pump(struct exec *x)
 	x->is_pumping = true;
 	until = when_steady_ms() + SLICE_MS;
 	for (;;) {
-		bool more;
+		bool more, has_placed;
 
 		while ((more = step(x)) && (++n % 64 || when_steady_ms() < until))
 			;
@@ -225,9 +235,10 @@ void exec_pump(struct exec *x)
 		if (!x->wanted.first && !x->n_loads)
 			sched_start(x);
 		more = more || x->queue || x->n_loads || x->wanted.first;
-		if (!more && !stir(x))
+		has_placed = !more && place_few(x);
+		if (!more && !has_placed && !stir(x))
 			break;
-		if (when_steady_ms() >= until) {
+		if ((has_placed && x->n_running) || when_steady_ms() >= until) {
 			exec_pump_later(x);
 			break;
 		}
