@@ -106,6 +106,7 @@ void norm_backward(struct at *a)
 	const float *w = at_param(a, a->r->w, 0);
 	float *dw = at_param(a, a->g, 0), *db = at_param(a, a->g, 1);
 	float *dx = gradient_begin(a, a->l->from);
+	float even[NET_NORM_CHANNELS_MAX], mean_slope[NET_NORM_CHANNELS_MAX];
 
 	a->p->ops->activate_back(a->l->act, rows * c, a->y, a->dy, a->dy);
 	for (size_t i = 0; i < rows; i++)
@@ -115,14 +116,14 @@ void norm_backward(struct at *a)
 	sum(a, a->dy, a->y, dw);
 	if (!dx)
 		return;
+	for (size_t j = 0; j < c; j++) {
+		even[j] = a->r->trains ? db[j] / (float)rows : 0.0f;
+		mean_slope[j] = a->r->trains ? dw[j] / (float)rows : 0.0f;
+	}
 	for (size_t i = 0; i < rows; i++)
-		for (size_t j = 0; j < c; j++) {
-			float even = a->r->trains ? db[j] / (float)rows : 0.0f;
-			float mean_slope = a->r->trains ? dw[j] / (float)rows : 0.0f;
-			float slope = a->y[i * c + j] * mean_slope;
-
+		for (size_t j = 0; j < c; j++)
 			dx[i * c + j] = factor[j] * w[j] *
-					(a->dy[i * c + j] - even - slope);
-		}
+					(a->dy[i * c + j] - even[j] -
+					 a->y[i * c + j] * mean_slope[j]);
 	gradient_end(a, a->l->from, dx);
 }
