@@ -68,6 +68,16 @@ check 'shared memory that is not filled is not read' \
 check 'and a barrier that some threads pass by' \
 	broken "$tiny{s/^bar\.sync/setp.eq.s32 %p1, %r1, 0; @%p1 &/}" \
 	'product_tiny, .*(barrier that others wait at|may be (read|writ)ing)'
+# As on a GPU, what a kernel did wrong is known when somebody waits for it.
+ends()
+{
+	sed -E 's/^(st\.global\.f32 \[%rd[0-9]+)\]/\1+4]/' true.ptx >broken.ptx
+	GG_PTX=broken.ptx ./gg-ml train --data d.st --batch 20 --model 'mlp 48-33-5' --steps 3 \
+		--device cuda -o none.st 2>err
+	[ $? = 1 ] && ! [ -e none.st ] && [ "$(wc -l <err)" = 1 ] &&
+		grep -E 'device cuda: .*(out of bounds|may be writing)' err
+}
+check 'a kernel that fails ends the training with a line and no weights' ends
 # few_steps TEXT: three steps with that text have the processor's bytes.
 few_steps()
 {

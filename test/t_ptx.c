@@ -151,11 +151,12 @@ static const char head[] =
 
 static struct fault fault;
 static uint32_t words[THREADS];
+static struct cost cost;
 
 /* What a body leaves in the 64 words, or its fault. */
 static int run(const char *body, unsigned blocks)
 {
-	struct machine m = { .stretch = 1 };
+	struct machine m = { .stretch = 1, .counts = true };
 	struct program *p = NULL;
 	unsigned char params[16];
 	uint64_t at[2];
@@ -174,6 +175,7 @@ static int run(const char *body, unsigned blocks)
 	rc = machine_run(&m, &(struct launch){ program_kernel(p, "k"), { blocks, 1, 1 },
 					       { THREADS, 1, 1 }, 0, params }, &fault);
 	memcpy(words, memory_at(&m.memory, at[0], sizeof words), sizeof words);
+	cost = program_kernel(p, "k")->cost;
 	program_free(p);
 	memory_release(&m.memory);
 	return rc;
@@ -197,6 +199,19 @@ static void threads_exchange(void)
 		 "st.global.u32 [%rd3], %r5; ret;", 1), fault);
 	for (uint32_t t = 0; t < THREADS; t++)
 		CHECK(words[t] == 63 - t);
+}
+
+/* Two warps, of which each touches 8 sectors for 8 words, and 2 words of one bank. */
+static void costs_are_counted(void)
+{
+	MUST(run("shl.b32 %r5, %r1, 5; and.b32 %r5, %r5, 255; cvt.u64.u32 %rd6, %r5;\n"
+		 "add.s64 %rd6, %rd6, %rd1; ld.global.u32 %r6, [%rd6]; st.shared.u32 [%r2], %r6;\n"
+		 "bar.sync 0; shl.b32 %r5, %r1, 7; and.b32 %r5, %r5, 255;\n"
+		 "ld.shared.u32 %r6, [%r5]; ret;", 1), fault);
+	CHECK(cost.launches == 1);
+	CHECK(cost.sectors == 16 && cost.sectors_least == 2);
+	CHECK(cost.turns == 2 + 4 && cost.turns_least == 2 + 2);
+	CHECK(cost.warps[COST_GLOBAL] == 2 && cost.warps[COST_SHARED] == 4);
 }
 
 static const struct {
@@ -281,6 +296,7 @@ static const struct test tests[] = {
 	{ "threads part at branches and meet again", threads_part_and_meet },
 	{ "and exchange by shared memory and a barrier", threads_exchange },
 	{ "what a GPU would not forgive is found, with its place", faults_are_found },
+	{ "sectors and turns of shared memory are counted by warps", costs_are_counted },
 	{ "launches beyond a GPU's limits are refused", launches_are_refused },
 	{ 0 }
 };
