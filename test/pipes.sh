@@ -176,6 +176,20 @@ python3 -c "print(1)" | tee one'
 check "what reads nothing of the project is asked each time" alike "forced 0, cached 0, failed 0" sh s.sh
 check "and who reads a pipe" eval 'grep "python3 eval.py runs for real: its standard input is a pipe" gg.err'
 
+# A model that said too little.
+cat >base/more.py <<'END'
+import sys
+text = open("data.txt").read()
+if sys.argv[1] == "3":
+    text += open("extra.txt").read()
+print(sys.argv[1], len(text))
+END
+echo extra >base/extra.txt
+script 'for s in 1 2 3 4; do x=$(python3 more.py $s); echo "$x" >o$s; done'
+check "a step that asks for more than its model says runs for real while it is waited for" alike "forced 2, cached 2, failed 0" sh s.sh
+check "which is said, and the script is not run again for it" eval '
+	grep "python3 more.py 3 asked for extra.txt" gg.err && ! grep "is run again" gg.err'
+
 # Killed in the middle.
 script 'python3 long.py 2 | cat >w; python3 long.py 900000 | { read x; echo "$x" >begun; sleep 100; cat; } >never'
 rm -rf gg && cp -r base gg && cd gg && "$GG" init >/dev/null

@@ -25,6 +25,25 @@ static void mark(struct drive *d, struct map *in, const struct id *thunk, const 
 	*map_at(in, id_key(own)) = (void *)how;
 }
 
+/* Another thunk stands where was stood: what became of that counts no more. */
+static void moved(struct drive *d, const struct id *was)
+{
+	const char *how = map_get(&d->gone, id_key(was));
+
+	d->n_failed_gone += how == &failed;
+	d->n_unrun_gone += how == &unrun;
+	if (how)
+		*map_at(&d->gone, id_key(was)) = NULL;
+	if (map_get(&d->unmade, id_key(was))) {
+		*map_at(&d->unmade, id_key(was)) = NULL;
+		d->n_unmade--;
+	}
+	if (map_get(&d->seen, id_key(was))) {
+		*map_at(&d->seen, id_key(was)) = NULL;
+		d->n_thunks--;
+	}
+}
+
 static void tell_once_more(struct drive *d, const char *label, const char *path)
 {
 	ui_clear(d->ui);
@@ -36,8 +55,9 @@ static void tell_once_more(struct drive *d, const char *label, const char *path)
 static void run_instead(struct drive *d, const struct exec_event *ev)
 {
 	tell_once_more(d, ev->label ? ev->label : "", ev->undeclared);
+	mark(d, &d->gone, ev->thunk, &failed);
 	mark(d, &d->insatiable, ev->thunk, &failed);
-	d->n_failed_gone++;
+	moved(d, ev->thunk);
 }
 
 bool relearn_note(struct drive *d, const struct exec_event *ev)
@@ -68,25 +88,6 @@ bool relearn_note(struct drive *d, const struct exec_event *ev)
 	d->asked = k;
 	mark(d, &d->gone, ev->thunk, &failed);
 	return true;
-}
-
-/* Another thunk stands where was stood: what became of that counts no more. */
-static void moved(struct drive *d, const struct id *was)
-{
-	const char *how = map_get(&d->gone, id_key(was));
-
-	d->n_failed_gone += how == &failed;
-	d->n_unrun_gone += how == &unrun;
-	if (how)
-		*map_at(&d->gone, id_key(was)) = NULL;
-	if (map_get(&d->unmade, id_key(was))) {
-		*map_at(&d->unmade, id_key(was)) = NULL;
-		d->n_unmade--;
-	}
-	if (map_get(&d->seen, id_key(was))) {
-		*map_at(&d->seen, id_key(was)) = NULL;
-		d->n_thunks--;
-	}
 }
 
 bool relearn_watches(struct drive *d, const struct id *thunk)
