@@ -147,6 +147,10 @@ echo none >base/bad
 echo 2 >base/bad
 script 'python3 train.py 1 m1 | cat >l1; python3 train.py 2 m2 2>/dev/null | cat >l; echo "$(python3 train.py 2 m3 2>/dev/null)" >v'
 check "who does not ask how it ended is not told of it by gg either" alike "forced 0, cached 1, failed 2" sh s.sh
+printf '3 5 8\n' >base/bad
+script 'python3 train.py 1 m1 | cat >l
+for s in 2 3 4 5 6 7 8 9 10; do (x=$(python3 train.py $s m$s 2>&1); echo "$? $x" >o$s) & done; wait'
+check "of many at once those hear of a failure that fail, and no others" alike "forced 6, cached 1, failed 3" bash s.sh
 echo none >base/bad
 
 # Much, and readers that go.
@@ -206,7 +210,7 @@ sed -i 's/sleep 100; //' s.sh
 check "and the next run is right" eval '"$GG" run sh s.sh >../killed 2>&1 && [ $(wc -l <never) = 899999 ]'
 cd "$work" || exit 1
 
-script 'x=$(python3 eval.py data.txt); echo "$x" >x; python3 train.py 1 m1 | cat; echo visible'
+script 'x=$(python3 eval.py data.txt); echo "$x" >x; python3 train.py 1 m1 2>/dev/null | cat; echo visible'
 rm -rf gg && cp -r base gg && cd gg && "$GG" init >/dev/null
 check "--json: standard output is events alone" eval '
 	"$GG" run --json sh s.sh >../json 2>../err && /usr/bin/python3 -c "

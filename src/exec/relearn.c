@@ -218,6 +218,7 @@ static int run_again(struct session *s, struct kept *k, struct id *now, int *sta
 	o.complain = hear_complaint;
 	o.explain = NULL;
 	o.mend = NULL;
+	o.waited = NULL;
 	o.arg = &g;
 	if (session_start(&o, &own, e) < 0)
 		return -1;

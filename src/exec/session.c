@@ -569,12 +569,12 @@ void session_free(struct session *s)
 		helper_free(s->helpers);
 	held_drop(s);
 	replays_drop(s);
-	taps_drop(s);
 	map_release(&s->printing);
 	if (s->watch)
 		loop_unwatch(s->watch);
 	tracer_free(s->tracer);
 	studies_release(s);
+	taps_drop(s);
 	looks_release(&s->looks);
 	temps_release(&s->temps);
 	infer_free(s->infer);

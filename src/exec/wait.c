@@ -64,12 +64,15 @@ void ask_forced(void *arg, const struct err *e)
 /* A command that waits for its own thunk has heard nothing yet, and loses nothing:
  * what was not tried, because another had failed, is tried again, and what asks for
  * more than its model says runs for real. */
-static bool is_free(struct session *s, const struct ask *k)
+static bool is_free(struct session *s, struct ask *k)
 {
-	if (!k->prints || k->n_waits > MAX_WAITS || k->why->code != ERR_FAILED)
+	if (!k->prints || k->why->code != ERR_FAILED)
 		return false;
-	return (s->o.asks_more && s->o.asks_more(s->o.arg, &k->thunk)) ||
-	       exec_stage(s->o.exec, &k->thunk) != EXEC_ENDED;
+	if (exec_stage(s->o.exec, &k->thunk) == EXEC_ENDED)
+		return k->n_waits <= MAX_WAITS && s->o.asks_more &&
+		       s->o.asks_more(s->o.arg, &k->thunk);
+	k->n_waits = 0;         /* others can fail only so often */
+	return true;
 }
 
 void asks_mend(struct session *s)
