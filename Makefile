@@ -22,7 +22,7 @@ FUZZ_CFLAGS = $(ALL_CFLAGS) -fno-omit-frame-pointer -fsanitize=address,undefined
 
 LIB_SRC  := $(wildcard src/*.c src/*/*.c)
 LIB_OBJ  := $(LIB_SRC:%.c=$(BUILD)/%.o)
-ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c tools/wrap.c tools/printed.c $(wildcard tools/ml_*.c))
+ML_OBJ   := $(patsubst %.c,$(BUILD)/%.o,tools/gg-ml.c tools/wrap.c tools/printed.c tools/shown.c $(wildcard tools/ml_*.c))
 GG_OBJ   := $(patsubst %.c,$(BUILD)/%.o,$(filter-out tools/gg-ml.c tools/gg-worker.c tools/ml_%,$(wildcard tools/*.c))) $(BUILD)/report_page.o
 WORKER_OBJ := $(patsubst %.c,$(BUILD)/%.o,tools/gg-worker.c $(wildcard src/exec/static/*.c)) \
 	$(filter-out $(BUILD)/tools/gg.o,$(GG_OBJ))

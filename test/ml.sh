@@ -330,6 +330,18 @@ zeros()
 }
 check "show tells the share of zeros" zeros
 
+# A terminal obeys control characters, wherever they come from.
+odd_name()
+{
+	python3 -c 'import json,struct,sys
+h = json.dumps({"__metadata__": {"k": "a\x1b[2Jb"}, "\x1b]0;w\x07": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}}).encode()
+h += b" " * (-len(h) % 8)
+sys.stdout.buffer.write(struct.pack("<Q", len(h)) + h + bytes(4))' >odd.st && "$ML" show odd.st >out &&
+		grep -qF 'a\x1b[2Jb' out && grep -qF '\x1b]0;w\x07' out && ! grep -q $'[\x1b\x07]' out &&
+		! "$ML" show $'\e[2J.st' 2>err && grep -qF '\x1b[2J.st' err
+}
+check "what a file calls its tensors is not obeyed by the terminal" odd_name
+
 refused() { local want=$1; shift; "$ML" "$@" 2>err; [ $? != 0 ] && grep -q -- "$want" err; }
 check "a missing file is named" refused 'nowhere.st is not there' train --data nowhere.st --model "$mlp" -o x
 check "another shape is told of" refused '--model reads 13' train --data d.st --model 'mlp 13-4' -o x
@@ -405,6 +417,8 @@ check "one file for the metrics of two members is" refused '--metrics wants {}' 
 	--data d.st --model "$mlp" --members 2 --steps 3 -o 'x{}' --metrics x
 check "one file for weights and state is" refused 'x cannot be both' train --data d.st \
 	--model "$mlp" --steps 3 -o x --state x
+check "one file for what stays and what is left is" refused 'residual: x cannot be both' combine topk \
+	--keep 3 t.st -o x --residual x
 check "a coefficient that has no sense is" refused 'momentum goes from 0 to below 1' train \
 	--data d.st --model "$mlp" --momentum 1.5 -o x
 check "a linear model of three sizes is" refused 'linear wants sizes' train --data d.st \

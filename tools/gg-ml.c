@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "ml.h"
 #include "printed.h"
+#include "shown.h"
 #include "wrap.h"
 
 const struct ml_command ml_commands[] = {
@@ -293,7 +294,7 @@ int main(int argc, char **argv)
 	if (rc == 0)
 		rc = printed_end(&e);
 	if (rc < 0)
-		fprintf(stderr, "gg-ml: %s\n", e.text);
+		fprintf(stderr, "gg-ml: %s\n", shown(&m.a, e.text));
 	arena_release(&m.a);
 	return rc < 0 ? (e.code == ERR_REFUSED ? EXIT_USAGE : EXIT_FAILED) : rc;
 }

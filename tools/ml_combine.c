@@ -115,7 +115,7 @@ int ml_combine(struct ml *m, int argc, char **argv, struct err *e)
 	if (argc < 2 || !m->output)
 		return err_set(e, ERR_REFUSED, "combine wants average, tree, krum or topk, "
 			       "files, and --output");
-	if (ml_choice(argv[0], ways, 4, 0, "combine", &way, e) < 0)
+	if (ml_check_names(m, e) < 0 || ml_choice(argv[0], ways, 4, 0, "combine", &way, e) < 0)
 		return -1;
 	s.files = mem_alloc((size_t)argc * sizeof *s.files);
 	s.v = mem_alloc((size_t)argc * sizeof *s.v);

@@ -64,6 +64,7 @@ int ml_check_names(const struct ml *m, struct err *e)
 		{ "metrics", m->metrics, m->members > 1 },
 		{ "mask", m->mask, false },
 		{ "free", m->free, false },
+		{ "residual", m->residual, false },
 		{ "state", m->state, false },
 		{ "checkpoint", m->checkpoint, false },
 	};

@@ -5,6 +5,7 @@
 #include <string.h>
 #include "ml.h"
 #include "random.h"
+#include "shown.h"
 
 static json_t *dims(const struct tensor *t)
 {
@@ -40,10 +41,12 @@ static double share_of_zeros(const struct tensor *t)
 
 static void show_people(const struct tensors *t)
 {
+	struct arena a = { 0 };
 	size_t n = 0;
 
 	for (size_t i = 0; i < t->n_remarks; i++)
-		printf("%s: %s\n", t->remarks[i].name, t->remarks[i].value);
+		printf("%s: %s\n", shown(&a, t->remarks[i].name),
+		       shown(&a, t->remarks[i].value));
 	for (size_t i = 0; i < t->n; i++) {
 		const struct tensor *v = &t->v[i];
 		char text[160] = "";
@@ -51,10 +54,11 @@ static void show_people(const struct tensors *t)
 		for (size_t k = 0; k < v->n_dims; k++)
 			snprintf(text + strlen(text), sizeof text - strlen(text), "%s%zu",
 				 k ? " x " : "", v->dims[k]);
-		printf("%-24s %-20s %10zu bytes %5.1f%% zeros\n", v->name, text,
+		printf("%-24s %-20s %10zu bytes %5.1f%% zeros\n", shown(&a, v->name), text,
 		       v->n * dtype_bytes(v->type), 100 * share_of_zeros(v));
 		n += v->n;
 	}
+	arena_release(&a);
 	printf("%zu numbers in %zu tensors\n", n, t->n);
 }
 
