@@ -28,6 +28,7 @@
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* Newer than the headers of Debian 12; Linux 6.6. */
@@ -42,6 +43,9 @@ enum {
 	SINGLE_TO = 1,
 	MAX_SPARE = 64,                 /* calls kept for reuse */
 };
+
+/* Ends a server's wait for a call, and nothing else. */
+#define NUDGE (SIGRTMIN + 3)
 
 static const char elf_64, elf_32;
 
@@ -225,16 +229,24 @@ void owner_set_epoll(struct tracer *t)
 
 static void *serve(void *arg);
 
+static void nudged(int sig)
+{
+	(void)sig;
+}
+
 /* The threads, when they are needed for the first time.  Signals are the
  * owner's.  On a single processor they would only be in the way. */
 static bool start_servers(struct tracer *t)
 {
+	/* Without SA_RESTART: who waits is to look up. */
+	const struct sigaction nudge = { .sa_handler = nudged };
 	sigset_t all, before;
 	cpu_set_t cpus;
 
 	if (t->n_servers)
 		return true;
-	if (sched_getaffinity(0, sizeof cpus, &cpus) < 0 || CPU_COUNT(&cpus) < 2)
+	if (sched_getaffinity(0, sizeof cpus, &cpus) < 0 || CPU_COUNT(&cpus) < 2 ||
+	    sigaction(NUDGE, &nudge, NULL) < 0)
 		return false;
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -251,6 +263,7 @@ static bool start_servers(struct tracer *t)
 		}
 		t->n_servers++;
 		t->n_receiving++;
+		t->n_living++;
 	}
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return t->n_servers > 0;
@@ -330,25 +343,16 @@ static bool park(struct tracer *t)
 	return atomic_load(&t->mode) != DONE;
 }
 
-/* Receive as a server, which may be cancelled only here. */
-static bool server_receive(struct server *s)
-{
-	bool is_there;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
-	is_there = call_receive(s->t, s->call);
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	return is_there;
-}
-
 static void *serve(void *arg)
 {
 	struct server *s = arg;
 	struct tracer *t = s->t;
+	sigset_t nudge;
 	cpu_set_t one;
 
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	sigemptyset(&nudge);
+	sigaddset(&nudge, NUDGE);
+	pthread_sigmask(SIG_UNBLOCK, &nudge, NULL);
 	CPU_ZERO(&one);
 	CPU_SET((unsigned)s->cpu, &one);
 	sched_setaffinity(0, sizeof one, &one);
@@ -358,7 +362,7 @@ static void *serve(void *arg)
 
 		if (mode == DONE || (mode == SINGLE && !park(t)))
 			break;
-		if (!server_receive(s)) {
+		if (!call_receive(t, s->call)) {
 			if (has_hung_up(t))
 				break;
 			continue;
@@ -368,16 +372,41 @@ static void *serve(void *arg)
 			s->call = call_take(t);
 		}
 	}
+	pthread_mutex_lock(&t->lock);
+	t->n_living--;
+	pthread_cond_broadcast(&t->unpark);
+	pthread_mutex_unlock(&t->lock);
 	return NULL;
 }
 
-/* At the end, when no call can come any more: a thread that still waits for
- * one (it does before Linux 6.11) loses nothing. */
+static struct timespec after_ns(long ns)
+{
+	struct timespec at;
+
+	clock_gettime(CLOCK_MONOTONIC, &at);
+	at.tv_nsec += ns;
+	at.tv_sec += at.tv_nsec / 1000000000;
+	at.tv_nsec %= 1000000000;
+	return at;
+}
+
+/* At the end, when no call can come any more.  A thread may still wait for one (it
+ * does before Linux 6.11), or be about to, so it is nudged until it has seen the
+ * mode.  It is not cancelled: glibc 2.36 may cancel one in the midst of its own end,
+ * which then leaves the allocator locked. */
 void servers_stop(struct tracer *t)
 {
 	set_mode(t, DONE);
+	pthread_mutex_lock(&t->lock);
+	while (t->n_living) {
+		const struct timespec soon = after_ns(1000000);
+
+		for (unsigned i = 0; i < t->n_servers; i++)
+			pthread_kill(t->servers[i].thread, NUDGE);
+		pthread_cond_clockwait(&t->unpark, &t->lock, CLOCK_MONOTONIC, &soon);
+	}
+	pthread_mutex_unlock(&t->lock);
 	for (unsigned i = 0; i < t->n_servers; i++) {
-		pthread_cancel(t->servers[i].thread);
 		pthread_join(t->servers[i].thread, NULL);
 		free(t->servers[i].call);
 	}

@@ -45,6 +45,7 @@ struct tracer {
 	pthread_mutex_t lock;           /* of what follows */
 	pthread_cond_t unpark;
 	unsigned n_receiving;           /* servers that are not parked */
+	unsigned n_living;              /* ... that have not ended */
 	bool is_in_epoll;               /* the listener */
 	struct call *queue, **queue_end;
 	struct call *spare;
