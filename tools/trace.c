@@ -9,15 +9,44 @@
 #include <string.h>
 #include "gg.h"
 #include "journal.h"
+#include "line.h"
 
 struct trace {
-	json_t *events;
+	struct buf out;
 	struct arena a;
 	struct map begun;               /* "ENGINE SLOT" -> its start event */
 	struct map pids;                /* engine -> its number + 1, as a pointer */
 	struct map tids;                /* "ENGINE SLOT" that have their name */
 	int n_engines;
 };
+
+static int into_buf(const char *part, size_t n, void *out)
+{
+	buf_add(out, part, n);
+	return 0;
+}
+
+/* NULL: the journal lacks it. */
+static void dump(struct trace *t, const json_t *o)
+{
+	if (!o)
+		buf_str(&t->out, "\"\"");
+	json_dump_callback(o, into_buf, &t->out,
+			   JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+}
+
+static void next(struct trace *t)
+{
+	buf_str(&t->out, t->out.n ? ",\n" : "{\"displayTimeUnit\":\"ms\",\"traceEvents\":[\n");
+}
+
+/* o is released. */
+static void put(struct trace *t, json_t *o)
+{
+	next(t);
+	dump(t, o);
+	json_decref(o);
+}
 
 static int pid_of(struct trace *t, const char *engine)
 {
@@ -28,8 +57,8 @@ static int pid_of(struct trace *t, const char *engine)
 	pid = arena_alloc(&t->a, sizeof *pid);
 	*pid = ++t->n_engines;
 	*map_at(&t->pids, bytes_str(arena_str(&t->a, engine))) = pid;
-	json_array_append_new(t->events, json_pack("{s:s s:s s:i s:{s:s}}", "ph", "M", "name",
-			"process_name", "pid", *pid, "args", "name", engine));
+	put(t, json_pack("{s:s s:s s:i s:{s:s}}", "ph", "M", "name", "process_name", "pid", *pid,
+			 "args", "name", engine));
 	return *pid;
 }
 
@@ -40,9 +69,9 @@ static const char *place_of(struct trace *t, const char *engine, json_int_t slot
 	if (map_get(&t->tids, bytes_str(key)))
 		return key;
 	*map_at(&t->tids, bytes_str(key)) = t;
-	json_array_append_new(t->events, json_pack("{s:s s:s s:i s:I s:{s:s}}", "ph", "M",
-			"name", "thread_name", "pid", pid_of(t, engine), "tid", slot, "args",
-			"name", arena_printf(&t->a, "slot %lld", (long long)slot)));
+	put(t, json_pack("{s:s s:s s:i s:I s:{s:s}}", "ph", "M", "name", "thread_name", "pid",
+			 pid_of(t, engine), "tid", slot, "args", "name",
+			 arena_printf(&t->a, "slot %lld", (long long)slot)));
 	return key;
 }
 
@@ -58,18 +87,29 @@ static const char *text(json_t *o, const char *key)
 	return s ? s : "";
 }
 
+/* There is one for each step, and a tree of objects for each would cost more than
+ * all that the run itself notes of it. */
 static void put_run(struct trace *t, json_t *begun, json_t *ran)
 {
 	double from = number(begun, "t"), to = number(ran, "t");
-	json_t *args = json_copy(ran);
+	int pid = pid_of(t, text(ran, "engine"));
+	struct buf *b = &t->out;
 
-	json_object_del(args, "event");
-	json_object_del(args, "t");
-	json_array_append_new(t->events, json_pack(
-		"{s:s s:s s:s s:i s:I s:f s:f s:o}", "ph", "X", "name", text(begun, "label"), "cat",
-		text(ran, "status"), "pid", pid_of(t, text(ran, "engine")), "tid",
-		json_integer_value(json_object_get(ran, "slot")), "ts", from * 1e6, "dur",
-		(to - from) * 1e6, "args", args));
+	json_object_del(ran, "event");
+	json_object_del(ran, "t");
+	next(t);
+	buf_str(b, "{\"ph\":\"X\"");
+	line_int(b, "pid", pid);
+	line_int(b, "tid", json_integer_value(json_object_get(ran, "slot")));
+	line_real(b, "ts", from * 1e6);
+	line_real(b, "dur", (to - from) * 1e6);
+	buf_str(b, ",\"cat\":");
+	dump(t, json_object_get(ran, "status"));
+	buf_str(b, ",\"name\":");
+	dump(t, json_object_get(begun, "label"));
+	buf_str(b, ",\"args\":");
+	dump(t, ran);
+	buf_char(b, '}');
 }
 
 static int take(void *arg, const char *event, json_t *o)
@@ -91,33 +131,29 @@ static int take(void *arg, const char *event, json_t *o)
 		json_decref(begun);
 		*map_at(&t->begun, bytes_str(place)) = is_start ? json_incref(o) : NULL;
 	} else if (strcmp(event, "failed") == 0) {
-		json_array_append_new(t->events, json_pack(
-			"{s:s s:s s:s s:i s:i s:f s:{s:s}}", "ph", "i", "name",
-			text(o, "label"), "s", "g", "pid", 0, "tid", 0, "ts", number(o, "t") * 1e6,
-			"args", "failed", text(o, "text")));
+		put(t, json_pack("{s:s s:s s:s s:i s:i s:f s:{s:s}}", "ph", "i", "name",
+				 text(o, "label"), "s", "g", "pid", 0, "tid", 0, "ts",
+				 number(o, "t") * 1e6, "args", "failed", text(o, "text")));
 	}
 	return 0;
 }
 
 int trace_write(struct bytes journal, const char *file, struct err *e)
 {
-	struct trace t = { .events = json_array() };
-	json_t *all = json_pack("{s:O s:s}", "traceEvents", t.events, "displayTimeUnit", "ms");
+	struct trace t = { 0 };
 	int rc = journal_each(journal, take, &t, e);
 	size_t pos = 0;
 	struct bytes key;
 	void *begun;
-	char *json;
 
 	while (map_each(&t.begun, &pos, &key, &begun))
 		json_decref(begun);
-	if (rc == 0) {
-		json = json_dumps(all, JSON_COMPACT | JSON_REAL_PRECISION(12));
-		rc = output_write(file, bytes_str(json), e);
-		free(json);
-	}
-	json_decref(all);
-	json_decref(t.events);
+	if (!t.out.n)
+		next(&t);
+	buf_str(&t.out, "\n]}\n");
+	if (rc == 0)
+		rc = output_write(file, (struct bytes){ t.out.p, t.out.n }, e);
+	buf_release(&t.out);
 	map_release(&t.begun);
 	map_release(&t.pids);
 	map_release(&t.tids);
