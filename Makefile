@@ -82,7 +82,7 @@ $(BUILD)/%.ptx: %.cu
 # The same library, but its PTX is run by instructions on a machine of ours: test/gpu/machine.h.
 GPU_CUDA  := test/gpu/runtime.c test/gpu/stream.c
 GPU_PARTS := $(patsubst %.c,$(BUILD)/%.o,$(filter-out $(GPU_CUDA),$(wildcard test/gpu/*.c)))
-$(BUILD)/test/gpu/%.o: ALL_CFLAGS += -fPIC $(KERNEL_CFLAGS) $(ISA_CFLAGS) $(if $(NVCC),-isystem $(dir $(NVCC))../include)
+$(BUILD)/test/gpu/%.o: ALL_CFLAGS += -fPIC $(KERNEL_CFLAGS) $(ISA_CFLAGS) $(if $(NVCC),-isystem $(shell $(NVCC) --dryrun -c x.cu 2>&1 | sed -n 's/^#\$$ TOP=//p')/include)
 $(BUILD)/test/t_ptx: $(GPU_PARTS)
 $(BUILD)/test/gpu/%_ptx.o: src/kernels/%.cu
 	@mkdir -p $(@D)
