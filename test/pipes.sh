@@ -172,6 +172,17 @@ sed -i '/long.done/d' base/long.py; echo 'open("data.txt").read()' >>base/long.p
 check "who starts them does not wait for what it does not read yet: more than a pipe holds" alike "forced 0, cached [34], failed 0" /usr/bin/python3 s.sh
 check "each time" eval 'flags=--fresh; again "forced 0, cached [34], failed 0" /usr/bin/python3 s.sh'
 
+cat >base/slow.py <<'END'
+import sys, time
+open("data.txt").read()
+print("begin", flush=True)
+time.sleep(float(sys.argv[1]))
+print("end")
+END
+script 'python3 slow.py 0.1 | cat >a; timeout 60 python3 slow.py 0.2 | cat >b
+timeout 1 python3 slow.py 20 | cat >c; echo late >>c'
+check "timeout ends what is read" alike "forced 0, cached 2, failed 0" sh s.sh
+
 # What is no step.
 script 'echo 5 | python3 eval.py data.txt | cat >a
 t=$(python3 -c "import time; print(time.time_ns())"); u=$(python3 -c "import time; print(time.time_ns())")

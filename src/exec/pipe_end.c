@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -71,6 +72,14 @@ static bool tells_of_exec(pid_t pid, const char *number, const struct stat *st)
 	       flags & O_CLOEXEC && (flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* timeout's SIGTERM would reach a handler of its own, which waits until then. */
+static bool is_of_timeout(pid_t parent)
+{
+	char name[64];
+
+	return parent && stream_comm(parent, name, sizeof name) && strcmp(name, "timeout") == 0;
+}
+
 /* By vfork and the like, or by a pipe that ends then. */
 bool pipe_parent_waits(pid_t pid)
 {
@@ -82,6 +91,7 @@ bool pipe_parent_waits(pid_t pid)
 	DIR *d = NULL;
 
 	snprintf(path, sizeof path, "/proc/%d/fd", (int)pid);
+	waits |= is_of_timeout(parent);
 	if (!waits)
 		d = opendir(path);
 	while (d && !waits && (de = readdir(d)))
