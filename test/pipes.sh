@@ -182,6 +182,19 @@ END
 script 'python3 slow.py 0.1 | cat >a; timeout 60 python3 slow.py 0.2 | cat >b
 timeout 1 python3 slow.py 20 | cat >c; echo late >>c'
 check "timeout ends what is read" alike "forced 0, cached 2, failed 0" sh s.sh
+script 'import os, pty, subprocess
+for s in "1", "2", "3":
+    m, t = pty.openpty()
+    with subprocess.Popen(["python3", "train.py", s, "m" + s], stdout=t) as p:
+        os.close(t)
+        said = b""
+        try:
+            while piece := os.read(m, 4096):
+                said += piece
+        except OSError:
+            pass
+    open("said" + s, "wb").write(said)'
+check "what a terminal that it made itself shows is there to be read" alike "forced 0, cached 0, failed 0" /usr/bin/python3 s.sh
 
 # What is no step.
 script 'echo 5 | python3 eval.py data.txt | cat >a

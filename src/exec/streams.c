@@ -3,7 +3,8 @@
  * A stream can be deferred when it is nobody's (terminal, /dev/null), when it
  * is the one that this program has itself, or when it is a file opened for
  * this command alone.  Who reads a pipe waits for what comes, so a command that
- * prints into one waits until that is known (replay.c).
+ * prints into one waits until that is known (replay.c).  A terminal that is not
+ * the one of this program is read as well, by who made it.
  * A file that the parent has open too may be either: a shell that starts
  * commands by vfork has it open for the one command, another for several.
  * held.c sees to it that both come out right.  Build tools gather what their
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 #include "process.h"
 #include "session_private.h"
@@ -44,6 +46,15 @@ static bool is_dropped(int fd, const struct stat *st)
 	return fd && stat("/dev/null", &null) == 0 && S_ISCHR(st->st_mode) &&
 	       st->st_rdev == null.st_rdev &&
 	       !(fstat(fd, &own) == 0 && S_ISCHR(own.st_mode) && own.st_rdev == null.st_rdev);
+}
+
+/* The far end of one that script, expect or Python's pty reads. */
+static bool is_made_terminal(const struct stat *st)
+{
+	enum { UNIX98_FIRST = 136, UNIX98_LAST = 143 };
+	unsigned kind = major(st->st_rdev);
+
+	return kind >= UNIX98_FIRST && kind <= UNIX98_LAST;
 }
 
 pid_t stream_parent(pid_t pid)
@@ -246,8 +257,13 @@ void stream_of(pid_t pid, int fd, struct arena *a, struct stream *out)
 	if (stat(path, &st) < 0)
 		return;
 	out->is_dropped = is_dropped(fd, &st);
-	if (S_ISCHR(st.st_mode))
+	if (S_ISCHR(st.st_mode)) {
+		if (fd && is_made_terminal(&st) && !is_ours(&st)) {
+			out->kind = STREAM_OTHER;
+			out->path = "a terminal that a program made";
+		}
 		return;
+	}
 	if (is_ours(&st) && (fd || !S_ISREG(st.st_mode))) {
 		if (fd == 0 && is_fed(pid, path))
 			*out = (struct stream){ .kind = STREAM_OTHER, .path = "a pipe" };
