@@ -204,6 +204,34 @@ python3 -c "print(1)" | tee one'
 check "what reads nothing of the project is asked each time" alike "forced 0, cached 0, failed 0" sh s.sh
 check "and who reads a pipe" eval 'grep "python3 eval.py runs for real: its standard input is a pipe" gg.err'
 
+# What says another thing each time, what never ends, and what prints elsewhere too.
+cat >base/nth.py <<'END'
+import time
+open("data.txt").read()
+print(time.time_ns())
+END
+cat >base/endless.py <<'END'
+import os, sys
+text = open("data.txt").read()
+try:
+    while True:
+        print(text, sys.argv[1])
+except BrokenPipeError:
+    os._exit(0)
+END
+cat >base/three.py <<'END'
+import os, sys
+print("out", sys.argv[1], len(open("data.txt").read()), flush=True)
+os.write(3, b"three\n")
+END
+script 't=$(python3 nth.py); u=$(python3 nth.py); v=$(python3 nth.py)
+[ "$t" != "$u" ] && [ "$u" != "$v" ] && echo other >t'
+check "who asks again what only prints wants to hear what is true now" alike "forced 0, cached 1, failed 0" sh s.sh
+script 'for i in 1 2; do python3 endless.py $i | head -2 >o$i; done'
+check "what prints until its reader leaves is not learned" alike "forced 0, cached 0, failed 0" timeout 60 sh s.sh
+script 'for i in 1 2 3; do python3 three.py $i 3>&1 | cat >o$i; done'
+check "nor what prints into another pipe as well" alike "forced 0, cached 0, failed 0" sh s.sh
+
 # A model that said too little.
 cat >base/more.py <<'END'
 import sys

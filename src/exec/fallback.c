@@ -103,7 +103,7 @@ enum trace_answer fallback_answer(struct session *s, const struct ask *k, int *s
 	*status = f->status;
 	if (session_thunk(s, &thunk, &t, &e) < 0)
 		return TRACE_EXIT;
-	return replay_begin(s, k, &t, &f->left, status);
+	return replay_begin(s, k, &thunk, &t, &f->left, status);
 }
 
 bool fallback_settle(struct session *s, const struct ask *k)

@@ -570,6 +570,7 @@ void session_free(struct session *s)
 	held_drop(s);
 	replays_drop(s);
 	map_release(&s->printing);
+	map_release(&s->said);
 	if (s->watch)
 		loop_unwatch(s->watch);
 	tracer_free(s->tracer);

@@ -48,6 +48,7 @@ struct session {
 	struct replay *replays;
 	struct tap *taps;
 	struct map printing;            /* thunks that their commands wait for */
+	struct map said;                /* ... that only print, and did */
 	struct ask *to_mend;            /* could not be made as things are */
 	struct studies studies;
 	struct looks looks;
@@ -132,15 +133,19 @@ bool pipe_holds(int fd, bool is_socket, size_t n);
  * all that it printed is handed on; ev is answered then. */
 struct tap *tap_begin(struct session *s, const struct ask *k, unsigned fds);
 int tap_text(struct tap *p, struct id *id, struct err *e);
+/* Did its reader leave before the end? */
+bool tap_is_cut(const struct tap *p);
 void tap_leave(struct tap *p);
 bool taps_hold(struct session *s, struct tracer *t, const struct trace_event *ev);
 void taps_drop(struct session *s);
 
 /* k, whose command is t, ends with *status once what r says that t printed is in its
  * pipes; at once if that is all there already.  TRACE_GO: it has to run for real, or it
- * would wait for itself (replay.c). */
-enum trace_answer replay_begin(struct session *s, const struct ask *k,
+ * would wait for itself, or says once more what it has said (replay.c). */
+enum trace_answer replay_begin(struct session *s, const struct ask *k, const struct id *id,
 			       const struct thunk *t, const struct result *r, int *status);
+/* A command of this thunk has printed in this run. */
+void replay_said(struct session *s, const struct id *id);
 /* The same for a thunk that has ended well. */
 enum trace_answer replay_known(struct session *s, const struct ask *k, const struct id *id,
 			       int *status);

@@ -95,13 +95,15 @@ static void add_study(struct session *s, struct study *st)
 	pthread_rwlock_unlock(&all->lock);
 }
 
-/* Both streams into one pipe are one text. */
+/* Both streams into one pipe are one text.  What teaches nothing is left as it is. */
 static void begin_taps(struct study *st, const struct ask *k)
 {
 	const struct stream *std = st->command.std;
 	bool is_one = std[1].kind == STREAM_PIPE && std[2].kind == STREAM_PIPE &&
 		      strcmp(std[1].path, std[2].path) == 0;
 
+	if (st->why_not)
+		return;
 	for (int fd = 1; fd < 3; fd++)
 		if (std[fd].kind == STREAM_PIPE && !(fd == 2 && is_one))
 			st->taps[fd] = tap_begin(st->s, k, is_one ? 6 : 1u << fd);

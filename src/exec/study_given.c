@@ -64,6 +64,22 @@ static bool take(struct study *st, int fd, struct given *g)
 	return true;
 }
 
+/* A pipe that stays open in the program beside its streams, and is not gg's own too:
+ * what is printed there is not heard. */
+static bool is_side_pipe(const struct study *st, int fd)
+{
+	char path[64];
+	unsigned flags;
+	long long pos;
+	struct stat s, own;
+
+	snprintf(path, sizeof path, "/proc/%d/fd/%d", (int)st->root, fd);
+	return fd > 2 && stat(path, &s) == 0 && S_ISFIFO(s.st_mode) &&
+	       look(st->root, fd, &pos, &flags) && !(flags & O_CLOEXEC) &&
+	       (flags & O_ACCMODE) == O_WRONLY &&
+	       (fstat(fd, &own) < 0 || own.st_ino != s.st_ino || own.st_dev != s.st_dev);
+}
+
 void study_note_given(struct study *st)
 {
 	char path[64];
@@ -75,6 +91,8 @@ void study_note_given(struct study *st)
 	while (d && (de = readdir(d)) && st->n_given < GIVEN_MAX) {
 		struct given g;
 
+		if (!st->why_not && is_side_pipe(st, atoi(de->d_name)))
+			st->why_not = "a pipe beside its standard streams was open for it";
 		if (de->d_name[0] == '.' || !take(st, atoi(de->d_name), &g))
 			continue;
 		if (!st->given)

@@ -116,6 +116,9 @@ static int sight(struct study *st, struct arena *a, struct sighting *si, struct 
 		why = st->deeds.odd ? st->deeds.odd : study_used_given(st, a);
 	if (!why && st->why_not)
 		return err_set(e, ERR_RETRY, "%s", st->why_not);
+	/* It may never end where nobody leaves. */
+	if (!why && (tap_is_cut(st->taps[1]) || tap_is_cut(st->taps[2])))
+		return err_set(e, ERR_RETRY, "its reader left before it had printed all");
 	if (!why && deeds_end(&st->deeds, a, &si->v, &si->n, e) < 0)
 		return -1;
 	if (!why) {
@@ -180,8 +183,11 @@ static bool adopt(struct study *st, struct arena *a)
 	find_printed(st, &ran);
 	v = infer_adopt(s->infer, &st->as_called, &ran, a, &why, &e);
 	strs_release(&ran.made);
-	if (v == INFER_DEFERRED && s->o.waited && (st->taps[1] || st->taps[2]))
-		s->o.waited(s->o.arg, &ran.thunk);
+	if (v == INFER_DEFERRED && (st->taps[1] || st->taps[2])) {
+		replay_said(s, &ran.thunk);
+		if (s->o.waited)
+			s->o.waited(s->o.arg, &ran.thunk);
+	}
 	if (v == INFER_DEFERRED && s->o.exec)
 		exec_saw(s->o.exec, &ran.thunk, study_seconds(st));
 	if (s->o.explain)

@@ -30,6 +30,7 @@ struct tap {
 	uint64_t cookie;                /* this call */
 	bool is_owned;                  /* by a study */
 	bool is_whole;                  /* keep has all that came */
+	bool is_cut;                    /* its reader left before the end */
 };
 
 static void tap_free(struct tap *p)
@@ -87,6 +88,7 @@ static void reader_gone(struct tap *p)
 	p->n_gone = p->left.n;
 	if (p->from >= 0) {
 		p->is_whole = false;
+		p->is_cut = true;
 		close_in(p);
 	}
 }
@@ -223,6 +225,11 @@ int tap_text(struct tap *p, struct id *id, struct err *e)
 	if (!p->is_whole)
 		return err_set(e, ERR_FAILED, "not all that it printed was kept");
 	return store_put_fd(p->s->o.store, p->keep, id, e);
+}
+
+bool tap_is_cut(const struct tap *p)
+{
+	return p && p->is_cut;
 }
 
 void tap_leave(struct tap *p)
