@@ -246,6 +246,16 @@ check "a step that asks for more than its model says runs for real while it is w
 check "which is said, and the script is not run again for it" eval '
 	grep "python3 more.py 3 asked for extra.txt" gg.err && ! grep "is run again" gg.err'
 
+# Each writes whole lines, into a pipe that is full most of the time.
+cat >base/lines.py <<'END'
+import os, sys
+for i in range(2000): os.write(1, (sys.argv[1] * 60 + "\n").encode())
+END
+script 'python3 lines.py 1 | cat >first
+(for i in 2 3 4; do python3 lines.py $i & done; wait) | (sleep 0.5; while IFS= read -r l; do echo "$l"; done) | sort | uniq -c >lines'
+check "lines of those that print into one pipe side by side stay whole" alike "forced 3, cached 1, failed 0" sh s.sh
+check "of known ones too" again "forced 0, cached 4, failed 0" sh s.sh --fresh
+
 # Killed in the middle.
 script 'python3 long.py 2 | cat >w; python3 long.py 900000 | { read x; echo "$x" >begun; sleep 100; cat; } >never'
 rm -rf gg && cp -r base gg && cd gg && "$GG" init >/dev/null

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/kcmp.h>
 #include <signal.h>
 #include <stdio.h>
@@ -37,6 +38,15 @@ int pipe_end(pid_t pid, int fd, bool *is_socket)
 	own = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
 	close(shared);
 	return own;
+}
+
+struct bytes pipe_part(struct bytes b)
+{
+	const char *end = b.n > PIPE_BUF ? memrchr(b.p, '\n', PIPE_BUF) : NULL;
+
+	if (b.n > PIPE_BUF)
+		b.n = end ? (size_t)(end + 1 - b.p) : PIPE_BUF;
+	return b;
 }
 
 ssize_t pipe_write(int fd, struct bytes b)

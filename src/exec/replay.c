@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "session_private.h"
 
-enum { AT_ONCE = 1 << 16, TURNS = 16, SOCKET_MS = 2 };
+enum { AT_ONCE = 1 << 16, TURNS = 512, SOCKET_MS = 2 };
 
 struct pour {
 	struct replay *of;
@@ -22,7 +22,7 @@ struct pour {
 	struct timer *timer;            /* of a socket */
 	struct bytes left;
 	int fd;
-	bool is_socket;
+	bool is_socket, is_hasty;       /* ... all of it fits at once */
 };
 
 struct replay {
@@ -132,7 +132,7 @@ static bool pour_some(struct pour *p)
 	for (int i = 0; i < TURNS && p->left.n; i++) {
 		struct bytes b = { p->left.p, p->left.n < AT_ONCE ? p->left.n : AT_ONCE };
 		ssize_t n = p->is_socket ? send(p->fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL) :
-			    pipe_write(p->fd, b);
+			    pipe_write(p->fd, p->is_hasty ? p->left : pipe_part(b));
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -259,8 +259,10 @@ enum trace_answer replay_begin(struct session *s, const struct ask *k, const str
 		replay_free(r);
 		return TRACE_GO;
 	}
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 2; i++) {
+		r->v[i].is_hasty = k->is_hasty;
 		r->n_open -= r->v[i].fd >= 0 && pour_begin(&r->v[i]);
+	}
 	*status = r->status;
 	if (!r->n_open) {
 		replay_free(r);

@@ -117,6 +117,9 @@ bool fallback_settle(struct session *s, const struct ask *k);
 /* The end of a pipe that pid has as fd, for us to write to: it does not block.  A
  * socket is theirs, shared.  -1 with errno: ENXIO, nobody reads. */
 int pipe_end(pid_t pid, int fd, bool *is_socket);
+/* As much of b as a pipe takes whole or not at all, if it can be whole lines: others may
+ * write lines there too. */
+struct bytes pipe_part(struct bytes b);
 /* EPIPE raises no signal: the command is to hear of that, not gg. */
 ssize_t pipe_write(int fd, struct bytes b);
 

@@ -97,7 +97,7 @@ static void hand_on(struct tap *p)
 {
 	while (p->n_gone < p->left.n) {
 		struct bytes b = { p->left.p + p->n_gone, p->left.n - p->n_gone };
-		ssize_t n = pipe_write(p->to, b);
+		ssize_t n = pipe_write(p->to, pipe_part(b));
 
 		if (n < 0 && errno == EINTR)
 			continue;
