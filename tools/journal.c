@@ -74,12 +74,6 @@ static void write_is_due(void *arg)
 	write_pending(j);
 }
 
-static int dump(const char *p, size_t n, void *arg)
-{
-	buf_add(arg, p, n);
-	return 0;
-}
-
 /* A line stands at the end of what is pending.  Passing ones are for those who
  * look on only. */
 static void tell(struct journal *j, size_t from, bool is_passing)
@@ -100,8 +94,7 @@ static void put(struct journal *j, json_t *o, bool is_passing)
 {
 	size_t from = j->pending.n;
 
-	if (!o || json_dump_callback(o, dump, &j->pending, JSON_COMPACT |
-				     JSON_REAL_PRECISION(9)) < 0)
+	if (!o || json_add(&j->pending, o, JSON_COMPACT | JSON_REAL_PRECISION(9)) < 0)
 		abort();
 	json_decref(o);
 	buf_char(&j->pending, '\n');

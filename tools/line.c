@@ -69,12 +69,6 @@ static bool add_plain(struct buf *b, const char *s)
 	return !s[n];
 }
 
-static int dump(const char *p, size_t n, void *arg)
-{
-	buf_add(arg, p, n);
-	return 0;
-}
-
 void line_name(struct buf *b, const char *key, const char *s)
 {
 	size_t from;
@@ -89,7 +83,7 @@ void line_name(struct buf *b, const char *key, const char *s)
 	}
 	b->n = from;
 	o = json_name(s);
-	if (json_dump_callback(o, dump, b, JSON_ENCODE_ANY) < 0)
+	if (json_add(b, o, JSON_ENCODE_ANY) < 0)
 		abort();
 	json_decref(o);
 }

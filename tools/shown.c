@@ -74,3 +74,14 @@ json_t *json_text(struct bytes text)
 {
 	return as_json(text, false);
 }
+
+static int add_part(const char *p, size_t n, void *b)
+{
+	buf_add(b, p, n);
+	return 0;
+}
+
+int json_add(struct buf *b, const json_t *o, size_t flags)
+{
+	return json_dump_callback(o, add_part, b, flags);
+}

@@ -13,5 +13,7 @@ char *shown(struct arena *a, const char *s);
 json_t *json_name(const char *s);
 /* A canonical text, where a backslash already is part of an escape. */
 json_t *json_text(struct bytes text);
+/* Add o to b; flags are json_dumps()'s.  -1: o is none, or holds itself. */
+int json_add(struct buf *b, const json_t *o, size_t flags);
 
 #endif

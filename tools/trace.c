@@ -10,6 +10,7 @@
 #include "gg.h"
 #include "journal.h"
 #include "line.h"
+#include "shown.h"
 
 struct trace {
 	struct buf out;
@@ -20,19 +21,12 @@ struct trace {
 	int n_engines;
 };
 
-static int into_buf(const char *part, size_t n, void *out)
-{
-	buf_add(out, part, n);
-	return 0;
-}
-
 /* NULL: the journal lacks it. */
 static void dump(struct trace *t, const json_t *o)
 {
 	if (!o)
 		buf_str(&t->out, "\"\"");
-	json_dump_callback(o, into_buf, &t->out,
-			   JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
+	json_add(&t->out, o, JSON_COMPACT | JSON_ENCODE_ANY | JSON_REAL_PRECISION(12));
 }
 
 static void next(struct trace *t)

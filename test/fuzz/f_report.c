@@ -4,6 +4,7 @@
 #include "../../tools/shown.c"
 #include "../../tools/report_curves.c"
 #include "../../tools/journal.c"
+#include "../../tools/line.c"
 
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t n);
 
