@@ -123,8 +123,9 @@ int slurm_leave(struct backend *b)
 	for (;;) {
 		if (look(b, &left) < 0)
 			return -1;
+		/* On a slow machine a job is put back later still: the next of us looks. */
 		if (!left.n_up && !left.n_ending)
-			return 0;
+			return b->fails_to_start ? -1 : 0;
 		if (loop_now_ms(b->o.loop) >= until || (left.n_up && cancel(b) < 0))
 			return -1;
 		wait_ms(b, LOOK_MS);

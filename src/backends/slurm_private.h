@@ -81,8 +81,8 @@ void slurm_tick(void *arg);
 void slurm_note_workers(struct backend *b);
 /* Cancel all jobs of this name: as slurm_call_wait(). */
 int slurm_cancel_all(struct loop *l, const char *job_name, struct err *e);
-/* Cancel all of ours, and what Slurm puts back after that: 0 if none is left.
- * Serves the loop. */
+/* Cancel all of ours, and what Slurm puts back after that: 0 if none is left or can
+ * come.  Serves the loop. */
 int slurm_leave(struct backend *b);
 /* The squeue that lists our jobs. */
 void slurm_queue_args(const struct backend *b, struct arena *a, struct strs *args);
