@@ -132,6 +132,9 @@ struct command {
 	struct stream std[3];
 };
 
+/* Is its standard output, or its standard error, of this kind? */
+bool command_prints_to(const struct command *c, enum stream_kind kind);
+
 /* How a command that was ended by SIGTERM goes on where it was: it leaves its
  * state at path and exits with 75 (or dies of the signal). */
 struct resume {

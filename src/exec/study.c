@@ -322,8 +322,7 @@ static bool is_of_interest(const char *shape)
  * somebody reads: there is nothing to be learned, and nothing to be told. */
 static bool is_small_talk(const struct command *c, const char *shape, struct arena *a)
 {
-	if (is_of_interest(shape) || (c->std[1].kind != STREAM_PIPE &&
-				      c->std[2].kind != STREAM_PIPE))
+	if (is_of_interest(shape) || !command_prints_to(c, STREAM_PIPE))
 		return false;
 	for (size_t i = 1; i < c->n_args; i++)
 		if (model_names_file(c, c->args[i], a))

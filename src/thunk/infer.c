@@ -345,11 +345,6 @@ static int defer(struct question *q, enum infer_verdict *v, struct err *e)
 	return 0;
 }
 
-static bool prints_for_somebody(const struct command *c)
-{
-	return c->std[1].kind == STREAM_PIPE || c->std[2].kind == STREAM_PIPE;
-}
-
 /* What follows when a command that a model explains cannot be deferred.  A
  * missing input or one of an odd kind is the program's own to complain of; a
  * model that nobody wrote stops nothing, nor is it more than a try that build
@@ -359,7 +354,7 @@ static enum infer_verdict refuse(struct question *q, const struct err *e)
 	if (q->g.must_force)
 		return INFER_FORCE;
 	if (e->code == ERR_MISSING || e->code == ERR_FAILED || e->code == ERR_BAD ||
-	    (e->code == ERR_REFUSED && (q->b.is_learned || prints_for_somebody(q->g.c))))
+	    (e->code == ERR_REFUSED && (q->b.is_learned || command_prints_to(q->g.c, STREAM_PIPE))))
 		return question_real(q, e->text);
 	return INFER_REFUSED;
 }

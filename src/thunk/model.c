@@ -229,3 +229,8 @@ bool models_each(const struct models *ms, size_t *pos, struct model_info *out)
 	++*pos;
 	return true;
 }
+
+bool command_prints_to(const struct command *c, enum stream_kind kind)
+{
+	return c->std[1].kind == kind || c->std[2].kind == kind;
+}

@@ -310,9 +310,6 @@ static bool reads_project(const struct sighting *s)
 
 bool learn_prints(const struct sighting *s)
 {
-	const struct stream *std = s->command.std;
-
-	if (std[1].kind == STREAM_FILE || std[2].kind == STREAM_FILE)
-		return true;
-	return (std[1].kind == STREAM_PIPE || std[2].kind == STREAM_PIPE) && reads_project(s);
+	return command_prints_to(&s->command, STREAM_FILE) ||
+	       (command_prints_to(&s->command, STREAM_PIPE) && reads_project(s));
 }
